@@ -1,0 +1,57 @@
+# Everything a developer types. `make help` lists the recipes.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+SYSTEMS ?= dataverse,activecampaign
+
+.PHONY: help
+help: ## list the recipes
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+.PHONY: setup
+setup: $(VENV)/.ready node_modules/.ready ## install what demo, tests and checks need
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt scripts/find-python
+	@python="$$(scripts/find-python)"; \
+	echo "setup: $$("$$python" --version) -> $(VENV)"; \
+	"$$python" -m venv --clear $(VENV); \
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt; \
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/worker-protos azure-functions-runtime-v1==1.2.0; \
+	touch $@
+
+node_modules/.ready: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "setup: npm was not found. The storage emulator (Azurite) needs Node.js 20 or newer with npm: install them (Debian: apt-get install nodejs npm), then run the same command again." >&2; exit 3; }
+	@npm ci --silent --no-fund --no-audit
+	@touch $@
+
+.PHONY: demo
+demo: setup ## the main job on this machine: people move from Dynamics 365 to ActiveCampaign
+	@$(PY) -m cli demo $(ARGS)
+
+.PHONY: run
+run: setup ## the app on the local host with simulators, until Ctrl-C
+	@$(PY) -m cli demo --keep $(ARGS)
+
+.PHONY: test
+test: setup ## all tests
+	@$(PY) -m pytest -n 2 $(ARGS)
+
+.PHONY: check
+check: setup ## format, lint, types, import contracts
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+
+.PHONY: format
+format: setup ## let the formatter and the safe fixes do their work
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+.PHONY: features
+features: setup ## every clause of the feature contract and its tests
+	@$(PY) scripts/features.py $(ARGS)
