@@ -1,0 +1,114 @@
+"""Links: which record of one side is which record of the other, and what both stored when they last agreed.
+
+A link is found by its key, derived from the Dynamics record. The Dynamics id is always known, because a row we create
+there gets an id of ours, derived from the partner's record (`crm_id_for`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NewType
+from uuid import UUID, uuid5
+
+from shared.domain.records import FieldName, Kind, Ref, RemoteId, Side
+
+LinkKey = NewType("LinkKey", bytes)
+"""12 bytes derived from the Dynamics record; evenly spread, so that link pages fill evenly."""
+
+Digest = NewType("Digest", bytes)
+"""16 bytes, keyed, over a field's name and its canonical value; equal digests mean equal canonical values."""
+
+MatchKey = NewType("MatchKey", bytes)
+"""12 bytes, keyed, over a canonical match value (an e-mail address); state holds no readable person."""
+
+_NAMESPACE = UUID("6f0b1c1e-5a52-5a0c-9a55-2f7d6c1f6d10")
+
+
+class LinkState(StrEnum):
+    """What a link stands for.
+
+    LINKED: both records are known. AWAITING: the partner accepted a create, its id comes by the feed; no write is
+    planned for it meanwhile. PARKED: one record exists, its counterpart could not be made yet (`parked` says why).
+    REFUSED: a person said "never link". TOMBSTONE: one side was deleted; kept so that late messages cannot revive it.
+    """
+
+    LINKED = "linked"
+    AWAITING = "awaiting"
+    PARKED = "parked"
+    REFUSED = "refused"
+    TOMBSTONE = "tombstone"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What both sides stored of one mapped field when they last agreed: one digest a side, often the same one."""
+
+    crm: Digest
+    partner: Digest
+
+    def of(self, side: Side) -> Digest:
+        return self.crm if side is Side.CRM else self.partner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One pair of records.
+
+    `agreed` is keyed by the mapping's field id (`FieldMap.id`). `crm_revision` is the version of the Dynamics row at
+    the last agreement, "" when it is not known (after our own write, until its echo). `match` is the match key that
+    was last agreed. `incarnation` counts earlier links of the same partner record. `made` is the side whose record
+    this connection created ("" for a matched pair): purge deletes only those. `parked` maps a field id (or "" for the
+    whole record) to a reason code. `labels` says which of the map's labels the partner record is known to carry.
+    `quiet` counts alternations for the ping-pong guard. `flags` holds short facts of the map's own (`outside`).
+    """
+
+    crm: Ref
+    partner: Ref | None = None
+    entity: str
+    state: LinkState = LinkState.LINKED
+    agreed: Mapping[str, Agreed] = field(default_factory=dict)
+    crm_revision: str = ""
+    partner_revision: str = ""
+    match: MatchKey | None = None
+    incarnation: int = 0
+    made: str = ""
+    parked: Mapping[str, str] = field(default_factory=dict)
+    labels: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    ticket: str = ""
+    alternations: Mapping[str, bytes] = field(default_factory=dict)
+    retry_at: int = 0
+    tries: int = 0
+
+    @property
+    def key(self) -> LinkKey:
+        return link_key(self.crm)
+
+    def with_(self, **changes: object) -> Link:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def link_key(crm: Ref) -> LinkKey:
+    """The key of the link of a Dynamics record."""
+    return LinkKey(blake2b(f"{crm.kind}|{crm.id.lower()}".encode(), digest_size=12).digest())
+
+
+def crm_id_for(connection: str, kind: Kind, partner: Ref, incarnation: int) -> RemoteId:
+    """The id a Dynamics row gets when it is created for a partner record: the same on every retry, on every worker."""
+    return RemoteId(str(uuid5(_NAMESPACE, f"{connection}|{kind}|{partner.kind}|{partner.id}|{incarnation}")))
+
+
+@dataclass(frozen=True, slots=True)
+class Digester:
+    """Keyed digests (BLAKE2b, RFC 7693). `secret` is 16 to 64 bytes and never stored beside the digests."""
+
+    secret: bytes
+
+    def of(self, field_id: FieldName | str, canonical: bytes) -> Digest:
+        return Digest(blake2b(field_id.encode() + b"\x00" + canonical, key=self.secret, digest_size=16).digest())
+
+    def match(self, canonical: str) -> MatchKey:
+        return MatchKey(blake2b(canonical.encode(), key=self.secret, digest_size=12, person=b"match").digest())
