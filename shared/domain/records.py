@@ -61,7 +61,7 @@ type Value = str | int | Decimal | bool | date | datetime | frozenset[str] | Ref
 option values as text; one choice is its option value as text; a reference to a parent record is a `Ref` of the same
 system."""
 
-type FieldState = Value | None | Absent
+type FieldState = Value | Absent | None
 
 
 @dataclass(frozen=True, slots=True)
