@@ -1,0 +1,1 @@
+"""Servers that speak the vendors' contracts: our only vendors, since nobody has a tenant."""
