@@ -62,7 +62,10 @@ class Link:
     was last agreed. `incarnation` counts earlier links of the same partner record. `made` is the side whose record
     this connection created ("" for a matched pair): purge deletes only those. `parked` maps a field id (or "" for the
     whole record) to a reason code. `labels` says which of the map's labels the partner record is known to carry.
-    `quiet` counts alternations for the ping-pong guard. `flags` holds short facts of the map's own (`outside`).
+    `alternations` holds the last digests we wrote per field, for the ping-pong guard. `flags` holds short facts
+    (`outside`: no longer meets the criteria; `dirty`: changed in Dynamics while its create was awaited). `seen_crm` and
+    `seen_partner` number the last complete walk of that side that met the record: what a finished walk has not seen
+    may be deleted. `retry_at` is the time (epoch seconds) of the next try of a parked record, `tries` counts them.
     """
 
     crm: Ref
@@ -82,6 +85,8 @@ class Link:
     alternations: Mapping[str, bytes] = field(default_factory=dict)
     retry_at: int = 0
     tries: int = 0
+    seen_crm: int = 0
+    seen_partner: int = 0
 
     @property
     def key(self) -> LinkKey:
