@@ -70,6 +70,7 @@ class KindCapabilities:
     and of walks lack `partial_fields` (they are absent there, and come by `read`). `create_only`: activities that
     are written once and never again. `bulk_size` and `find_size` are records per `write` and keys per `find` that
     fit one call; the engine hands over at most that many at a time. `coarse`: the resolution of `modified_at`.
+    `deactivate` holds the field values that make a record inactive (empty: there is no such thing).
     """
 
     feed: FeedKind
@@ -88,6 +89,7 @@ class KindCapabilities:
     clear: ClearBy = ClearBy.NULL
     coarse: timedelta = timedelta(seconds=1)
     tells_merges: bool = False
+    deactivate: Mapping[FieldName, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,41 @@
+"""A connection as it is configured: one Dynamics environment paired with one partner account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Switch(StrEnum):
+    """The global switch. SETUP: not finished yet. ON: runs on its rhythm. OFF: nothing flows, requests wait."""
+
+    SETUP = "setup"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionConfig:
+    """What an administrator decided.
+
+    `crm` and `partner` hold each side's settings (addresses, ids, and the *names* of secrets, never secrets).
+    `entities` are entity maps in their file form (`shared.domain.mapping.parse_entity_map`). `rhythm` is a rhythm in
+    its file form (`shared.domain.schedule`). `crm_identity` and `partner_identity` are what the accounts called
+    themselves when the connection was confirmed: another answer later stops all writes (changed ground).
+    `initial_done` says that the one initial sync has been run, ever. `options` holds the guards and limits that have
+    a default (`shared.sync.options`).
+    """
+
+    id: str
+    name: str
+    system: str
+    crm: Mapping[str, object]
+    partner: Mapping[str, object]
+    entities: tuple[Mapping[str, object], ...] = ()
+    rhythm: Mapping[str, object] = field(default_factory=dict)
+    switch: Switch = Switch.SETUP
+    initial_done: bool = False
+    crm_identity: str = ""
+    partner_identity: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)

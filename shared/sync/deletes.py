@@ -1,0 +1,98 @@
+"""What to do about a pair when one record of it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shared.domain.identity import Link, LinkState, crm_id_for, link_key
+from shared.domain.mapping import DeletePolicy
+from shared.domain.merge import merge
+from shared.domain.records import Gone, Record, Ref, Side
+from shared.ports.connector import Op
+from shared.sync.cases import Case, Decision, PlannedWrite
+
+if TYPE_CHECKING:
+    from shared.sync.reconcile import Reconciler
+
+
+def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decision:
+    """A tombstone, a deactivation, a delete, or a record made again: by the entity's policy and what the survivor did."""
+    if link is None or link.state in {LinkState.TOMBSTONE, LinkState.REFUSED}:
+        return Decision(code="skipped:deleted")
+    gone_side = Side.CRM if isinstance(case.crm, Gone) else Side.PARTNER
+    survivor = gone_side.other
+    seen = case.seen(survivor)
+    tombstone = replace(
+        link, state=LinkState.TOMBSTONE, flags=frozenset({f"gone:{gone_side.value}"}), parked={}, retry_at=0
+    )
+    if isinstance(seen, Gone) or link.state is not LinkState.LINKED:
+        return Decision(code="deleted", link=tombstone)
+    policy = case.map.entity.deletes[survivor]
+    if policy is DeletePolicy.IGNORE:
+        return Decision(code="skipped:delete_ignored", link=tombstone)
+    if seen is None:
+        return Decision(code="waiting", need=frozenset({survivor}))
+    if _edited(reconciler, case, link, survivor):
+        return _make_again(reconciler, case, link, gone_side)
+    return _remove(reconciler, case, link, tombstone, policy)
+
+
+def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
+    """Did the survivor change a field since both agreed? Then its edit beats the delete."""
+    record = case.seen(survivor)
+    if not isinstance(record, Record):
+        return False
+    crm, partner = (record, None) if survivor is Side.CRM else (None, record)
+    merged = merge(
+        case.map,
+        link.agreed,
+        crm,
+        partner,
+        digester=reconciler.digester,
+        now=reconciler.now,
+        first=False,
+        creating=None,
+    )
+    return bool(merged.writes.get(survivor.other))
+
+
+def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side) -> Decision:
+    """The survivor goes through creation again, once, under a new id; the old id is never used again."""
+    fresh = replace(
+        link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, crm_revision=""
+    )
+    if gone_side is Side.PARTNER:
+        case.partner, case.partner_ref = None, None
+        fresh = replace(fresh, partner=None)
+        return Decision(code="again", link=fresh)
+    partner = case.partner_ref
+    if partner is None:
+        raise AssertionError("a linked pair without a partner record")
+    kind = case.map.entity.crm_kind
+    case.crm = None
+    case.crm_ref = Ref(kind, crm_id_for(reconciler.connection, kind, partner, fresh.incarnation))
+    case.key = link_key(case.crm_ref)
+    retired = replace(link, state=LinkState.TOMBSTONE, partner=None, flags=frozenset({"gone:crm"}), match=None)
+    return Decision(code="again", link=replace(fresh, crm=case.crm_ref), retire=retired)
+
+
+def _remove(
+    reconciler: Reconciler, case: Case, link: Link, tombstone: Link, policy: DeletePolicy
+) -> Decision:
+    survivor = Side.PARTNER if isinstance(case.crm, Gone) else Side.CRM
+    record = case.seen(survivor)
+    ref = case.ref(survivor)
+    if ref is None or not isinstance(record, Record):
+        return Decision(code="deleted", link=tombstone)
+    kinds = reconciler.capabilities[survivor].kinds[ref.kind]
+    expect = record.revision if kinds.conditional_write else None
+    if policy is DeletePolicy.DEACTIVATE:
+        if not kinds.deactivate or not record.active:
+            return Decision(code="skipped:delete_ignored", link=tombstone)
+        write = PlannedWrite(side=survivor, op=Op.UPDATE, ref=ref, fields=kinds.deactivate, expect=expect)
+        return Decision(code="deactivated", link=tombstone, writes=(write,))
+    if Op.DELETE not in kinds.writes:
+        return Decision(code="skipped:delete_ignored", link=tombstone)
+    write = PlannedWrite(side=survivor, op=Op.DELETE, ref=ref, expect=expect)
+    return Decision(code="deleted", link=tombstone, writes=(write,))
