@@ -1,0 +1,1 @@
+"""OData as the Dataverse Web API speaks it: paths, queries and their evaluation."""

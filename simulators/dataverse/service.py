@@ -1,0 +1,217 @@
+"""The simulated Dataverse organisation: from an HTTP request to a handler and back.
+
+How the parts meet:
+* `DataverseSystem.handle` checks base path, bearer token and limits, builds a `Context` and calls `answer`.
+* `execute(context, request)` finds the handler of the path and runs it in a transaction: it returns a `Response` or
+  raises `DataverseError`, and then nothing it did remains. `$batch` calls it for each part with
+  `context.part(request)`; around a change set it opens `context.store.transaction()`, so that one failure undoes all.
+* `answer(context, request)` is the same with errors turned into error responses.
+* Operations are registered in `registry.Operations`; seams for security and write listeners are in `hooks`.
+* Handlers write rows through `writing` (`create_row`, `update_row`, `delete_row`), never through the store, so that
+  rules, computed columns, listeners and the write log apply.
+
+A module named in `MODULES` that exists is installed at construction: `install(service)` is called, its `SWITCHES` are
+added.
+"""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from simulators.dataverse.context import Caller, Context, Prefer
+from simulators.dataverse.errors import DataverseError, error
+from simulators.dataverse.hooks import Hooks
+from simulators.dataverse.odata.path import ResourcePath, Segment, parse_path
+from simulators.dataverse.registry import Handler, Operations, Shape
+from simulators.dataverse.schema import Schema
+from simulators.dataverse.store import Store
+from simulators.frame import Clock, ControlError, Request, Response, Switch, SystemBase, json_response
+
+CORE = ("switches", "basics", "query", "crud", "changes", "bulk", "limits", "seeding", "control")
+MODULES = (*CORE, "batch", "metadata", "security", "actions", "webhooks", "parties")
+VERSIONS = ("v9.0", "v9.1", "v9.2")
+_PACKAGE = "simulators.dataverse"
+
+
+class DataverseSystem(SystemBase):
+    """One organisation with its rows, schema, users and limits."""
+
+    name = "dataverse"
+
+    def __init__(self, clock: Clock | None = None, *, seed: int = 1) -> None:
+        modules = [importlib.import_module(f"{_PACKAGE}.{name}") for name in MODULES if find_spec(f"{_PACKAGE}.{name}")]
+        self.switch_list: tuple[Switch, ...] = sum((getattr(m, "SWITCHES", ()) for m in modules), ())
+        super().__init__(clock, seed=seed)
+        self._modules = [module for module in modules if hasattr(module, "install")]
+        self._build()
+
+    def _build(self) -> None:
+        self.schema = Schema.standard()
+        self.store = Store()
+        for table in self.schema.tables.values():
+            self.store.add_table(table.name, table.primary_id)
+        self.operations = Operations()
+        self.hooks = Hooks()
+        self.extra: dict[str, Any] = {}
+        for module in self._modules:
+            module.install(self)
+
+    def reset(self, seed: int) -> None:
+        """See `System.reset`."""
+        with self.store.lock:
+            super().reset(seed)
+            self._build()
+
+    def new_id(self) -> str:
+        """Return a row id from the seeded source of chance."""
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def handle(self, request: Request) -> Response:
+        """See `System.handle`."""
+        try:
+            return self._admit(request)
+        except DataverseError as refusal:
+            return self.refuse(refusal)
+
+    def execute(self, context: Context, request: Request) -> Response:
+        """Run one request (the whole call, or one part of a batch) in a transaction.
+
+        Raises:
+            DataverseError: refused; nothing the handler did remains.
+        """
+        path = parse_path(relative_path(request.path, context))
+        handler = self._handler(path, request.method, context)
+        with self.store.transaction():
+            return handler(context, path)
+
+    def answer(self, context: Context, request: Request) -> Response:
+        """As `execute`, with a refusal turned into its error response."""
+        try:
+            return self.execute(context, request)
+        except DataverseError as refusal:
+            return self.refuse(refusal, context)
+
+    def refuse(self, refusal: DataverseError, context: Context | None = None) -> Response:
+        """Build the error response."""
+        del context
+        headers = [("OData-Version", "4.0"), *refusal.headers]
+        return json_response(refusal.status, refusal.body(), headers)
+
+    def seed(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """See `System.seed`; each key of `spec` goes to the seeder registered for it."""
+        unknown = sorted(set(spec) - set(self.hooks.seeders))
+        if unknown:
+            raise ControlError(f"unknown seed keys {unknown}; there are: {', '.join(sorted(self.hooks.seeders))}")
+        with self.store.transaction():
+            try:
+                return {key: seeder(self, spec[key]) for key, seeder in self.hooks.seeders.items() if key in spec}
+            except DataverseError as refusal:
+                raise ControlError(refusal.message) from refusal
+
+    def act(self, action: str, spec: dict[str, Any]) -> dict[str, Any]:
+        """See `System.act`."""
+        run = self.hooks.actions.get(action)
+        if run is None:
+            raise ControlError(f"no action {action!r}; there are: {', '.join(sorted(self.hooks.actions))}")
+        try:
+            return run(self, spec)
+        except DataverseError as refusal:
+            raise ControlError(refusal.message) from refusal
+
+    def state(self, query: dict[str, str]) -> dict[str, Any]:
+        """See `System.state`."""
+        del query
+        return {}
+
+    def _admit(self, request: Request) -> Response:
+        base = service_base(request)
+        caller = Caller(user_id="")
+        context = Context(
+            service=self,
+            request=request,
+            caller=caller,
+            base_url=base,
+            prefer=Prefer.parse(request.headers.get("prefer", "")),
+        )
+        return self.answer(context, request)
+
+    def _handler(self, path: ResourcePath, method: str, context: Context) -> Handler:
+        handlers = self._handlers(path, context)
+        handler = handlers.get(method)
+        if handler is None:
+            raise error("MethodNotAllowed", method=method)
+        return handler
+
+    def _handlers(self, path: ResourcePath, context: Context) -> dict[str, Handler]:
+        name = path.first.name if path.segments else ""
+        found = self.operations.find_root(name)
+        if found is not None:
+            return found
+        if self.schema.by_set(name) is None:
+            raise error("SegmentNotFound", segment=name)
+        bound = self.operations.find_bound(path.last)
+        if bound is not None:
+            return bound
+        return self.operations.find_shape(self._shape(path))
+
+    def _shape(self, path: ResourcePath) -> Shape:
+        first, *rest = path.segments
+        names = [segment.name for segment in rest]
+        if first.arguments is None:
+            if not rest:
+                return Shape.COLLECTION
+            if names == ["$count"]:
+                return Shape.COUNT
+            raise error("SegmentNotFound", segment=names[0])
+        return self._row_shape(first, names)
+
+    def _row_shape(self, first: Segment, names: list[str]) -> Shape:
+        table = self.schema.sets[first.name]
+        if not names:
+            return Shape.ROW
+        tail = names[1:]
+        if names[0] in table.navigation:
+            shape = {(): Shape.NAVIGATION, ("$ref",): Shape.REF, ("$count",): Shape.NAVIGATION}.get(tuple(tail))
+        elif names[0] in table.by_wire_name:
+            shape = {(): Shape.PROPERTY, ("$value",): Shape.VALUE}.get(tuple(tail))
+        else:
+            raise error("SegmentNotFound", segment=names[0])
+        if shape is None:
+            raise error("SegmentNotFound", segment=tail[0])
+        return shape
+
+
+def service_base(request: Request) -> str:
+    """Return the absolute service root the request came to, for example `https://host/api/data/v9.2`.
+
+    Raises:
+        DataverseError: 404 when the path is not below a known version.
+    """
+    parts = request.path.strip("/").split("/")
+    if len(parts) < 3 or parts[:2] != ["api", "data"] or parts[2] not in VERSIONS:
+        raise error("SegmentNotFound", segment=request.path[:200])
+    host = request.headers.get("host") or "org.crm.dynamics.com"
+    return f"https://{host}/api/data/{parts[2]}"
+
+
+def relative_path(path: str, context: Context) -> str:
+    """Return the path below the service root; inside a batch `$n` stands for what that part made.
+
+    Raises:
+        DataverseError: 400 for a reference to a part that does not come before this one.
+    """
+    root = urlsplit(context.base_url).path
+    relative = path.removeprefix(root).strip("/")
+    if not relative.startswith("$") or not context.in_batch:
+        return relative
+    reference, slash, rest = relative.partition("/")
+    known = context.references.get(reference.removeprefix("$"))
+    if known is not None:
+        return known + slash + rest
+    if reference.removeprefix("$").isdigit():
+        raise error("BadRequest", message=f"Content-ID Reference: '{reference}' does not exist in the batch context.")
+    return relative

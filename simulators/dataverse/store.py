@@ -1,0 +1,355 @@
+"""The rows of one organisation: in memory, with a database-wide row version, a log of deletions and transactions.
+
+A row is a plain `dict` of logical column name to value that nobody changes in place: `put` replaces it. That makes a
+roll-back a matter of putting the old dict back, and lets a reader keep a row while others write. A column that is
+absent or `None` is null. Values: `str`, `int`, `float`, `bool`, date-times as `YYYY-MM-DDTHH:MM:SSZ`, dates as
+`YYYY-MM-DD`, lookups as `Ref`. Every row holds its primary key and `versionnumber`.
+
+`Store.lock` is one re-entrant lock for the organisation; whoever reads or writes holds it. Writes happen inside
+`Store.transaction()`, which nests: an exception rolls back what was done inside it and goes on upwards.
+"""
+
+import threading
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from heapq import merge
+from typing import NamedTuple, Protocol
+
+FIRST_VERSION = 1_000_000
+_COMPACT_AT = 4_096
+
+
+class Ref(NamedTuple):
+    """The value of a lookup column: logical table name and row id."""
+
+    table: str
+    id: str
+
+
+type Value = str | int | float | bool | Ref | None
+type Row = Mapping[str, Value]
+
+
+class Block(Protocol):
+    """Rows that are computed when read, so that a million of them cost next to nothing.
+
+    Ids ascend with the position. `version(position)` ascends too.
+    """
+
+    def __len__(self) -> int: ...
+
+    def id_at(self, position: int) -> str: ...
+
+    def position(self, row_id: str) -> int | None:
+        """Return where the id stands, or None when it is not of this block."""
+
+    def first_after(self, row_id: str) -> int:
+        """Return the position of the first id greater than `row_id` (any text)."""
+
+    def row(self, position: int, columns: frozenset[str] | None = None) -> dict[str, Value]:
+        """Build the row, or only these columns of it (key and version always)."""
+
+    def version(self, position: int) -> int: ...
+
+    def first_above(self, version: int) -> int:
+        """Return the position of the first row whose version is greater."""
+
+    def candidates(self, column: str, value: Value) -> Iterable[int] | None:
+        """Return the positions that may hold `value` in `column`, or None when only a scan can tell."""
+
+
+class TableRows:
+    """The rows of one table, with their order by key, by version and by indexed columns."""
+
+    def __init__(self, name: str, primary_id: str) -> None:
+        self.name = name
+        self.primary_id = primary_id
+        self.blocks: list[Block] = []
+        self.deletions: list[tuple[int, str]] = []
+        self._live: dict[str, Row] = {}
+        self._own_ids: list[str] = []
+        self._gone: set[str] = set()
+        self._log: list[tuple[int, str]] = []
+        self._indexes: dict[str, dict[Value, dict[str, None]]] = {}
+
+    def __len__(self) -> int:
+        touched = len(self._live) - len(self._own_ids)
+        return sum(len(block) for block in self.blocks) - len(self._gone) - touched + len(self._live)
+
+    def get(self, row_id: str) -> Row | None:
+        """Return the row, or None when there is none."""
+        row = self._live.get(row_id)
+        if row is not None or row_id in self._gone:
+            return row
+        for block in self.blocks:
+            position = block.position(row_id)
+            if position is not None:
+                return block.row(position)
+        return None
+
+    def ids(self, after: str | None = None) -> Iterator[str]:
+        """Yield ids in key order, those greater than `after` only."""
+        start = 0 if after is None else bisect_right(self._own_ids, after)
+        own = (self._own_ids[i] for i in range(start, len(self._own_ids)))
+        if not self.blocks:
+            return own
+        return merge(own, *(self._block_ids(block, after) for block in self.blocks))
+
+    def rows(self, after: str | None = None, columns: frozenset[str] | None = None) -> Iterator[Row]:
+        """Yield rows in key order; computed rows hold only `columns` when these are given."""
+        if not self.blocks:
+            live = self._live
+            return (live[row_id] for row_id in self.ids(after))
+        return self._mixed_rows(after, columns)
+
+    def changed(self, above: int, upto: int) -> list[tuple[int, str]]:
+        """Return (version, id) of the rows whose present version lies in `(above, upto]`, by version."""
+        found = [
+            (version, row_id)
+            for version, row_id in self._log[bisect_right(self._log, (above, "~")) :]
+            if version <= upto and (row := self._live.get(row_id)) is not None and row["versionnumber"] == version
+        ]
+        for block in self.blocks:
+            for position in range(block.first_above(above), len(block)):
+                if block.version(position) > upto:
+                    break
+                row_id = block.id_at(position)
+                if row_id not in self._live and row_id not in self._gone:
+                    found.append((block.version(position), row_id))
+        found.sort()
+        return list(dict.fromkeys(found))
+
+    def deleted(self, above: int, upto: int) -> list[tuple[int, str]]:
+        """Return (version, id) of the deletions in `(above, upto]`, by version."""
+        low = bisect_right(self.deletions, (above, "~"))
+        return [entry for entry in self.deletions[low:] if entry[0] <= upto]
+
+    def find(self, column: str, value: Value) -> list[Row]:
+        """Return the rows whose column equals the value (text compared without case), by key.
+
+        The first call for a column builds an index that writes then keep.
+        """
+        wanted = fold(value)
+        ids = set(self._index(column).get(wanted, ()))
+        for block in self.blocks:
+            positions = block.candidates(column, value)
+            for position in range(len(block)) if positions is None else positions:
+                row_id = block.id_at(position)
+                if row_id in self._live or row_id in self._gone:
+                    continue
+                if fold(block.row(position, frozenset((column,))).get(column)) == wanted:
+                    ids.add(row_id)
+        rows = (self.get(row_id) for row_id in sorted(ids))
+        return [row for row in rows if row is not None]
+
+    def put(self, row: Row) -> None:
+        """Keep the row as it is, in place of the one with the same id."""
+        row_id = str(row[self.primary_id])
+        before = self._live.get(row_id)
+        if before is None and not self._in_block(row_id):
+            insort(self._own_ids, row_id)
+        self._gone.discard(row_id)
+        self._live[row_id] = row
+        self._note(row_id, version_of(row))
+        for column, index in self._indexes.items():
+            self._unindex(index, column, before, row_id)
+            index.setdefault(fold(row.get(column)), {})[row_id] = None
+
+    def drop(self, row_id: str) -> None:
+        """Forget the row; the deletion log is the caller's affair."""
+        before = self._live.pop(row_id, None)
+        if self._in_block(row_id):
+            self._gone.add(row_id)
+        elif before is not None:
+            self._own_ids.pop(bisect_left(self._own_ids, row_id))
+        for column, index in self._indexes.items():
+            self._unindex(index, column, before, row_id)
+
+    def _block_ids(self, block: Block, after: str | None) -> Iterator[str]:
+        gone = self._gone
+        start = 0 if after is None else block.first_after(after)
+        return (row_id for i in range(start, len(block)) if (row_id := block.id_at(i)) not in gone)
+
+    def _mixed_rows(self, after: str | None, columns: frozenset[str] | None) -> Iterator[Row]:
+        for row_id in self.ids(after):
+            row = self._live.get(row_id)
+            if row is None:
+                row = self._computed(row_id, columns)
+            yield row
+
+    def _computed(self, row_id: str, columns: frozenset[str] | None) -> Row:
+        for block in self.blocks:
+            position = block.position(row_id)
+            if position is not None:
+                return block.row(position, columns)
+        raise KeyError(row_id)
+
+    def _in_block(self, row_id: str) -> bool:
+        return any(block.position(row_id) is not None for block in self.blocks)
+
+    def _index(self, column: str) -> dict[Value, dict[str, None]]:
+        index = self._indexes.get(column)
+        if index is None:
+            index = self._indexes[column] = {}
+            for row_id, row in self._live.items():
+                index.setdefault(fold(row.get(column)), {})[row_id] = None
+        return index
+
+    @staticmethod
+    def _unindex(index: dict[Value, dict[str, None]], column: str, before: Row | None, row_id: str) -> None:
+        if before is None:
+            return
+        held = index.get(fold(before.get(column)))
+        if held is not None:
+            held.pop(row_id, None)
+
+    def _note(self, row_id: str, version: int) -> None:
+        if self._log and version < self._log[-1][0]:
+            insort(self._log, (version, row_id))
+        else:
+            self._log.append((version, row_id))
+
+    def compact(self) -> None:
+        """Drop log entries of versions that no row has any more; never inside a transaction."""
+        if len(self._log) > 2 * len(self._live) + _COMPACT_AT:
+            self._log = sorted((version_of(row), row_id) for row_id, row in self._live.items())
+
+
+def version_of(row: Row) -> int:
+    """Return the row version."""
+    version = row["versionnumber"]
+    return version if isinstance(version, int) else 0
+
+
+def fold(value: Value) -> Value:
+    """Return the value as equality sees it: text without case (dataverse.md 1.3), lookups by id."""
+    if isinstance(value, Ref):
+        return value.id
+    return value.casefold() if isinstance(value, str) else value
+
+
+class Transaction:
+    """One unit of work. `on_commit` runs callables after the outermost transaction has been kept."""
+
+    def __init__(self) -> None:
+        self.undo: list[Callable[[], None]] = []
+        self.after: list[Callable[[], None]] = []
+
+    def on_commit(self, run: Callable[[], None]) -> None:
+        self.after.append(run)
+
+
+class Store:
+    """All tables of the organisation."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.version = FIRST_VERSION
+        self.tables: dict[str, TableRows] = {}
+        self._open: list[Transaction] = []
+        self._held: dict[int, tuple[str, Row]] = {}
+
+    def add_table(self, name: str, primary_id: str) -> TableRows:
+        """Return the table's rows, making an empty table where there is none."""
+        rows = self.tables.get(name)
+        if rows is None:
+            rows = self.tables[name] = TableRows(name, primary_id)
+        return rows
+
+    def __getitem__(self, table: str) -> TableRows:
+        return self.tables[table]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the lock; keep everything at the end, or nothing when an exception passes. Nests."""
+        with self.lock:
+            transaction = Transaction()
+            self._open.append(transaction)
+            try:
+                yield transaction
+            except BaseException:
+                for undo in reversed(transaction.undo):
+                    undo()
+                raise
+            finally:
+                self._open.pop()
+            self._keep(transaction)
+
+    def _keep(self, transaction: Transaction) -> None:
+        if self._open:
+            self._open[-1].undo.extend(transaction.undo)
+            self._open[-1].after.extend(transaction.after)
+            return
+        for rows in self.tables.values():
+            rows.compact()
+        for run in transaction.after:
+            run()
+
+    def next_version(self) -> int:
+        """Return a new row version: one counter for the whole database, never given twice."""
+        self.version += 1
+        return self.version
+
+    def put(self, table: str, row: dict[str, Value]) -> Row:
+        """Write the row under a new version and return it. The caller gives the row away."""
+        row["versionnumber"] = self.next_version()
+        self._replace(table, str(row[self.tables[table].primary_id]), row)
+        return row
+
+    def delete(self, table: str, row_id: str) -> int:
+        """Remove the row, log the deletion and return its version.
+
+        Raises:
+            KeyError: there is no such row.
+        """
+        rows = self.tables[table]
+        if rows.get(row_id) is None:
+            raise KeyError(row_id)
+        version = self.next_version()
+        self._replace(table, row_id, None)
+        rows.deletions.append((version, row_id))
+        self._undo(lambda: rows.deletions.remove((version, row_id)))
+        return version
+
+    def hold(self, table: str, row: dict[str, Value]) -> int:
+        """Give the row a version now but show it only on `release`: a commit that becomes visible late."""
+        with self.lock:
+            row["versionnumber"] = version = self.next_version()
+            self._held[version] = (table, row)
+            return version
+
+    def release(self, version: int) -> Row:
+        """Show the row that `hold` numbered, with the version it got then.
+
+        Raises:
+            KeyError: nothing is held under that version.
+        """
+        with self.lock:
+            table, row = self._held.pop(version)
+            self._replace(table, str(row[self.tables[table].primary_id]), row)
+            return row
+
+    def oldest_open_version(self) -> int:
+        """Return the highest version below which nothing is still to appear."""
+        return min(self._held, default=self.version + 1) - 1
+
+    def _replace(self, table: str, row_id: str, row: Row | None) -> None:
+        rows = self.tables[table]
+        before = rows.get(row_id)
+
+        def undo() -> None:
+            if before is None:
+                rows.drop(row_id)
+            else:
+                rows.put(before)
+
+        if row is None:
+            rows.drop(row_id)
+        else:
+            rows.put(row)
+        self._undo(undo)
+
+    def _undo(self, undo: Callable[[], None]) -> None:
+        if self._open:
+            self._open[-1].undo.append(undo)
