@@ -8,9 +8,30 @@ cursors into it; `shared.azure.tables` implements it on Azure Table storage, `te
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+MAX_OPERATIONS: Final = 100
+"""Operations in one transaction (Azure Table storage, "Performing entity group transactions")."""
+
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
+"""The whole request body of a transaction; bytes travel as base64, so four thirds of what they are."""
+
+MAX_ROW_BYTES: Final = 1024 * 1024
+"""One row with its keys and property names (Azure Table storage, "Understanding the Table service data model")."""
+
+MAX_CELL_BYTES: Final = 64 * 1024
+"""One `bytes` cell, or one `str` cell counted in UTF-16."""
+
+MAX_CELLS: Final = 252
+"""Cells of a row besides its two keys and its time stamp."""
+
+MAX_KEY_BYTES: Final = 1024
+"""A partition or row key, counted in UTF-16."""
+
+PARALLEL_READS: Final = 8
+"""Point reads that `get_many` keeps in flight."""
 
 type Cell = str | int | float | bool | bytes | datetime
 """`int` fits 64 bits signed; `datetime` is aware; `str` and `bytes` are at most 64 KiB (a `str` in UTF-16)."""
@@ -74,17 +95,52 @@ class Conflict(Exception):
         self.key = key
 
 
+@dataclass(slots=True)
+class StoreUsage:
+    """What a store was asked to do since it was made. Each request is one billed transaction of the service.
+
+    `bytes_read` and `bytes_written` count rows as the service bills them (two bytes a character, the bytes of a
+    cell, names included), not what travels.
+    """
+
+    gets: int = 0
+    scans: int = 0
+    commits: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    @property
+    def requests(self) -> int:
+        return self.gets + self.scans + self.commits
+
+    def since(self, earlier: StoreUsage) -> StoreUsage:
+        """What was added after `earlier`, a `copy` of this counter."""
+        return StoreUsage(*(getattr(self, name) - getattr(earlier, name) for name in StoreUsage.__slots__))
+
+    def copy(self) -> StoreUsage:
+        return replace(self)
+
+
 class PartitionStore(Protocol):
-    """One table. Every method may raise Transient; a `transact` that raises Transient may have been applied."""
+    """One table. Every method may raise Transient; a `transact` that raises Transient may have been applied.
+
+    Several threads may use one store. Reads see every transaction that ended before they began.
+    """
+
+    @property
+    def usage(self) -> StoreUsage: ...
 
     def get(self, partition: str, key: str) -> Row | None: ...
 
     def get_many(self, partition: str, keys: Iterable[str]) -> dict[str, Row]:
-        """The rows that exist, by point reads (never by an `or` of keys, which scans the partition)."""
+        """The rows that exist, by point reads, `PARALLEL_READS` at a time (never by an `or` of keys, which scans the
+        partition). Where many neighbours are wanted, `scan` their range instead."""
         ...
 
     def scan(self, partition: str, first: str, last: str, *, limit: int | None = None) -> Sequence[Row]:
-        """The rows with first <= key < last, in key order."""
+        """The rows with first <= key < last, in key order (ordinal, by code unit), at most `limit` of them."""
         ...
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
