@@ -1,62 +1,117 @@
-"""What the lane state holds, as the engine speaks of it (written by the architect; `shared.state` packs it into rows)."""
+"""The words of lane state: what is handed to `Held` and what comes back.
+
+Nothing in here names a person: records are named by their ids, values by keyed digests. `Fact` values must keep to
+that too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from shared.domain.identity import Digest, Link, LinkKey, MatchKey
-from shared.domain.records import Ref, Side
+from shared.domain.identity import Agreed, Digest, Link, LinkKey, MatchKey
+from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Op, Outcome
+from shared.state.errors import AlreadyLinked, StateDamaged
+
+__all__ = [
+    "AlreadyLinked",
+    "Batch",
+    "BatchState",
+    "Command",
+    "CursorState",
+    "Entry",
+    "Fact",
+    "LaneChanges",
+    "LaneId",
+    "LaneView",
+    "MatchEntry",
+    "Result",
+    "StateDamaged",
+]
+
+type Fact = str | int | float | bool | bytes | datetime | None
+"""A small value stored as it is; `datetime` is aware and comes back in UTC, to the microsecond."""
+
+_SAFE: Final = re.compile(r"[0-9A-Za-z_-]{1,120}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class LaneId:
-    """A lane is one shard of one connection; most connections have one shard, named "0"."""
+    """One lane: a connection and one of its shards. Both are opaque ids (letters, digits, `_`, `-`, at most 120).
+
+    They become a partition key, so a mailbox's shard is an id of ours, never its address.
+    """
 
     connection: str
-    shard: str = "0"
+    shard: str = "main"
+
+    def __post_init__(self) -> None:
+        for name in ("connection", "shard"):
+            if not _SAFE.fullmatch(getattr(self, name)):
+                raise ValueError(f"the lane's {name} must be 1 to 120 letters, digits, '_' or '-'")
 
     @property
     def partition(self) -> str:
-        return f"{self.connection}~{self.shard}"
+        return f"{self.connection}.{self.shard}"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CursorState:
-    """Where a feed was left. `ground` is a digest of what the cursor was made with (select, account, mapping)."""
-
-    name: str
-    token: str
-    ground: str = ""
-    facts: Mapping[str, str | int] = field(default_factory=dict)
+    def __str__(self) -> str:
+        return self.partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Something the lane is asked to do: look at a record again, apply a decision, release a guard.
+    """Something a lane is asked to do: a request, a retry, a decision. Anyone may leave one in the inbox.
 
-    `key` makes a repeat the same command (the later one replaces it while it waits). `side` and `ref` name the record,
-    `link` the pair. `not_before` is when it may be taken. `data` holds ids and codes, never values. `trace` is the W3C
-    traceparent of whoever asked.
+    `key` is its idempotency key: while a command of that key waits, another one only renews it. It and `payload`
+    carry ids, never values. `not_before` holds it back (None: at once). `trace` is the W3C traceparent of who asked.
     """
 
     key: str
     op: str
     side: Side | None = None
     ref: Ref | None = None
-    link: LinkKey | None = None
+    kind: Kind | None = None
+    payload: Mapping[str, Fact] = field(default_factory=dict)
     not_before: datetime | None = None
     tries: int = 0
-    urgent: bool = False
-    data: Mapping[str, str] = field(default_factory=dict)
     trace: str = ""
+    put_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorState:
+    """Where a feed was left, and what it was left with.
+
+    `digest` covers what the token was made with (columns, mapping, account); another one means another walk.
+    `position` and `phase` are the engine's own words for a walk under way; `facts` what else it must not forget.
+    """
+
+    token: str
+    digest: str = ""
+    position: str = ""
+    phase: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchEntry:
+    """What is known of one match value: links agreed on it, and unlinked partner records that carry it.
+
+    `more` says that there were too many to remember (over 32): the match is ambiguous whatever else is known.
+    """
+
+    links: tuple[LinkKey, ...] = ()
+    candidates: tuple[Ref, ...] = ()
+    more: bool = False
 
 
 class BatchState(StrEnum):
-    """INTENT: about to be sent, or sent without an answer. ACCEPTED: tickets to settle. DONE: every result is known."""
+    """INTENT: the call was not known to have ended. ACCEPTED: some outcomes come later (the ticket). DONE: all known."""
 
     INTENT = "intent"
     ACCEPTED = "accepted"
@@ -65,82 +120,93 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One write of a batch. `after` is the whole link as it will be once the write was applied; `before` what the written
-    side stored of each written field; `expect` the revision the write insists on; `stamp` the mark written with it."""
+    """One intended write of a batch, with all that its recovery and its fold need.
 
-    key: str
-    after: Link
+    `before` is what the written side stored of each written field before the call, `intended` what both sides store
+    of it once the write was applied, `settled` what was agreed without a write. `expect` is the revision the write
+    insists on. `facts` are the engine's own.
+    """
+
+    key: LinkKey
+    crm: Ref
+    partner: Ref | None = None
     op: Op
+    entity: str = ""
     before: Mapping[str, Digest] = field(default_factory=dict)
-    written: tuple[str, ...] = ()
+    intended: Mapping[str, Agreed] = field(default_factory=dict)
+    settled: Mapping[str, Agreed] = field(default_factory=dict)
+    match: MatchKey | None = None
+    add_labels: frozenset[str] = frozenset()
+    remove_labels: frozenset[str] = frozenset()
     expect: str = ""
-    stamp: str = ""
+    incarnation: int = 0
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryResult:
-    """What became of one entry: enough to fold it again after a crash."""
+class Result:
+    """What became of one entry of a batch. `message` is the vendor's, with the record's values masked."""
 
-    key: str
+    key: LinkKey
     outcome: Outcome
     ref: Ref | None = None
     revision: str = ""
-    ticket: str = ""
     code: str = ""
+    message: str = ""
+    field: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Writes of one kind, side and operation that go out in one call."""
+    """A set of writes of one call. `id` is fresh and sortable (`IdSource.new_id`); no two entries share a key.
+
+    `state` and `results` are what `Held.batches` answers; `Held.begin` starts every batch as an intent.
+    """
 
     id: str
+    kind: Kind
     side: Side
-    kind: str
     op: Op
     entries: tuple[Entry, ...]
+    ticket: str = ""
+    results: Mapping[LinkKey, Result] = field(default_factory=dict)
     state: BatchState = BatchState.INTENT
-    results: Mapping[str, EntryResult] = field(default_factory=dict)
-
-    @property
-    def tickets(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(result.ticket for result in self.results.values() if result.ticket))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatchEntry:
-    """What is known under one match key. Hints: verify a link key against the link's own `match`."""
-
-    links: tuple[LinkKey, ...] = ()
-    candidates: tuple[Ref, ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
 class LaneChanges:
-    """One fold: everything a page of work changes. Cursors, finished commands and facts move in the last transaction.
+    """What one fold makes true.
 
-    Reverse rows (partner record -> link, match key -> link) follow from `links` and what was stored before.
-    `facts` are merged into the lane's facts (a None value removes the fact).
+    `links` are put as they are; `links_removed` are taken out. Reverse pages follow by themselves. `candidates` says
+    of partner records without a link which match key they carry now (None: none, or the record is gone).
+    `commands_postponed` replace the commands of the same key that this worker read. A cursor of None is removed.
+    `facts` are merged into the lane's facts, a fact of None is removed.
     """
 
-    links: list[Link] = field(default_factory=list)
-    removed: list[LinkKey] = field(default_factory=list)
-    remembered: list[tuple[MatchKey, Ref]] = field(default_factory=list)
-    forgotten: list[tuple[MatchKey, Ref]] = field(default_factory=list)
-    cursors: list[CursorState] = field(default_factory=list)
-    dropped_cursors: list[str] = field(default_factory=list)
-    dropped_batches: list[str] = field(default_factory=list)
-    done: list[str] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
-    facts: dict[str, str | int | float | None] = field(default_factory=dict)
+    links: Collection[Link] = ()
+    links_removed: Collection[LinkKey] = ()
+    candidates: Mapping[Ref, MatchKey | None] = field(default_factory=dict)
+    batches_dropped: Collection[str] = ()
+    commands_done: Collection[str] = ()
+    commands_postponed: Collection[Command] = ()
+    cursors: Mapping[str, CursorState | None] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneView:
-    """The lane row as anyone may read it. `facts` are the engine's (phase, run, next run, counts)."""
+    """The lane row, for people, the timer and the HTTP API.
 
-    fence: int = 0
+    `running` is judged by storage time: somebody holds the lease and it has not run out. `wanted`: somebody met the
+    lane busy. `counts` are kept exactly, by entity and state: `contact.linked`, `contact.parked`, `contact.is:FLAG`.
+    """
+
+    running: bool = False
     owner: str = ""
-    leased_until: datetime | None = None
+    until: datetime | None = None
     wanted: bool = False
     not_before: datetime | None = None
-    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    fence: int = 0
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
