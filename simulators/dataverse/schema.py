@@ -67,6 +67,8 @@ class Column:
     Attributes:
         targets: of a lookup, target table to single-valued navigation property (case matters).
         reverse: of a lookup, target table to the collection-valued navigation property on the target.
+        on_delete: of a lookup, what happens to the row when the target goes: `Cascade`, `RemoveLink`, `Restrict`.
+        default: the value of a row that says nothing about the column.
         required: `None`, `Recommended`, `ApplicationRequired` (forms only) or `SystemRequired`.
         create, update, read: the `IsValidFor...` flags.
         secured: under column security.
@@ -86,6 +88,7 @@ class Column:
     read: bool = True
     targets: Mapping[str, str] = field(default_factory=dict)
     reverse: Mapping[str, str] = field(default_factory=dict)
+    on_delete: str = "RemoveLink"
     date_only: bool = False
     default: int | bool | None = None
     secured: bool = False
@@ -159,6 +162,7 @@ class Table:
     changed_at: int = 0
     label: str = ""
     by_wire_name: dict[str, Column] = field(default_factory=dict)
+    required: tuple[Column, ...] = ()
 
     def key_on(self, names: frozenset[str]) -> AlternateKey | None:
         """Return the alternate key made of exactly these columns."""
@@ -326,7 +330,11 @@ class Schema:
         """Work out the navigation properties of all tables anew."""
         for table in self.tables.values():
             table.navigation = {}
-            table.by_wire_name = {column.wire_name: column for column in table.columns.values()}
+            columns = table.columns.values()
+            table.by_wire_name = {column.wire_name: column for column in columns}
+            table.required = tuple(
+                column for column in columns if column.required == "SystemRequired" and column.create
+            )
         for table in self.tables.values():
             for column in table.columns.values():
                 self._link_column(table, column)
@@ -389,6 +397,7 @@ def column_from(name: str, body: Mapping[str, Any]) -> Column:
         read=bool(body.get("read", "r" in valid)),
         targets=dict(targets),
         reverse=dict(body.get("reverse", {})),
+        on_delete=str(body.get("on_delete", "RemoveLink")),
         date_only=bool(body.get("date_only")),
         default=body.get("default"),
         secured=bool(body.get("secured")),

@@ -131,6 +131,8 @@ class TableRows:
         The first call for a column builds an index that writes then keep.
         """
         wanted = fold(value)
+        if wanted is None:
+            return [row for row in self.rows() if row.get(column) is None]
         ids = set(self._index(column).get(wanted, ()))
         for block in self.blocks:
             positions = block.candidates(column, value)
@@ -154,7 +156,7 @@ class TableRows:
         self._note(row_id, version_of(row))
         for column, index in self._indexes.items():
             self._unindex(index, column, before, row_id)
-            index.setdefault(fold(row.get(column)), {})[row_id] = None
+            self._add_to(index, column, row, row_id)
 
     def drop(self, row_id: str) -> None:
         """Forget the row; the deletion log is the caller's affair."""
@@ -193,8 +195,14 @@ class TableRows:
         if index is None:
             index = self._indexes[column] = {}
             for row_id, row in self._live.items():
-                index.setdefault(fold(row.get(column)), {})[row_id] = None
+                self._add_to(index, column, row, row_id)
         return index
+
+    @staticmethod
+    def _add_to(index: dict[Value, dict[str, None]], column: str, row: Row, row_id: str) -> None:
+        value = row.get(column)
+        if value is not None:
+            index.setdefault(fold(value), {})[row_id] = None
 
     @staticmethod
     def _unindex(index: dict[Value, dict[str, None]], column: str, before: Row | None, row_id: str) -> None:
@@ -284,6 +292,13 @@ class Store:
         for rows in self.tables.values():
             rows.compact()
         for run in transaction.after:
+            run()
+
+    def on_commit(self, run: Callable[[], None]) -> None:
+        """Run after the outermost open transaction has been kept; at once when none is open."""
+        if self._open:
+            self._open[-1].after.append(run)
+        else:
             run()
 
     def next_version(self) -> int:
