@@ -10,7 +10,6 @@ from typing import Any
 from localhost.errors import HostError
 from localhost.settings import STORAGE, AppSettings
 
-
 # https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
 _QUEUE_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 

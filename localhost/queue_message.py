@@ -74,7 +74,7 @@ class ReceivedMessage:
         except HttpResponseError as error:
             if not _is_lost(error):
                 raise
-            self._queue.warn(f"Message {self.id} was not deleted: it is gone or somebody else's by now.")
+            self._queue.warn(f"message {self.id} was not deleted: it is gone or somebody else's by now.")
 
     def move_to_poison(self, why: str) -> None:
         """Copy its text unchanged to the poison queue, then delete it. A poison queue has none behind it: there the
@@ -82,11 +82,11 @@ class ReceivedMessage:
         """
         poison = self._queue.poison
         if poison is None:
-            self._queue.warn(f"Message {self.id} stays: {why}, and a poison queue has no poison queue behind it.")
+            self._queue.warn(f"message {self.id} stays: {why}, and a poison queue has no poison queue behind it.")
             return
         send_creating(poison, self.text)
         self.delete()
-        self._queue.warn(f"Message {self.id} was moved to {poison.queue_name}: {why}.")
+        self._queue.warn(f"message {self.id} was moved to {poison.queue_name}: {why}.")
 
 
 class Queue:

@@ -128,10 +128,7 @@ class QueueListener:
         try:
             self._process(message)
         except Exception as error:
-            self._logs.error(
-                f"Message {message.id} of queue {self._queue.name} could not be completed and will come back: {reason_of(error)}",
-                category=_CATEGORY,
-            )
+            self._complain(f"message {message.id} could not be completed and will come back", error)
         finally:
             with self._changed:
                 self._running -= 1
@@ -153,9 +150,7 @@ class QueueListener:
         except FunctionFailed:
             self._release(message)
         except (WorkerLost, WorkerUnavailable):
-            self._logs.warning(
-                f"Message {message.id} of queue {self._queue.name} comes back within {self._lease:g} s.", _CATEGORY
-            )
+            self._queue.warn(f"message {message.id} comes back within {self._lease:g} s.")
         else:
             message.delete()
 
@@ -181,19 +176,20 @@ class QueueListener:
             try:
                 held = message.hide_for(self._lease)
             except Exception as error:  # the function goes on; the next renewal may succeed
-                self._logs.warning(f"Message {message.id} could not be renewed: {reason_of(error)}", _CATEGORY)
+                self._complain(f"message {message.id} could not be renewed", error)
                 return
             if not held:
-                self._logs.warning(f"Message {message.id} is somebody else's by now.", _CATEGORY)
+                self._queue.warn(f"message {message.id} is somebody else's by now.")
 
         return renew
 
     def _note_storage(self, error: Exception | None) -> None:
         """Log the first failure and the recovery, not every poll in between."""
         if error is not None and not self._storage_down:
-            self._logs.error(
-                f"Queue {self._queue.name} cannot be read and is tried again: {reason_of(error)}", _CATEGORY
-            )
+            self._complain("it cannot be read and is tried again", error)
         if error is None and self._storage_down:
-            self._logs.info(f"Queue {self._queue.name} can be read again.", _CATEGORY)
+            self._logs.info(f"Queue {self._queue.name}: it can be read again.", _CATEGORY)
         self._storage_down = error is not None
+
+    def _complain(self, what: str, error: Exception) -> None:
+        self._logs.error(f"Queue {self._queue.name}: {what}: {reason_of(error)}", _CATEGORY)

@@ -126,7 +126,7 @@ class TimerListener:
         now = self._clock.now()
         due = self._schedule.next_after(now)
         if due is None:
-            self._logs.warning(f"Timer {self._function.name} never fires: {self._schedule.expression!r}.", _CATEGORY)
+            self._logs.warning(f"Timer {self._function.name}: {self._schedule.expression!r} never fires.", _CATEGORY)
         while not self._stop.is_set() and self._held.is_set():
             earlier, now = now, self._clock.now()
             if now < earlier - dt.timedelta(seconds=1):
