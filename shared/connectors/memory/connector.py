@@ -35,6 +35,7 @@ from shared.ports.connector import (
     Cursor,
     FeedKind,
     Op,
+    Outcome,
     Settled,
     Ticket,
     Write,
@@ -163,8 +164,13 @@ class MemoryConnector:
             if any(write.ref.kind != kind or write.op is not op for write in writes):
                 raise ValueError(f"{kind}: writes of several kinds or operations in one call")
             if op is Op.CREATE and capabilities.asynchronous_create:
-                return self._writer.accept(writes, self._shard or "")
-            return [self._writer.write(write, self._shard or "") for write in writes]
+                results = self._writer.accept(writes, self._shard or "")
+            else:
+                results = [self._writer.write(write, self._shard or "") for write in writes]
+            if self._system.answers_to_lose > 0:
+                self._system.answers_to_lose -= 1
+                return [WriteResult(key=write.key, outcome=Outcome.UNKNOWN) for write in writes]
+            return results
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         with self._call("settle"):

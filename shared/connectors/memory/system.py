@@ -54,7 +54,8 @@ class MemorySystem:
 
     Everything that happens goes through `commit`, which numbers it. `now` is the server's clock; commits may be
     deferred (`defer`): a transaction that began earlier becomes visible late, an import or a request that timed out
-    takes effect later. Deferred work that locks a row is finished before anybody else changes that row.
+    takes effect later. Deferred work that locks a row is finished before anybody else changes that row. While `outage`
+    is set every request raises it; `answers_to_lose` is how many of the next writes take effect without an answer.
     """
 
     def __init__(self, name: str, designs: Iterable[KindDesign], *, now: Callable[[], datetime]) -> None:
@@ -69,6 +70,7 @@ class MemorySystem:
         self.observers: list[Callable[[Commit], None]] = []
         self.calls: Counter[str] = Counter()
         self.outage: SyncError | None = None
+        self.answers_to_lose = 0
         self.jobs: dict[Ticket, Job] = {}
         self.lock = RLock()
         self.seq = 0
@@ -181,7 +183,7 @@ class MemorySystem:
             seq=self.seq,
             fields={**old, **changes},
             labels=labels if labels is not None else (before.labels if before is not None else frozenset()),
-            state=state,
+            state=self._state(ref.kind, state, {**old, **changes}),
             modified_at=self.coarse(ref.kind, modified_at or now),
             committed_at=now,
             changed=frozenset(name for name, value in changes.items() if old.get(name) != value),
@@ -192,6 +194,14 @@ class MemorySystem:
         for observer in self.observers:
             observer(Commit(ref, by, before, after))
         return after
+
+    def _state(self, kind: Kind, state: RowState, fields: Mapping[FieldName, Value | None]) -> RowState:
+        """Where field values decide whether a row is active, they do."""
+        deciding = self.designs[kind].capabilities.deactivate
+        if not deciding or state not in {RowState.ACTIVE, RowState.INACTIVE}:
+            return state
+        inactive = all(fields.get(name) == value for name, value in deciding.items())
+        return RowState.INACTIVE if inactive else RowState.ACTIVE
 
     def coarse(self, kind: Kind, moment: datetime) -> datetime:
         """A moment as this kind's modified times tell it."""
