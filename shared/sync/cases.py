@@ -25,6 +25,11 @@ class Case:
     rounds: int = 0
     tries: int = 0
     looked_up: bool = False  # Dynamics was asked for a row with this match value
+    hidden: set[str] = field(default_factory=set)  # field ids left out: the other side refused them in this page
+    refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
+    stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
+    ambiguous: bool = False  # several rows, or one that is taken, have this match value
+    adopt: Side | None = None  # a create on this side met a record that was there already
 
     def seen(self, side: Side) -> Record | Gone | None:
         return self.crm if side is Side.CRM else self.partner
@@ -51,21 +56,37 @@ class PlannedWrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What becomes true of the link once every write of its decision was applied.
+
+    None leaves a property as it is. `gone` names the side whose record is gone: the link becomes a tombstone.
+    `settled`: nothing of the pair is left to do, so its divergence mark goes.
+    """
+
+    match: MatchKey | None = None
+    crm_revision: str | None = None
+    partner_revision: str | None = None
+    gone: Side | None = None
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What to do about a case.
 
-    `link` is the link as it stands before any of `writes` was applied (None: leave it as it is). `need` names sides
-    that have to be read before anything can be decided. `look_up` asks Dynamics for rows with the case's match value.
-    `code` is the outcome when there is nothing to write; `wait` postpones the record (a parent that is not linked yet).
+    `link` is the link as it stands before any of `writes` was applied (None: leave it as it is); `done` says
+    what more is true once all of them were. `retire` is another link that ends with this decision. `need` names sides that have
+    to be read before anything can be decided. `look_up` asks Dynamics for rows with the case's match value.
+    `candidate` keeps an unlinked partner record under its match key. `code` is the outcome when nothing goes wrong.
     """
 
     code: str
     link: Link | None = None
     retire: Link | None = None
+    done: Done = Done()
     writes: tuple[PlannedWrite, ...] = ()
     need: frozenset[Side] = frozenset()
     look_up: bool = False
     candidate: MatchKey | None = None
     conflicts: tuple[FieldConflict, ...] = ()
-    field: str = ""
-    wait: bool = False
+    at_field: str = ""

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.domain.identity import Link, LinkState, crm_id_for, link_key
-from shared.domain.mapping import DeletePolicy
+from shared.domain.entity_map import DeletePolicy
 from shared.domain.merge import merge
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
-from shared.sync.cases import Case, Decision, PlannedWrite
+from shared.sync.cases import Case, Decision, Done, PlannedWrite
 
 if TYPE_CHECKING:
     from shared.sync.reconcile import Reconciler
@@ -24,7 +24,7 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decisi
     survivor = gone_side.other
     seen = case.seen(survivor)
     tombstone = replace(
-        link, state=LinkState.TOMBSTONE, flags=frozenset({f"gone:{gone_side.value}"}), parked={}, retry_at=0
+        link, state=LinkState.TOMBSTONE, flags=gone_flags(gone_side), parked={}, retry_at=0
     )
     if isinstance(seen, Gone) or link.state is not LinkState.LINKED:
         return Decision(code="deleted", link=tombstone)
@@ -36,6 +36,11 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decisi
     if _edited(reconciler, case, link, survivor):
         return _make_again(reconciler, case, link, gone_side)
     return _remove(reconciler, case, link, tombstone, policy)
+
+
+def gone_flags(side: Side) -> frozenset[str]:
+    """How a tombstone remembers whose record is gone."""
+    return frozenset({f"gone:{side.value}"})
 
 
 def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
@@ -73,7 +78,7 @@ def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side)
     case.crm = None
     case.crm_ref = Ref(kind, crm_id_for(reconciler.connection, kind, partner, fresh.incarnation))
     case.key = link_key(case.crm_ref)
-    retired = replace(link, state=LinkState.TOMBSTONE, partner=None, flags=frozenset({"gone:crm"}), match=None)
+    retired = replace(link, state=LinkState.TOMBSTONE, partner=None, flags=gone_flags(Side.CRM), match=None)
     return Decision(code="again", link=replace(fresh, crm=case.crm_ref), retire=retired)
 
 
@@ -91,8 +96,9 @@ def _remove(
         if not kinds.deactivate or not record.active:
             return Decision(code="skipped:delete_ignored", link=tombstone)
         write = PlannedWrite(side=survivor, op=Op.UPDATE, ref=ref, fields=kinds.deactivate, expect=expect)
-        return Decision(code="deactivated", link=tombstone, writes=(write,))
+        return Decision(code="deactivated", writes=(write,), done=Done(gone=survivor.other))
     if Op.DELETE not in kinds.writes:
         return Decision(code="skipped:delete_ignored", link=tombstone)
     write = PlannedWrite(side=survivor, op=Op.DELETE, ref=ref, expect=expect)
-    return Decision(code="deleted", link=tombstone, writes=(write,))
+    return Decision(code="deleted", writes=(write,), done=Done(gone=survivor.other))
+

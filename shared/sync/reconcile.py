@@ -20,8 +20,8 @@ from shared.domain.merge import Merged, merge
 from shared.domain.normalize import match_value
 from shared.domain.records import Gone, Record, Ref, RemoteId, Side
 from shared.ports.connector import Capabilities, CreateKey, KindCapabilities, Op
-from shared.sync.cases import Case, Decision, PlannedWrite
-from shared.sync.deletes import decide_gone
+from shared.sync.cases import Case, Decision, Done, PlannedWrite
+from shared.sync.deletes import decide_gone, gone_flags
 from shared.sync.working import WorkingSet
 
 OUTSIDE = "outside"
@@ -89,39 +89,46 @@ class Reconciler:
             for side, fields in sorted(allowed.items())
         )
         diverged = len(allowed) < len(writes) or bool(merged.parked) or any(not item.winner for item in merged.conflicts)
-        after = self._after(case, link, merged, settled_all=not writes and not diverged, diverged=diverged)
+        done = Done() if diverged else self._settled(case, {write.side for write in planned})
+        after = self._after(link, merged, diverged=diverged or bool(planned) and DIVERGED in link.flags)
+        if not planned:
+            after = finished(after, done)
         code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
         if merged.parked and not planned:
             code = "failed:" + next(iter(merged.parked.values()))
         return Decision(
             code=code,
-            link=after if after != link or after is not link else None,
+            link=after,
             writes=planned,
+            done=done,
             conflicts=merged.conflicts,
-            field=next(iter(merged.parked), ""),
+            at_field=next(iter(merged.parked), ""),
         )
 
-    def _after(self, case: Case, link: Link, merged: Merged, *, settled_all: bool, diverged: bool) -> Link:
+    def _after(self, link: Link, merged: Merged, *, diverged: bool) -> Link:
+        """The link before any write: what both sides hold already is agreed now."""
         flags = (link.flags | {DIVERGED}) if diverged else link.flags - {DIVERGED, DIRTY}
-        changes: dict[str, object] = {}
-        agreed = {**link.agreed, **merged.settled}
-        if agreed != link.agreed:
-            changes["agreed"] = agreed
-        if flags != link.flags:
-            changes["flags"] = flags
-        if dict(merged.parked) != dict(link.parked):
-            changes["parked"] = dict(merged.parked)
+        return replace(
+            link,
+            agreed={**link.agreed, **merged.settled},
+            flags=flags,
+            parked=dict(merged.parked),
+            state=LinkState.LINKED,
+        )
+
+    def _settled(self, case: Case, written: set[Side]) -> Done:
+        """What may be remembered once nothing of this pair is left to do.
+
+        A revision is only worth keeping when everything it stands for was agreed: a later conditional write under it
+        would otherwise pass over a change that was seen but not taken over.
+        """
         crm, partner = _record(case.crm), _record(case.partner)
-        if settled_all and crm is not None and (crm.revision or "") != link.crm_revision:
-            changes["crm_revision"] = crm.revision or ""
-        if settled_all and partner is not None and (partner.revision or "") != link.partner_revision:
-            changes["partner_revision"] = partner.revision or ""
-        if link.state is not LinkState.LINKED:
-            changes["state"] = LinkState.LINKED
-        match = self._match_key(self.match_of(case)) if crm is not None or partner is not None else None
-        if settled_all and match is not None and match != link.match:
-            changes["match"] = match
-        return replace(link, **changes) if changes else link  # type: ignore[arg-type]
+        return Done(
+            match=self._match_key(self.match_of(case)),
+            crm_revision=crm.revision or "" if crm is not None and Side.CRM not in written else None,
+            partner_revision=partner.revision or "" if partner is not None and Side.PARTNER not in written else None,
+            settled=True,
+        )
 
     def _gates(self, case: Case, link: Link) -> tuple[Link, dict[Side, str]]:
         """Which sides must not be written now, and why: outside the criteria, or a label that was taken away."""
@@ -218,7 +225,7 @@ class Reconciler:
             rival = next((other for other in met.links if other.key != case.key), None)
             if rival is not None:
                 return self._rival(case, link, rival, match)
-            if len(met.candidates) > 1:
+            if len(met.candidates) > 1 or met.more:
                 return self._park(case, link, "failed:ambiguous_match")
             if met.candidates:
                 case.partner_ref = met.candidates[0]
@@ -258,6 +265,7 @@ class Reconciler:
         after = replace(
             base,
             partner=ref if own_id else None,
+            state=LinkState.AWAITING,
             match=match,
             agreed=dict(merged.settled),
             parked=dict(merged.parked),
@@ -288,6 +296,8 @@ class Reconciler:
             return Decision(code="skipped:not_linked", candidate=match)
         if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
             return Decision(code="skipped:not_linked", candidate=match)
+        if case.ambiguous:
+            return self._park(case, link, "failed:ambiguous_match")
         if text is not None and not case.looked_up and self._crm_caps(case).match_field is not None:
             return Decision(code="waiting", look_up=True)
         return self._create_crm(case, partner, link, match)
@@ -326,7 +336,7 @@ class Reconciler:
         base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
         reason = code.partition(":")[2]
         parked = replace(base, state=LinkState.PARKED, partner=case.partner_ref or base.partner, parked={field: reason})
-        return Decision(code=code, link=parked, field=field)
+        return Decision(code=code, link=parked, at_field=field)
 
     # -- small answers -------------------------------------------------------------------------------------------------
 
@@ -364,6 +374,22 @@ class Reconciler:
 
     def _partner_caps(self, case: Case) -> KindCapabilities:
         return self.capabilities[Side.PARTNER].kinds[case.map.entity.partner_kind]
+
+
+def finished(link: Link, done: Done) -> Link:
+    """The link once every write of a decision was applied."""
+    changes: dict[str, object] = {}
+    if done.match is not None and done.match != link.match:
+        changes["match"] = done.match
+    if done.crm_revision is not None and done.crm_revision != link.crm_revision:
+        changes["crm_revision"] = done.crm_revision
+    if done.partner_revision is not None and done.partner_revision != link.partner_revision:
+        changes["partner_revision"] = done.partner_revision
+    if done.settled and link.flags & {DIVERGED, DIRTY}:
+        changes["flags"] = link.flags - {DIVERGED, DIRTY}
+    if done.gone is not None:
+        changes |= {"state": LinkState.TOMBSTONE, "flags": gone_flags(done.gone), "parked": {}, "retry_at": 0}
+    return replace(link, **changes) if changes else link  # type: ignore[arg-type]
 
 
 def digests(compiled: CompiledMap, record: Record, side: Side, digester: Digester) -> dict[str, bytes]:

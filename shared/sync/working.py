@@ -16,6 +16,7 @@ class Matched:
 
     links: tuple[Link, ...]
     candidates: tuple[Ref, ...]
+    more: bool = False  # too many to remember: ambiguous, whatever else is known
 
 
 class WorkingSet:
@@ -25,10 +26,10 @@ class WorkingSet:
         self._held = held
         self._links: dict[LinkKey, Link | None] = {}
         self._partners: dict[Ref, LinkKey | None] = {}
-        self._matches: dict[MatchKey, tuple[set[LinkKey], dict[Ref, None]]] = {}
-        self.changed: set[LinkKey] = set()
-        self.remembered: set[tuple[MatchKey, Ref]] = set()
-        self.forgotten: set[tuple[MatchKey, Ref]] = set()
+        self._matches: dict[MatchKey, tuple[set[LinkKey], dict[Ref, None], bool]] = {}
+        self._before: dict[LinkKey, Link | None] = {}
+        self._removed: set[LinkKey] = set()
+        self._candidates: dict[Ref, MatchKey | None] = {}
 
     def load(
         self, keys: Iterable[LinkKey] = (), partners: Iterable[Ref] = (), matches: Iterable[MatchKey] = ()
@@ -43,7 +44,7 @@ class WorkingSet:
         for match in wanted_matches:
             entry = found_matches.get(match)
             self._matches[match] = (
-                (set(entry.links), dict.fromkeys(entry.candidates)) if entry is not None else (set(), {})
+                (set(entry.links), dict.fromkeys(entry.candidates), entry.more) if entry is not None else (set(), {}, False)
             )
         wanted = dict.fromkeys(keys)
         wanted.update((key, None) for key in found_refs.values())
@@ -70,43 +71,68 @@ class WorkingSet:
     def matched(self, match: MatchKey) -> Matched:
         if match not in self._matches:
             self.load(matches=[match])
-        keys, candidates = self._matches[match]
+        keys, candidates, more = self._matches[match]
         links = [self.link(key) for key in sorted(keys)]
+        # A candidate that changed its match value within this page stands under its new one only.
         return Matched(
             tuple(link for link in links if link is not None and link.match == match and _in_use(link)),
-            tuple(ref for ref in candidates if self.of_partner(ref) is None),
+            tuple(
+                ref
+                for ref in candidates
+                if self.of_partner(ref) is None and self._candidates.get(ref, match) == match
+            ),
+            more,
         )
 
     def put(self, link: Link) -> None:
+        before = self.link(link.key)
+        self._before.setdefault(link.key, before)
         self._links[link.key] = link
-        self.changed.add(link.key)
-        if link.partner is not None and link.state is not LinkState.TOMBSTONE:
+        self._removed.discard(link.key)
+        if link.partner is not None and (link.state is not LinkState.TOMBSTONE or self.of_partner(link.partner) is None):
             self._partners[link.partner] = link.key
-        elif link.partner is not None:
-            self._partners.setdefault(link.partner, link.key)
+            self._candidates.pop(link.partner, None)
         if link.match is not None:
             self.load(matches=[link.match])
             self._matches[link.match][0].add(link.key)
             if link.partner is not None:
-                self.forget(link.match, link.partner)
+                self._matches[link.match][1].pop(link.partner, None)
 
-    def remember(self, match: MatchKey, ref: Ref) -> None:
-        """Keeps an unlinked partner record as a candidate under its match key."""
-        self.load(matches=[match])
-        if ref not in self._matches[match][1]:
+    def restore(self, key: LinkKey) -> None:
+        """Takes back what this page did to a link (its write was not sent, or was refused as a whole)."""
+        if key in self._before:
+            self._links[key] = self._before.pop(key)
+            self._removed.discard(key)
+
+    def remove(self, key: LinkKey) -> None:
+        """Forgets a link altogether (a parked one whose record turned out to belong to another link)."""
+        self._before.setdefault(key, self.link(key))
+        self._links[key] = None
+        self._removed.add(key)
+
+    def remember(self, ref: Ref, match: MatchKey | None) -> None:
+        """Keeps an unlinked partner record as a candidate under its match key (None: it carries none any more)."""
+        self._candidates[ref] = match
+        if match is not None:
+            self.load(matches=[match])
             self._matches[match][1][ref] = None
-            self.remembered.add((match, ref))
-            self.forgotten.discard((match, ref))
 
-    def forget(self, match: MatchKey, ref: Ref) -> None:
-        self.load(matches=[match])
-        if ref in self._matches[match][1]:
-            del self._matches[match][1][ref]
-            self.forgotten.add((match, ref))
-            self.remembered.discard((match, ref))
+    @property
+    def links(self) -> list[Link]:
+        """The links to store."""
+        return [
+            link
+            for key, before in self._before.items()
+            if (link := self._links[key]) is not None and link != before
+        ]
 
-    def changed_links(self) -> list[Link]:
-        return [link for key in sorted(self.changed) if (link := self._links[key]) is not None]
+    @property
+    def removed(self) -> list[LinkKey]:
+        return [key for key in self._removed if self._before.get(key) is not None]
+
+    @property
+    def candidates(self) -> dict[Ref, MatchKey | None]:
+        return dict(self._candidates)
 
 
 def _in_use(link: Link) -> bool:

@@ -1,0 +1,85 @@
+"""What a write means for its link, once it was applied: the same answer whether it was told at once or found later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.identity import Link, LinkState
+from shared.domain.records import Ref, Side
+from shared.ports.connector import Op
+from shared.state.model import Entry
+from shared.sync.cases import Case, Done, PlannedWrite
+from shared.sync.reconcile import finished
+
+
+def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str) -> Entry:
+    """The intent of one write, with all that recovery needs to know when this worker dies."""
+    facts: dict[str, str | bool] = {"made": link.made, "stamp": stamp, "settled": done.settled}
+    if done.crm_revision is not None:
+        facts["crm_revision"] = done.crm_revision
+    if done.partner_revision is not None:
+        facts["partner_revision"] = done.partner_revision
+    if done.gone is not None:
+        facts["gone"] = done.gone.value
+    return Entry(
+        key=link.key,
+        crm=link.crm,
+        partner=link.partner if write.op is not Op.CREATE or not write.ref.id else write.ref,
+        op=write.op,
+        entity=case.map.entity.name,
+        before=dict(write.before),
+        intended=dict(write.pending),
+        settled=dict(link.agreed),
+        match=done.match or write.match_key or link.match,
+        add_labels=write.add_labels,
+        remove_labels=write.remove_labels,
+        expect=write.expect or "",
+        incarnation=link.incarnation,
+        facts=facts,
+    )
+
+
+def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None = None, revision: str = "") -> Link:
+    """The link once the entry's write was applied on `side`. Applying it twice changes nothing."""
+    link = known if known is not None else _fresh(entry)
+    changes: dict[str, object] = {
+        "agreed": {**link.agreed, **entry.intended},
+        "labels": (link.labels | entry.add_labels) - entry.remove_labels,
+        "match": entry.match,
+        "tries": 0,
+        "retry_at": 0,
+        "ticket": "",
+    }
+    if side is Side.CRM:
+        changes["crm_revision"] = revision
+    else:
+        changes["partner_revision"] = revision
+    if entry.op is Op.CREATE:
+        partner = ref or entry.partner if side is Side.PARTNER else entry.partner
+        changes |= {"partner": partner, "state": LinkState.LINKED if partner is not None else LinkState.AWAITING}
+        changes["made"] = str(entry.facts.get("made", ""))
+    return finished(replace(link, **changes), done_of(entry))  # type: ignore[arg-type]
+
+
+def done_of(entry: Entry) -> Done:
+    facts = entry.facts
+    crm, partner, gone = facts.get("crm_revision"), facts.get("partner_revision"), facts.get("gone")
+    return Done(
+        crm_revision=str(crm) if crm is not None else None,
+        partner_revision=str(partner) if partner is not None else None,
+        gone=Side(str(gone)) if gone is not None else None,
+        settled=bool(facts.get("settled")),
+    )
+
+
+def _fresh(entry: Entry) -> Link:
+    return Link(
+        crm=entry.crm,
+        partner=entry.partner,
+        entity=entry.entity,
+        state=LinkState.AWAITING,
+        agreed=dict(entry.settled),
+        match=entry.match,
+        incarnation=entry.incarnation,
+        made=str(entry.facts.get("made", "")),
+    )

@@ -1,0 +1,265 @@
+"""Does what was decided: intents first, then the calls, then what each answer means for its link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import batched, groupby
+
+from shared.domain.identity import LinkState
+from shared.domain.records import Gone, GoneReason, Kind, Side
+from shared.errors import GuardTripped
+from shared.ports.connector import Op, Outcome, Write, WriteResult
+from shared.state.model import Batch, BatchState, Entry, Result
+from shared.sync.after import entry_of, link_after
+from shared.sync.cases import Case, Decision, Done, PlannedWrite
+from shared.sync.context import Work
+from shared.sync.reconcile import DIVERGED
+from shared.sync.tally import Tally
+from shared.sync.working import WorkingSet
+
+_ORDER = {Op.CREATE: 0, Op.UPDATE: 1, Op.DELETE: 2}
+
+
+@dataclass(slots=True)
+class Task:
+    """One planned write on its way."""
+
+    case: Case
+    decision: Decision
+    write: PlannedWrite
+    last: bool
+    entry: Entry | None = None
+
+    @property
+    def key(self) -> str:
+        return self.case.key.hex()
+
+
+class Applier:
+    """Writes the planned writes of one page. `again` holds the cases that have to be decided once more."""
+
+    def __init__(self, work: Work, links: WorkingSet, tally: Tally) -> None:
+        self._work = work
+        self._links = links
+        self._tally = tally
+        self._failed: set[str] = set()
+        self.again: list[Case] = []
+        self.finished: list[str] = []
+        self.unknown: list[str] = []
+        self.postponed: float | None = None
+
+    def run(self, decided: Sequence[tuple[Case, Decision]]) -> None:
+        self.again = []
+        self._failed.clear()
+        tasks = sorted(self._tasks(decided), key=_order)
+        self._guard(tasks)
+        for (side, kind, op), group in groupby(tasks, key=_group):
+            self._group(side, kind, op, list(group))
+
+    def _tasks(self, decided: Sequence[tuple[Case, Decision]]) -> Iterator[Task]:
+        for case, decision in decided:
+            for write in decision.writes:
+                yield Task(case, decision, write, last=write is decision.writes[-1])
+
+    def _guard(self, tasks: Sequence[Task]) -> None:
+        """A run may not delete more than a person would expect it to (sync-semantics, mass deletion)."""
+        options = self._work.engine.options
+        deletes = sum(1 for task in tasks if task.decision.done.gone is not None)
+        if not deletes:
+            return
+        known = self._work.linked()
+        limit = max(options.delete_guard, int(options.delete_share * known))
+        total = self._work.number("deletes") + deletes
+        if total > limit and not self._work.number("guard_released"):
+            raise GuardTripped(
+                f"{total} records would be deleted or deactivated in this run, of {known} linked ones; "
+                f"the limit is {limit}",
+                code="mass_delete",
+                next_step="Look at what was deleted on the other side. If it was meant, release the guard for one run.",
+            )
+        self._work.facts["deletes"] = total
+
+    def _group(self, side: Side, kind: Kind, op: Op, tasks: list[Task]) -> None:
+        connector = self._work.connector(side)
+        capabilities = connector.capabilities
+        chunks = [list(chunk) for chunk in batched(tasks, capabilities.kinds[kind].bulk_size, strict=False)]
+        for window in batched(chunks, max(1, capabilities.concurrency), strict=False):
+            if self.postponed is not None:
+                self._give_back([task for chunk in window for task in chunk])
+                continue
+            sent = [self._begin(side, kind, op, chunk) for chunk in window]
+            calls = [[self._write(task) for task in chunk] for chunk in window]
+            for batch, chunk, results in zip(sent, window, self._work.each(connector.write, calls), strict=True):
+                self._absorb(batch, chunk, results)
+
+    def _begin(self, side: Side, kind: Kind, op: Op, tasks: Sequence[Task]) -> Batch:
+        self._work.keep_lease()
+        for task in tasks:
+            link = self._links.link(task.case.key)
+            if link is None:
+                raise AssertionError("a write was planned without a link")
+            done = task.decision.done if task.last and task.key not in self._failed else Done()
+            task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "")
+        entries = tuple(task.entry for task in tasks if task.entry is not None)
+        batch = Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
+        self._work.held.begin(batch)
+        return batch
+
+    def _stamp(self, task: Task) -> str | None:
+        kinds = self._work.connector(task.write.side).capabilities.kinds
+        return f"{task.key}.{self._work.held.fence}" if kinds[task.write.ref.kind].stamp is not None else None
+
+    def _write(self, task: Task) -> Write:
+        planned = task.write
+        return Write(
+            key=task.key,
+            op=planned.op,
+            ref=planned.ref,
+            fields=planned.fields,
+            expect=planned.expect,
+            match=planned.match,
+            add_labels=planned.add_labels,
+            remove_labels=planned.remove_labels,
+            stamp=self._stamp(task),
+        )
+
+    def _absorb(self, batch: Batch, tasks: Sequence[Task], results: Sequence[WriteResult]) -> None:
+        """Stores the answers first; a batch with an unknown one stays an intent and is judged by reading."""
+        answers = {result.key: result for result in results}
+        unknown = [task for task in tasks if task.key not in answers or answers[task.key].outcome is Outcome.UNKNOWN]
+        accepted = any(result.outcome is Outcome.ACCEPTED for result in results)
+        known = [_kept(task, answers[task.key]) for task in tasks if task not in unknown]
+        state = BatchState.INTENT if unknown else BatchState.ACCEPTED if accepted else BatchState.DONE
+        self._work.held.finish(batch.id, known, state)
+        if unknown:
+            self.unknown.append(batch.id)
+            for task in unknown:
+                self._links.restore(task.case.key)
+        elif not accepted:
+            self.finished.append(batch.id)
+        for task in tasks:
+            if task not in unknown:
+                self._answer(task, answers[task.key])
+
+    def _answer(self, task: Task, result: WriteResult) -> None:
+        if result.outcome not in {Outcome.APPLIED, Outcome.ACCEPTED}:
+            self._failed.add(task.key)
+        match result.outcome:
+            case Outcome.APPLIED | Outcome.ACCEPTED:
+                self._applied(task, result)
+            case Outcome.EXISTS:
+                self._exists(task, result)
+            case Outcome.STALE:
+                self._look_again(task, None)
+            case Outcome.GONE:
+                self._look_again(task, Gone(task.write.ref, GoneReason.CONFIRMED))
+            case Outcome.REJECTED:
+                self._rejected(task, result)
+            case _:
+                self._give_back([task])
+                self.postponed = max(self.postponed or 0.0, result.retry_after or 0.0)
+
+    def _give_back(self, tasks: Sequence[Task]) -> None:
+        """These were not sent: nothing of their links changes, and the page is read again."""
+        self.postponed = self.postponed or 0.0
+        for task in tasks:
+            self._links.restore(task.case.key)
+
+    def _applied(self, task: Task, result: WriteResult) -> None:
+        if task.entry is None:
+            raise AssertionError("an answer to a write that was never begun")
+        after = link_after(
+            self._links.link(task.case.key),
+            task.entry,
+            task.write.side,
+            ref=result.ref,
+            revision=result.revision or "",
+        )
+        if result.outcome is Outcome.ACCEPTED:
+            after = replace(after, ticket=result.ticket or "")
+        self._links.put(after)
+        self._tally.wrote(task.case, task.write.side, task.decision.code)
+
+    def _exists(self, task: Task, result: WriteResult) -> None:
+        """The record is there already: read it, and link the two as a first meeting."""
+        case = task.case
+        self._links.restore(case.key)
+        if task.write.side is Side.CRM:
+            case.crm = None
+        else:
+            case.partner, case.partner_ref = None, result.ref
+        case.adopt = task.write.side
+        self._again(case)
+
+    def _look_again(self, task: Task, seen: Gone | None) -> None:
+        case = task.case
+        if task.write.side is Side.CRM:
+            case.crm = seen
+        else:
+            case.partner = seen
+        if seen is None:
+            case.stale.add(task.write.side)
+        self._again(case)
+
+    def _again(self, case: Case) -> None:
+        if case not in self.again:
+            self.again.append(case)
+
+    def _rejected(self, task: Task, result: WriteResult) -> None:
+        """A refused field is left out and the rest tried again; a refused record is parked until its next try."""
+        case, side = task.case, task.write.side
+        item = case.map.by_name(result.field, side) if result.field is not None else None
+        if item is not None and item.id not in case.hidden and not case.map.is_required(item.id, side):
+            case.hidden.add(item.id)
+            case.refused[item.id] = result.code or "rejected"
+            if task.write.op is Op.CREATE:
+                self._links.restore(case.key)
+            self._tally.refused(case, item.id, result)
+            self._again(case)
+            return
+        link = self._links.link(case.key)
+        if link is None:
+            return
+        when = next_try(self._work.engine.options.retries, link.tries, self._work.now)
+        creating = task.write.op is Op.CREATE
+        parked = replace(
+            link,
+            state=LinkState.PARKED if creating else link.state,
+            partner=None if creating and side is Side.PARTNER else link.partner,
+            agreed={} if creating else link.agreed,
+            parked={**link.parked, "": result.code or "rejected"},
+            flags=link.flags | {DIVERGED},
+            tries=link.tries + 1,
+            retry_at=int(when.timestamp()),
+        )
+        self._links.put(parked)
+        self._tally.rejected(case, result, when)
+        self._work.retry(case, when)
+
+
+def next_try(pauses: Sequence[int], tries: int, now: datetime) -> datetime:
+    """When a parked record is tried again: 1 min, 5 min, 30 min, 2 h, then daily (HUB-14.3)."""
+    return now + timedelta(seconds=pauses[min(tries, len(pauses) - 1)])
+
+
+def _kept(task: Task, result: WriteResult) -> Result:
+    return Result(
+        key=task.case.key,
+        outcome=result.outcome,
+        ref=result.ref,
+        revision=result.revision or "",
+        code=result.code,
+        message=result.message,
+        field=result.field or "",
+        ticket=result.ticket or "",
+    )
+
+
+def _order(task: Task) -> tuple[str, str, int]:
+    return task.write.side.value, task.write.ref.kind, _ORDER[task.write.op]
+
+
+def _group(task: Task) -> tuple[Side, Kind, Op]:
+    return task.write.side, task.write.ref.kind, task.write.op

@@ -1,0 +1,112 @@
+"""What a slice of work carries along: the lane in hand, the time that is left, the facts of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared.domain.mapping import CompiledMap
+from shared.domain.records import Kind, Side
+from shared.ports.connector import Connector
+from shared.state.model import Command, Fact
+from shared.sync.cases import Case
+
+if TYPE_CHECKING:
+    from shared.state.lane import Held
+    from shared.sync.engine import Engine
+
+_MARGIN = 10.0  # seconds of lease that must be left before a remote write is sent
+
+
+class Work:
+    """One slice of one lane. Everything in it ends with the slice; what must last goes through `fold`."""
+
+    def __init__(self, engine: Engine, held: Held, maps: Sequence[CompiledMap], seconds: float) -> None:
+        self.engine = engine
+        self.held = held
+        self.maps = tuple(maps)
+        self.now: datetime = engine.clock.now()
+        self.facts: dict[str, Fact] = dict(held.view.facts)
+        self.stored: dict[str, Fact] = dict(held.view.facts)
+        self.retries: list[Command] = []
+        self._end = engine.clock.monotonic() + seconds
+        self._looked = engine.clock.monotonic()
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def left(self) -> float:
+        """Seconds left of this slice."""
+        return self._end - self.engine.clock.monotonic()
+
+    def keep_lease(self) -> None:
+        """Renews the lease in time; raises LeaseLost when it is gone, before anything more is written."""
+        if self.held.remaining() < self.engine.options.lease_seconds / 2 + _MARGIN / 2:
+            self.held.renew()
+
+    def tick(self) -> None:
+        self.now = self.engine.clock.now()
+        self.keep_lease()
+
+    # -- facts of the run ----------------------------------------------------------------------------------------------
+
+    def number(self, name: str) -> int:
+        value = self.facts.get(name)
+        return int(value) if isinstance(value, int | float) else 0
+
+    def text(self, name: str) -> str:
+        value = self.facts.get(name)
+        return value if isinstance(value, str) else ""
+
+    def linked(self) -> int:
+        """How many pairs are linked, by the lane's exact counters."""
+        counts = self.held.view.counts
+        return sum(count for name, count in counts.items() if name.endswith((".linked", ".awaiting")))
+
+    def changed_facts(self) -> dict[str, Fact]:
+        changed = {name: value for name, value in self.facts.items() if self.stored.get(name) != value}
+        changed.update(dict.fromkeys(self.stored.keys() - self.facts.keys()))
+        return changed
+
+    # -- the two sides -------------------------------------------------------------------------------------------------
+
+    def connector(self, side: Side) -> Connector:
+        return self.engine.crm if side is Side.CRM else self.engine.partner
+
+    def maps_of(self, side: Side, kind: Kind) -> list[CompiledMap]:
+        """The entity maps of a kind, the one that keeps a contested record first."""
+        found = [item for item in self.maps if item.kind(side) == kind and item.entity.on]
+        return sorted(found, key=lambda item: -item.entity.rank)
+
+    def map_named(self, name: str) -> CompiledMap | None:
+        return next((item for item in self.maps if item.entity.name == name), None)
+
+    def each[Given, Answer](self, call: Callable[[Given], Answer], items: Sequence[Given]) -> Iterator[Answer]:
+        """Calls with every item, several at a time where the slice has more than one; answers in order."""
+        if len(items) == 1:
+            yield call(items[0])
+            return
+        with ThreadPoolExecutor(len(items)) as pool:
+            yield from pool.map(call, items)
+
+    # -- later ---------------------------------------------------------------------------------------------------------
+
+    def retry(self, case: Case, when: datetime) -> None:
+        """Leaves word to look at this pair again; the same word twice is one."""
+        self.retries.append(
+            Command(
+                key=f"look-{case.key.hex()}",
+                op="look",
+                side=Side.CRM,
+                ref=case.crm_ref,
+                payload={
+                    "entity": case.map.entity.name,
+                    "partner_kind": case.partner_ref.kind if case.partner_ref is not None else "",
+                    "partner_id": case.partner_ref.id if case.partner_ref is not None else "",
+                },
+                not_before=when,
+                tries=case.tries + 1,
+            )
+        )

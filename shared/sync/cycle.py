@@ -1,0 +1,157 @@
+"""One scheduled run of a lane, in slices: which source is served next, and when the run is over.
+
+Order of a run: what the partner changed (it cannot refuse a stale write, so its edits go to Dynamics first, under a
+condition), then Dynamics' pages, then the outcomes of accepted writes and the ids they were given, then sweeps. The
+inbox is served first and looked at again between pages, so that a long load never delays a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from shared.domain.identity import LinkState
+from shared.domain.records import Side
+from shared.ports.connector import FeedKind
+from shared.state.model import BatchState
+from shared.sync import requests
+from shared.sync.context import Work
+from shared.sync.feeds import SWEEP, WALK, Feed
+from shared.sync.page import kinds_in_order
+from shared.sync.recover import recover, settle
+from shared.sync.sweep import sweep
+
+_MARGIN = 5.0  # seconds kept for the fold and the release at the end of a slice
+
+
+class Cycle:
+    """Works through one run. Its progress lies in the lane's facts, so that the next slice goes on where this one left."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._looked = work.engine.clock.monotonic()
+
+    def run(self) -> bool:
+        """Works until the run is over or the slice is; answers whether more is left to do at once."""
+        work = self.work
+        recover(work)
+        self._inbox()
+        if not work.text("run"):
+            return False
+        for source in self._sources():
+            if source in self._done():
+                continue
+            while self._step(source):
+                if work.left < _MARGIN:
+                    return True
+                self._between()
+            self._finish(source)
+            if work.left < _MARGIN:
+                return True
+        self.end()
+        return False
+
+    def begin(self, slot: str, reason: str) -> None:
+        work = self.work
+        run = work.engine.ids.new_id()
+        work.facts.update({"run": run, "slot": slot, "deletes": 0, "done": "", "started": work.now.isoformat()})
+        work.engine.journal.begin_run(run, slot=slot, reason=reason)
+
+    def end(self) -> None:
+        work = self.work
+        run = work.text("run")
+        work.engine.journal.end_run(run, state="succeeded")
+        for name in ("run", "done", "guard_released", "deletes"):
+            work.facts.pop(name, None)
+        work.facts.update({"last_run": run, "last_end": work.now.isoformat(), "last_slot": work.text("slot")})
+
+    # -- sources -------------------------------------------------------------------------------------------------------
+
+    def _sources(self) -> Iterator[str]:
+        """The sources of this run in order, each by a name that lasts."""
+        for kind in kinds_in_order(self.work, Side.PARTNER):
+            yield f"feed|{Side.PARTNER.value}|{kind}"
+        for kind in kinds_in_order(self.work, Side.CRM):
+            yield f"feed|{Side.CRM.value}|{kind}"
+        yield "settle"
+        for kind in kinds_in_order(self.work, Side.PARTNER):
+            yield f"echo|{Side.PARTNER.value}|{kind}"
+        for side in Side:
+            for kind in kinds_in_order(self.work, side):
+                yield f"sweep|{side.value}|{kind}"
+
+    def _done(self) -> set[str]:
+        return set(self.work.text("done").split(";"))
+
+    def _finish(self, source: str) -> None:
+        self.work.facts["done"] = ";".join(sorted({*self._done(), source} - {""}))
+
+    def _step(self, source: str) -> bool:
+        """One page of a source; answers whether the source has more."""
+        what, _, rest = source.partition("|")
+        if what == "settle":
+            return self._settle()
+        side_name, _, kind_name = rest.partition("|")
+        side = Side(side_name)
+        kind = next(kind for kind in kinds_in_order(self.work, side) if kind == kind_name)
+        feed = Feed(self.work, side, kind)
+        if not feed.readable:
+            return False
+        if what == "sweep":
+            state = feed.cursor()
+            return state is not None and state.phase == SWEEP and sweep(feed)
+        if what == "echo" and not self._expects_echo(feed):
+            return False
+        if side is Side.CRM:
+            self._drain_partners(feed)
+        return feed.step()
+
+    def _expects_echo(self, feed: Feed) -> bool:
+        """Ids of accepted creates come by the feed: it is read once more in the run that made them."""
+        awaiting = sum(n for name, n in self.work.held.view.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
+        return feed.capabilities.asynchronous_create and awaiting > 0
+
+    def _drain_partners(self, feed: Feed) -> None:
+        """The partner cannot refuse a stale write: what it changed is taken over before each page is written to it."""
+        state = feed.cursor()
+        if state is None or (state.phase == WALK and not state.facts.get("epoch")):
+            return
+        kinds = {item.entity.partner_kind for item in self.work.maps_of(Side.CRM, feed.kind)}
+        for kind in kinds:
+            partner = Feed(self.work, Side.PARTNER, kind)
+            drained = partner.readable and partner.capabilities.feed in {FeedKind.DELTA, FeedKind.SINCE, FeedKind.LOG}
+            while drained and partner.step() and self.work.left > _MARGIN:
+                self.work.tick()
+
+    def _settle(self) -> bool:
+        """Waits for accepted writes, a few seconds at a time; what runs longer is asked for in the next slice."""
+        work = self.work
+        batches = [batch for batch in work.held.batches() if batch.state is BatchState.ACCEPTED]
+        if not batches or not settle(work, batches):
+            return False
+        if work.left < _MARGIN + work.engine.options.settle_seconds:
+            return True
+        work.engine.clock.sleep(work.engine.options.settle_seconds)
+        return True
+
+    # -- between pages -------------------------------------------------------------------------------------------------
+
+    def _between(self) -> None:
+        self.work.tick()
+        if self.work.engine.clock.monotonic() - self._looked >= self.work.engine.options.inbox_every:
+            self._inbox()
+
+    def _inbox(self) -> None:
+        while requests.serve(self.work) and self.work.left > _MARGIN:
+            self.work.tick()
+        self._looked = self.work.engine.clock.monotonic()
+
+
+def back_off(failures: int, jitter: float, floor: float | None) -> timedelta:
+    """How long a lane rests after a passing fault: 5 s doubling to 5 min with full jitter, never below the server's word."""
+    ceiling = min(300.0, 5.0 * 2 ** min(failures, 6))
+    return timedelta(seconds=max(floor or 0.0, ceiling * (0.5 + jitter / 2)))
+
+
+def later(now: datetime, pause: timedelta) -> datetime:
+    return now + pause

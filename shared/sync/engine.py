@@ -1,0 +1,139 @@
+"""The engine of one connection: takes a lane, works a slice of its run, and gives the lane back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.identity import Digester
+from shared.domain.mapping import CompiledMap, compile_map, parse_entity_map
+from shared.domain.records import Kind, Schema, Side
+from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, SyncError, Throttled, Transient
+from shared.ports.ambient import Clock, IdSource
+from shared.ports.connector import Connector
+from shared.ports.report import Journal
+from shared.state.lane import Held, LaneStore
+from shared.state.model import Command
+from shared.sync.context import Work
+from shared.sync.cycle import Cycle, back_off
+from shared.sync.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """`ran` is false when another worker holds the lane. `more`: go on at once. `not_before`: when to come back."""
+
+    ran: bool
+    more: bool = False
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Everything one lane needs. Cheap to make; holds nothing that must last.
+
+    `due` answers when the next run may start, from the end and slot of the last one (None: at once, always); `schemas`
+    keeps described kinds between slices of one process.
+    """
+
+    connection: ConnectionConfig
+    crm: Connector
+    partner: Connector
+    lane: LaneStore
+    clock: Clock
+    ids: IdSource
+    digester: Digester
+    journal: Journal
+    options: Options = Options()
+    due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
+    schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
+
+    def connector(self, side: Side) -> Connector:
+        return self.crm if side is Side.CRM else self.partner
+
+    def enqueue(self, command: Command) -> None:
+        """Leaves a command in the lane's inbox; safe to repeat."""
+        self.lane.put_command(command)
+
+    def compile(self) -> list[CompiledMap]:
+        """The entity maps against both schemas as they are now. Raises ConfigError for maps that cannot be used."""
+        maps = [parse_entity_map(item) for item in self.connection.entities]
+        return [
+            compile_map(
+                item,
+                self._schema(Side.CRM, item.crm_kind),
+                self._schema(Side.PARTNER, item.partner_kind),
+            )
+            for item in maps
+            if item.on
+        ]
+
+    def _schema(self, side: Side, kind: Kind) -> Schema:
+        if (side, kind) not in self.schemas:
+            self.schemas[side, kind] = self.connector(side).describe(kind)
+        return self.schemas[side, kind]
+
+    def run_slice(self, owner: str, seconds: float | None = None) -> SliceResult:
+        """Works one slice. Faults of the remote side end in the lane's facts, never in an exception; bugs do raise."""
+        if self.connection.switch is Switch.OFF:
+            return SliceResult(ran=False)
+        held = self.lane.acquire(owner, self.options.lease_seconds)
+        if held is None:
+            return SliceResult(ran=False)
+        try:
+            return self._slice(held, seconds if seconds is not None else self.options.slice_seconds)
+        except LeaseLost:
+            return SliceResult(ran=True)
+
+    def _slice(self, held: Held, seconds: float) -> SliceResult:
+        work = Work(self, held, (), seconds)
+        more = False
+        try:
+            work.maps = tuple(self.compile())
+            more = self._work(work)
+        except LeaseLost:
+            raise
+        except (Throttled, Transient) as fault:
+            return self._rest(work, fault)
+        except (AuthError, ConfigError, GuardTripped) as fault:
+            return self._stop(work, fault)
+        work.facts["failures"] = 0
+        when = None if more else self._next(work)
+        return self._release(work, when, more=more)
+
+    def _work(self, work: Work) -> bool:
+        cycle = Cycle(work)
+        if not work.text("run") and not work.text("broken"):
+            when, slot = self.due(work.facts, work.now) if self.due is not None else (work.now, work.now.isoformat())
+            if when <= work.now:
+                cycle.begin(slot, "scheduled")
+        return cycle.run()
+
+    def _next(self, work: Work) -> datetime | None:
+        """When the lane is wanted next: its next slot, or a command that becomes due before."""
+        slot = self.due(work.facts, work.now)[0] if self.due is not None and not work.text("broken") else None
+        waiting = work.held.next_command()
+        times = [when for when in (slot, waiting) if when is not None]
+        return min(times) if times else None
+
+    def _rest(self, work: Work, fault: Throttled | Transient) -> SliceResult:
+        """A passing fault: no try is counted against any record, the lane comes back later."""
+        failures = work.number("failures") + 1
+        work.facts.update({"failures": failures, "fault": fault.code})
+        when = work.now + back_off(failures if isinstance(fault, Transient) else 0, self.ids.jitter(), fault.retry_after)
+        return self._release(work, when, more=False)
+
+    def _stop(self, work: Work, fault: SyncError) -> SliceResult:
+        """Nothing more is written until a person has looked."""
+        work.facts.update({"broken": fault.code, "broken_message": str(fault), "broken_next": fault.next_step})
+        run = work.text("run")
+        if run:
+            self.journal.end_run(run, state="stopped", code=fault.code, message=str(fault))
+            work.facts.pop("run")
+        return self._release(work, None, more=False)
+
+    def _release(self, work: Work, when: datetime | None, *, more: bool) -> SliceResult:
+        wanted = work.held.release(when, work.changed_facts())
+        return SliceResult(ran=True, more=more or wanted, not_before=when)

@@ -1,0 +1,117 @@
+"""Reads the feeds of both sides page by page, each with a cursor of its own.
+
+A cursor moves in the last transaction of the fold of its page, so that no change is passed that was not taken over. A
+feed without a cursor, with one that expired, or with one made for other fields or another account starts with a walk
+over every row: what is agreed already compares as equal, so a walk writes only differences. A walk that meets a lane
+with links marks each one it meets; what it did not meet may have been deleted (`sweep`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from shared.domain.identity import LinkState
+from shared.domain.records import FieldName, Gone, Kind, Record, Side
+from shared.errors import CursorExpired
+from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
+from shared.state.model import CursorState
+from shared.sync.cases import Case
+from shared.sync.context import Work
+from shared.sync.intake import from_crm, from_partner
+from shared.sync.page import Page
+
+WALK = "walk"
+SWEEP = "sweep"
+LIVE = "live"
+
+
+class Feed:
+    """One kind of one side."""
+
+    def __init__(self, work: Work, side: Side, kind: Kind) -> None:
+        self.work = work
+        self.side = side
+        self.kind = kind
+        self.name = f"{side.value}:{kind}"
+        self.capabilities = work.connector(side).capabilities.kinds[kind]
+        names = [name for item in work.maps_of(side, kind) for name in item.reads(side)]
+        self.fields: Sequence[FieldName] = tuple(dict.fromkeys(names))
+        ground = "|".join([*sorted(self.fields), work.identity(side)])
+        self.ground = blake2b(ground.encode(), digest_size=8).hexdigest()
+
+    @property
+    def readable(self) -> bool:
+        return self.capabilities.feed is not FeedKind.NONE and bool(self.fields)
+
+    def cursor(self) -> CursorState | None:
+        """The cursor, unless it was made for something else."""
+        found = self.work.held.cursor(self.name)
+        return found if found is not None and found.digest == self.ground else None
+
+    def step(self) -> bool:
+        """Takes one page from the feed to its fold; answers whether another may follow at once."""
+        state = self.cursor()
+        try:
+            page = self._read(state)
+        except CursorExpired:
+            self.work.facts["walks"] = self.work.number("walks") + 1
+            state, page = None, self._read(None)
+        walking = state is None or state.phase == WALK
+        epoch = self._epoch(state) if walking else 0
+        self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)
+        return page.more
+
+    def _read(self, state: CursorState | None) -> ChangePage:
+        cursor = Cursor(state.token) if state is not None else None
+        return self.work.connector(self.side).changes(self.kind, cursor, self.fields)
+
+    def _epoch(self, state: CursorState | None) -> int:
+        """The number of the walk under way; 0 when there is nothing to mark."""
+        if state is not None:
+            value = state.facts.get("epoch", 0)
+            return int(value) if isinstance(value, int) else 0
+        if not self.work.linked():
+            return 0
+        epoch = self.work.number("epoch") + 1
+        self.work.facts["epoch"] = epoch
+        return epoch
+
+    def _next(self, state: CursorState | None, page: ChangePage, *, walking: bool, epoch: int) -> CursorState:
+        phase = LIVE
+        if walking:
+            absent = self.capabilities.deletes is not Deletes.NEVER and epoch
+            phase = WALK if not page.walked else SWEEP if absent else LIVE
+        facts = {"epoch": epoch} if epoch else {}
+        return CursorState(token=page.cursor, digest=self.ground, phase=phase, facts=facts)
+
+    def _take(self, changes: ChangePage, cursor: CursorState, *, epoch: int) -> None:
+        page = Page(self.work, f"{self.name}|{changes.cursor}")
+        items = self._complete(changes.items)
+        cases = self.cases(page, items)
+        page.run(cases)
+        if epoch:
+            mark(page, self.side, cases, epoch)
+        page.fold({self.name: cursor})
+
+    def cases(self, page: Page, items: Sequence[Record | Gone]) -> list[Case]:
+        make = from_crm if self.side is Side.CRM else from_partner
+        return make(page, self.kind, items)
+
+    def _complete(self, items: Sequence[Record | Gone]) -> Sequence[Record | Gone]:
+        """Rows that lack fields are read whole: an absent field would count as unchanged."""
+        if not self.capabilities.partial_rows:
+            return items
+        ids = [item.ref.id for item in items if isinstance(item, Record)]
+        whole = self.work.connector(self.side).read(self.kind, ids, self.fields) if ids else {}
+        return [whole.get(item.ref.id, item) if isinstance(item, Record) else item for item in items]
+
+
+def mark(page: Page, side: Side, cases: Sequence[Case], epoch: int) -> None:
+    """Notes on each link that this walk met its record."""
+    name = "seen_crm" if side is Side.CRM else "seen_partner"
+    for case in cases:
+        link = page.links.link(case.key)
+        if link is not None and link.state in {LinkState.LINKED, LinkState.AWAITING} and getattr(link, name) != epoch:
+            page.links.put(replace(link, **{name: epoch}))  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""Turns what a feed or a message points at into cases: which pair is it about, and what was seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from shared.domain.identity import LinkState, crm_id_for, link_key
+from shared.domain.mapping import CompiledMap
+from shared.domain.normalize import match_value
+from shared.domain.records import Gone, Kind, Record, Ref, Side
+from shared.sync.cases import Case
+from shared.sync.page import Page
+
+
+def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Case]:
+    """One case a Dynamics row; a row that comes twice in a page counts with its last appearance."""
+    maps = page.work.maps_of(Side.CRM, kind)
+    if not maps:
+        return []
+    latest: dict[Ref, Record | Gone] = {item.ref: item for item in items}
+    cases = [Case(map=maps[0], crm_ref=ref, key=link_key(ref), crm=seen) for ref, seen in latest.items()]
+    page.links.load(keys=[case.key for case in cases])
+    for case in cases:
+        link = page.links.link(case.key)
+        if link is not None:
+            case.partner_ref = link.partner
+            case.tries = link.tries
+    return cases
+
+
+def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list[Case]:
+    """One case a partner record: its link's, the awaiting one its match value fits, or one of its own."""
+    maps = page.work.maps_of(Side.PARTNER, kind)
+    if not maps:
+        return []
+    latest: dict[Ref, Record | Gone] = {item.ref: item for item in items}
+    matches = {ref: _match(page, maps[0], seen) for ref, seen in latest.items() if isinstance(seen, Record)}
+    digest = page.reconciler.digester.match
+    page.links.load(partners=latest, matches=[digest(text) for text in matches.values() if text is not None])
+    cases: list[Case] = []
+    for ref, seen in latest.items():
+        case = _linked(page, ref, seen)
+        if case is None and isinstance(seen, Gone):
+            page.links.remember(ref, None)
+            continue
+        if case is None and isinstance(seen, Record):
+            text = matches[ref]
+            case = _awaiting(page, kind, seen, text) or _own(page, maps, seen)
+        if case is not None:
+            cases.append(case)
+    return cases
+
+
+def _match(page: Page, compiled: CompiledMap, seen: Record | Gone) -> str | None:
+    return match_value(compiled.match_text(seen, Side.PARTNER)) if isinstance(seen, Record) else None
+
+
+def _linked(page: Page, ref: Ref, seen: Record | Gone) -> Case | None:
+    link = page.links.of_partner(ref)
+    compiled = page.work.map_named(link.entity) if link is not None else None
+    if link is None or compiled is None:
+        return None
+    return Case(map=compiled, crm_ref=link.crm, key=link.key, partner_ref=ref, partner=seen, tries=link.tries)
+
+
+def _awaiting(page: Page, kind: Kind, seen: Record, text: str | None) -> Case | None:
+    """The link whose accepted create this record is."""
+    if text is None:
+        return None
+    for link in page.links.matched(page.reconciler.digester.match(text)).links:
+        compiled = page.work.map_named(link.entity)
+        if link.state is LinkState.AWAITING and compiled is not None and compiled.entity.partner_kind == kind:
+            return Case(map=compiled, crm_ref=link.crm, key=link.key, partner_ref=seen.ref, partner=seen)
+    return None
+
+
+def _own(page: Page, maps: Sequence[CompiledMap], seen: Record) -> Case:
+    """A record nobody is linked to: the entity it asks to be made as, else the first of its kind."""
+    compiled = next(
+        (
+            item
+            for item in maps
+            if item.entity.labels is not None and item.entity.labels.asks_to_create(seen.labels)
+        ),
+        maps[0],
+    )
+    kind = compiled.entity.crm_kind
+    crm = Ref(kind, crm_id_for(page.work.engine.connection.id, kind, seen.ref, 0))
+    return Case(map=compiled, crm_ref=crm, key=link_key(crm), partner_ref=seen.ref, partner=seen)

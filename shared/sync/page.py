@@ -1,0 +1,288 @@
+"""One page of work: from what a feed, a message or a person pointed at, to links that are agreed again.
+
+Cases are decided, written, and decided once more where somebody wrote at the same time, a bounded number of times.
+Nothing of a page is durable before `fold`, except the intents and answers of its writes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import blake2b
+
+from shared.domain.identity import LinkState, link_key
+from shared.domain.records import Gone, Kind, Record, Side
+from shared.errors import Transient
+from shared.state.model import CursorState, LaneChanges
+from shared.sync.apply import Applier, next_try
+from shared.sync.cases import Case, Decision
+from shared.sync.context import Work
+from shared.sync.reconcile import DIVERGED, Reconciler
+from shared.sync.references import as_ids, as_links, load_parents
+from shared.sync.tally import Tally
+from shared.sync.working import WorkingSet
+
+
+class Page:
+    """The work of one page. Call `run` with cases, then `fold` with the cursor; a page that raises leaves no trace
+    but its batches, and is done again."""
+
+    def __init__(self, work: Work, part: str) -> None:
+        self.work = work
+        self.part = blake2b(part.encode(), digest_size=8).hexdigest()
+        self.links = WorkingSet(work.held)
+        self.tally = Tally()
+        self.applier = Applier(work, self.links, self.tally)
+        self.reconciler = Reconciler(
+            connection=work.engine.connection.id,
+            capabilities={side: work.connector(side).capabilities for side in Side},
+            digester=work.engine.digester,
+            now=work.now,
+        )
+        self._waiting: dict[int, frozenset[str]] = {}
+
+    # -- deciding and doing --------------------------------------------------------------------------------------------
+
+    def run(self, cases: Sequence[Case]) -> None:
+        todo = list(cases)
+        self._prefetch(todo)
+        for _ in range(self.work.engine.options.rounds + 2):
+            if not todo:
+                return
+            self._read(todo)
+            ready, later = self._decide(todo)
+            self.applier.run(ready)
+            todo = [*later, *self.applier.again]
+        for case in todo:
+            self._put_off(case)
+
+    def _prefetch(self, cases: Sequence[Case]) -> None:
+        """All links, reverse rows and parents of the page in few rounds of reads."""
+        matches = [
+            self.reconciler.digester.match(text) for case in cases if (text := self.reconciler.match_of(case)) is not None
+        ]
+        self.links.load(
+            keys=[case.key for case in cases],
+            partners=[case.partner_ref for case in cases if case.partner_ref is not None],
+            matches=matches,
+        )
+        for side in Side:
+            grouped: defaultdict[str, list[Case]] = defaultdict(list)
+            for case in cases:
+                grouped[case.map.entity.name].append(case)
+            for group in grouped.values():
+                records = [seen for case in group if isinstance(seen := case.seen(side), Record)]
+                load_parents(group[0].map, records, side, self.links)
+
+    def _decide(self, cases: Sequence[Case]) -> tuple[list[tuple[Case, Decision]], list[Case]]:
+        ready: list[tuple[Case, Decision]] = []
+        later: list[Case] = []
+        for case in cases:
+            decision = self._one(case)
+            self._keep(case, decision)
+            if decision.need or decision.look_up or decision.code == "again":
+                case.stale |= decision.need
+                case.rounds += 1
+                later.append(case)
+            elif decision.writes:
+                ready.append((case, decision))
+            else:
+                self._note(case, decision)
+        self._look_up([case for case in later if not case.stale and not case.looked_up and case.partner is not None])
+        return ready, later
+
+    def _one(self, case: Case) -> Decision:
+        """Decides with references as links and without the fields that were refused, then turns both back."""
+        kept = case.crm, case.partner
+        waiting: frozenset[str] = frozenset()
+        for side in Side:
+            seen = case.seen(side)
+            if isinstance(seen, Record):
+                record, missing = as_links(case.map, self._visible(case, seen, side), side, self.links)
+                waiting |= missing
+                self._set(case, side, record)
+        decision = self.reconciler.decide(case, self.links)
+        if case.crm is not None and isinstance(kept[0], Record):
+            case.crm = kept[0]
+        if case.partner is not None and isinstance(kept[1], Record):
+            case.partner = kept[1]
+        self._waiting[id(case)] = waiting
+        writes = tuple(replace(write, fields=as_ids(write.fields, write.side, self.links)) for write in decision.writes)
+        decision = replace(decision, writes=writes)
+        if waiting or case.refused:
+            decision = self._incomplete(case, decision, waiting)
+        return decision
+
+    def _visible(self, case: Case, record: Record, side: Side) -> Record:
+        if not case.hidden:
+            return record
+        names = {item.name(side) for item in case.map.fields if item.id in case.hidden}
+        return replace(record, fields={name: value for name, value in record.fields.items() if name not in names})
+
+    def _incomplete(self, case: Case, decision: Decision, waiting: frozenset[str]) -> Decision:
+        """Something of this pair stays open: both sides are read before it is merged again, and it is looked at again."""
+        link = decision.link
+        if link is None or link.state is LinkState.TOMBSTONE:
+            return decision
+        parked = {**link.parked, **case.refused, **dict.fromkeys(waiting, "waiting_parent")}
+        tries = link.tries + 1
+        when = next_try(self.work.engine.options.retries, link.tries, self.work.now)
+        open_link = replace(link, parked=parked, flags=link.flags | {DIVERGED}, retry_at=int(when.timestamp()), tries=tries)
+        self.work.retry(case, when)
+        done = replace(decision.done, settled=False, crm_revision=None, partner_revision=None)
+        return replace(decision, link=open_link, done=done)
+
+    def _keep(self, case: Case, decision: Decision) -> None:
+        if decision.retire is not None:
+            self.links.put(decision.retire)
+        if decision.link is not None:
+            self.links.put(decision.link)
+        if decision.candidate is not None and case.partner_ref is not None:
+            self.links.remember(case.partner_ref, decision.candidate)
+        for conflict in decision.conflicts:
+            self.tally.conflicted(case, conflict)
+
+    def _note(self, case: Case, decision: Decision) -> None:
+        link = self.links.link(case.key)
+        self.tally.note(case, decision.code, field=decision.at_field, link=link)
+
+    # -- reading what is not known ---------------------------------------------------------------------------------------
+
+    def _read(self, cases: Sequence[Case]) -> None:
+        for side in Side:
+            groups: defaultdict[str, list[Case]] = defaultdict(list)
+            for case in cases:
+                if side in case.stale and case.ref(side) is not None:
+                    groups[case.map.entity.name].append(case)
+            for group in groups.values():
+                self._read_group(side, group)
+            for case in cases:
+                if side is Side.PARTNER and side in case.stale and case.partner_ref is None:
+                    self._find_partner(case)
+                case.stale.discard(side)
+
+    def _read_group(self, side: Side, cases: Sequence[Case]) -> None:
+        compiled = cases[0].map
+        ids = list(dict.fromkeys(ref.id for case in cases if (ref := case.ref(side)) is not None))
+        found = self.work.connector(side).read(compiled.kind(side), ids, compiled.reads(side))
+        for case in cases:
+            ref = case.ref(side)
+            if ref is not None and (seen := found.get(ref.id)) is not None:
+                self._set(case, side, seen)
+        self._prefetch(cases)
+
+    def _find_partner(self, case: Case) -> None:
+        """A create met a record of the same match value, and the answer did not say which."""
+        text = self.reconciler.match_of(case)
+        if text is None:
+            return
+        compiled = case.map
+        found = self.work.engine.partner.find(compiled.entity.partner_kind, [text], compiled.reads(Side.PARTNER))
+        records = found.get(text, ())
+        if len(records) == 1:
+            case.partner, case.partner_ref = records[0], records[0].ref
+        else:
+            match = self.reconciler.digester.match(text)
+            for record in records:
+                self.links.remember(record.ref, match)
+
+    def _look_up(self, cases: Sequence[Case]) -> None:
+        """Asks Dynamics for rows with the match value of records that would be created there."""
+        groups: defaultdict[str, list[Case]] = defaultdict(list)
+        for case in cases:
+            groups[case.map.entity.name].append(case)
+        for group in groups.values():
+            compiled = group[0].map
+            size = self.work.engine.crm.capabilities.kinds[compiled.entity.crm_kind].find_size
+            texts = {id(case): self.reconciler.match_of(case) for case in group}
+            wanted = list(dict.fromkeys(text for text in texts.values() if text is not None))
+            found: dict[str, Sequence[Record]] = {}
+            for start in range(0, len(wanted), size):
+                part = wanted[start : start + size]
+                found.update(self.work.engine.crm.find(compiled.entity.crm_kind, part, compiled.reads(Side.CRM)))
+            for case in group:
+                case.looked_up = True
+                self._looked_up(case, found.get(texts[id(case)] or "", ()))
+
+    def _looked_up(self, case: Case, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        if len(records) > 1:
+            case.ambiguous = True
+            return
+        record = records[0]
+        met = self.links.link(link_key(record.ref))
+        if met is not None and met.state is LinkState.LINKED and met.partner != case.partner_ref:
+            case.ambiguous = True
+            return
+        if self.links.link(case.key) is not None:
+            self.links.remove(case.key)
+        case.crm, case.crm_ref, case.key = record, record.ref, link_key(record.ref)
+
+    def _set(self, case: Case, side: Side, seen: Record | Gone) -> None:
+        if side is Side.CRM:
+            case.crm = seen
+        else:
+            case.partner = seen
+
+    def _put_off(self, case: Case) -> None:
+        """Somebody keeps writing this record: it is looked at again later, nothing of it is lost."""
+        when = self.work.now + timedelta(seconds=self.work.engine.options.retries[0])
+        link = self.links.link(case.key)
+        if link is not None:
+            self.links.put(replace(link, flags=link.flags | {DIVERGED}))
+        self.work.retry(case, when)
+        self.tally.note(case, "waiting:busy")
+
+    # -- making it durable ---------------------------------------------------------------------------------------------
+
+    def fold(
+        self,
+        cursors: Mapping[str, CursorState | None] | None = None,
+        *,
+        commands_done: Sequence[str] = (),
+        batches: Sequence[str] = (),
+    ) -> None:
+        """Tells the journal, then stores links, commands and cursors. A page with writes that were not sent raises
+        Transient afterwards, its cursor unmoved."""
+        work = self.work
+        postponed = self.applier.postponed
+        unknown = bool(self.applier.unknown)
+        work.tick()
+        run = work.text("run")
+        if run and (self.tally.outcomes or self.tally.counts):
+            work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)
+        if run and self.tally.conflicts:
+            work.engine.journal.conflicts(run, self.part, self.tally.conflicts)
+        incomplete = postponed is not None or unknown
+        facts = work.changed_facts()
+        work.held.fold(
+            LaneChanges(
+                links=self.links.links,
+                links_removed=self.links.removed,
+                candidates=self.links.candidates,
+                batches_dropped=[*self.applier.finished, *batches],
+                commands_done=() if incomplete else commands_done,
+                commands_postponed=work.retries,
+                cursors={} if incomplete else cursors or {},
+                facts=facts,
+            )
+        )
+        work.stored = dict(work.facts)
+        work.retries = []
+        if incomplete:
+            raise Transient(
+                "the other side did not take every write of this page",
+                retry_after=postponed,
+                code="page_incomplete",
+                next_step="Nothing to do: the page is read again.",
+            )
+
+
+def kinds_in_order(work: Work, side: Side) -> list[Kind]:
+    """The kinds of the connection's entities on one side, parents first, each once."""
+    declared = list(work.connector(side).capabilities.kinds)
+    used = {item.kind(side) for item in work.maps if item.entity.on}
+    return [kind for kind in declared if kind in used]

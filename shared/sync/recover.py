@@ -1,0 +1,246 @@
+"""What became of writes whose worker died, whose answer was lost, or whose outcome comes later.
+
+A batch that is still an intent is judged by reading (sync-semantics, the lost answer): the row version says that nothing
+was applied, the intended digests say that it was; neither marks the pair so that both sides are read before it is
+merged, and a field that differs on both is a conflict then, never silently overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.domain.identity import Agreed, Link, LinkState
+from shared.domain.mapping import CompiledMap
+from shared.domain.normalize import match_value
+from shared.domain.records import Gone, Kind, Record, Ref, Side
+from shared.ports.connector import Op, Outcome, Settled, Ticket
+from shared.state.model import Batch, BatchState, Entry
+from shared.sync.after import link_after
+from shared.sync.cases import Case
+from shared.sync.context import Work
+from shared.sync.page import Page
+from shared.sync.reconcile import DIVERGED, digests
+
+
+def recover(work: Work) -> None:
+    """Settles what earlier slices left behind; leaves accepted batches that are still running."""
+    for batch in work.held.batches():
+        if batch.state is BatchState.ACCEPTED:
+            settle(work, [batch])
+            continue
+        page = Page(work, f"recover|{batch.id}")
+        _retell(page, batch)
+        if batch.state is BatchState.INTENT:
+            page.run(list(_judged(page, batch)))
+        page.fold(batches=[batch.id])
+
+
+def _retell(page: Page, batch: Batch) -> None:
+    """Folds the answers that were stored; refusals come up again when their record is looked at again."""
+    for entry in batch.entries:
+        result = batch.results.get(entry.key)
+        if result is not None and result.outcome in {Outcome.APPLIED, Outcome.ACCEPTED}:
+            known = page.links.link(entry.key)
+            after = link_after(known, entry, batch.side, ref=result.ref, revision=result.revision)
+            page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
+
+
+def _judged(page: Page, batch: Batch) -> Iterable[Case]:
+    open_entries = [entry for entry in batch.entries if entry.key not in batch.results]
+    if not open_entries:
+        return
+    found = _read(page, batch, open_entries)
+    for entry in open_entries:
+        compiled = page.work.map_named(entry.entity)
+        if compiled is None:
+            continue
+        seen = found.get(entry.key)
+        case = _judge(page, batch, entry, compiled, seen)
+        if case is not None:
+            yield case
+
+
+def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record | Gone | None) -> Case | None:
+    known = page.links.link(entry.key)
+    if entry.op is Op.DELETE:
+        if isinstance(seen, Gone):
+            page.links.put(link_after(known, entry, batch.side))
+        return None
+    if not isinstance(seen, Record):
+        return None
+    verdict = _verdict(page, batch, entry, compiled, seen)
+    if verdict is None and known is not None:
+        page.links.put(replace(known, flags=known.flags | {DIVERGED}))
+    if not verdict:
+        return None
+    page.links.put(link_after(known, entry, batch.side, ref=seen.ref))
+    case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
+    if batch.side is Side.CRM:
+        case.crm, case.partner_ref = seen, entry.partner
+    else:
+        case.partner, case.partner_ref = seen, seen.ref
+    return case
+
+
+def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> bool | None:
+    """True: it was applied. False: it was not. None: what stands there is neither before nor intended."""
+    stamp_field = page.work.connector(batch.side).capabilities.kinds[Kind(batch.kind)].stamp
+    if stamp_field is not None and entry.facts.get("stamp"):
+        return seen.fields.get(stamp_field) == entry.facts["stamp"]
+    if entry.expect and seen.revision == entry.expect:
+        return False
+    now = digests(compiled, seen, batch.side, page.reconciler.digester)
+    intended = {name: agreed.of(batch.side) for name, agreed in entry.intended.items()}
+    told = {name: digest for name, digest in intended.items() if name in now}
+    if entry.op is Op.CREATE:
+        return True if any(now[name] == digest for name, digest in told.items()) or not told else None
+    moved = {name: digest for name, digest in told.items() if entry.before.get(name) != digest}
+    if moved and any(now[name] == digest for name, digest in moved.items()):
+        return True
+    if all(now[name] == entry.before.get(name) for name in moved):
+        return False
+    return None
+
+
+def _read(page: Page, batch: Batch, entries: Sequence[Entry]) -> dict[bytes, Record | Gone]:
+    """What stands on the written side now, by link key; entries without an id are found by their match value."""
+    work = page.work
+    found: dict[bytes, Record | Gone] = {}
+    by_kind: dict[str, list[tuple[Entry, Ref]]] = {}
+    unnamed: list[Entry] = []
+    for entry in entries:
+        ref = entry.crm if batch.side is Side.CRM else entry.partner
+        if ref is not None and ref.id:
+            by_kind.setdefault(entry.entity, []).append((entry, ref))
+        else:
+            unnamed.append(entry)
+    for entity, group in by_kind.items():
+        compiled = work.map_named(entity)
+        if compiled is None:
+            continue
+        fields = _fields(work, compiled, batch.side)
+        records = work.connector(batch.side).read(Kind(batch.kind), [ref.id for _, ref in group], fields)
+        found.update({entry.key: records[ref.id] for entry, ref in group if ref.id in records})
+    for entry in unnamed:
+        seen = _by_match(work, batch, entry)
+        if seen is not None:
+            found[entry.key] = seen
+    return found
+
+
+def _fields(work: Work, compiled: CompiledMap, side: Side) -> tuple[object, ...]:
+    stamp = work.connector(side).capabilities.kinds[compiled.kind(side)].stamp
+    names = tuple(compiled.reads(side))
+    return names if stamp is None or stamp in names else (*names, stamp)
+
+
+def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
+    """The record a create may have made: its match value is read from the Dynamics row it was made from."""
+    compiled = work.map_named(entry.entity)
+    if compiled is None:
+        return None
+    source = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM)).get(entry.crm.id)
+    text = match_value(compiled.match_text(source, Side.CRM)) if isinstance(source, Record) else None
+    if text is None:
+        return None
+    fields = _fields(work, compiled, batch.side)
+    records = work.connector(batch.side).find(Kind(batch.kind), [text], fields).get(text, ())
+    return records[0] if len(records) == 1 else None
+
+
+# -- accepted writes ---------------------------------------------------------------------------------------------------
+
+
+def settle(work: Work, batches: Sequence[Batch]) -> bool:
+    """Asks what became of accepted writes; answers whether any is still running."""
+    running = False
+    for batch in batches:
+        tickets = [Ticket(ticket) for ticket in _tickets(batch)]
+        answers = work.connector(batch.side).settle(tickets)
+        if any(answer.running for answer in answers):
+            running = True
+            continue
+        page = Page(work, f"settle|{batch.id}")
+        _retell_missing(page, batch)
+        for answer in answers:
+            _settled(page, batch, answer)
+        page.fold(batches=[batch.id])
+    return running
+
+
+def _tickets(batch: Batch) -> list[str]:
+    return list(dict.fromkeys(result.ticket for result in batch.results.values() if result.ticket))
+
+
+def _retell_missing(page: Page, batch: Batch) -> None:
+    """A worker that died before its fold left links without this batch's entries."""
+    for entry in batch.entries:
+        known = page.links.link(entry.key)
+        result = batch.results.get(entry.key)
+        if result is None or result.outcome is not Outcome.ACCEPTED:
+            continue
+        if known is None or known.state is LinkState.PARKED:
+            page.links.put(replace(link_after(known, entry, batch.side, ref=result.ref), ticket=result.ticket))
+        elif known.ticket != result.ticket and entry.op is Op.UPDATE and _still_before(known, entry, batch.side):
+            page.links.put(replace(link_after(known, entry, batch.side), ticket=result.ticket))
+
+
+def _still_before(known: Link, entry: Entry, side: Side) -> bool:
+    """The link stands as it did before this write: its fold never came."""
+    return all(
+        (agreed := known.agreed.get(name)) is None or agreed.of(side) == digest for name, digest in entry.before.items()
+    )
+
+
+def _settled(page: Page, batch: Batch, answer: Settled) -> None:
+    digest = page.reconciler.digester.match
+    refused = {digest(key): code for text, code in answer.refused.items() if (key := match_value(text)) is not None}
+    for entry in batch.entries:
+        result = batch.results.get(entry.key)
+        if result is None or result.ticket != answer.ticket:
+            continue
+        code = "lost_ticket" if answer.lost else refused.get(entry.match) if entry.match is not None else None
+        known = page.links.link(entry.key)
+        if known is None or known.ticket != answer.ticket:
+            continue
+        if code is None:
+            page.links.put(replace(known, ticket=""))
+        else:
+            _take_back(page, batch, entry, known, code)
+
+
+def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -> None:
+    """The write did not happen after all: the link says again what was true before, and the pair is looked at again."""
+    compiled = page.work.map_named(entry.entity)
+    if compiled is None:
+        return
+    options = page.work.engine.options
+    pause = 0 if code == "lost_ticket" else options.retries[min(known.tries, len(options.retries) - 1)]
+    when = page.work.now + timedelta(seconds=pause)
+    changes: dict[str, object] = {
+        "ticket": "",
+        "flags": known.flags | {DIVERGED},
+        "parked": {**known.parked, "": code},
+        "tries": known.tries + 1,
+        "retry_at": int(when.timestamp()),
+    }
+    if entry.op is Op.CREATE and known.state is LinkState.AWAITING:
+        changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset()}
+    else:
+        changes["agreed"] = {**known.agreed, **_before(known, entry, batch.side)}
+        changes["labels"] = known.labels - entry.add_labels
+    page.links.put(replace(known, **changes))  # type: ignore[arg-type]
+    case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner, tries=known.tries)
+    page.tally.note(case, f"failed:{code}", link=page.links.link(known.key))
+    page.work.retry(case, when)
+
+
+def _before(known: Link, entry: Entry, side: Side) -> dict[str, Agreed]:
+    back: dict[str, Agreed] = {}
+    for name, digest in entry.before.items():
+        agreed = known.agreed.get(name)
+        if agreed is not None:
+            back[name] = replace(agreed, crm=digest) if side is Side.CRM else replace(agreed, partner=digest)
+    return back

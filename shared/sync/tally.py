@@ -1,0 +1,86 @@
+"""What became of each record of a page, gathered for the journal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from shared.domain.identity import Link
+from shared.domain.merge import FieldConflict
+from shared.domain.records import Side
+from shared.ports.connector import WriteResult
+from shared.ports.report import ConflictEntry, RecordOutcome
+from shared.sync.cases import Case
+
+_QUIET = frozenset({"unchanged", "waiting:id"})
+
+
+class Tally:
+    """Counters by outcome code, and a line for every record that is more than unchanged."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.outcomes: list[RecordOutcome] = []
+        self.conflicts: list[ConflictEntry] = []
+        self.writes = 0
+
+    def note(self, case: Case, code: str, *, field: str = "", link: Link | None = None) -> None:
+        """A record that needed no write, or may not have one."""
+        self.counts[code] += 1
+        if code in _QUIET:
+            return
+        retry = datetime.fromtimestamp(link.retry_at, tz=UTC) if link is not None and link.retry_at else None
+        self.outcomes.append(self._outcome(case, code, field=field, retry_at=retry))
+
+    def wrote(self, case: Case, side: Side, code: str) -> None:
+        self.writes += 1
+        self.counts[code] += 1
+        self.counts[f"writes:{side.value}"] += 1
+        self.outcomes.append(self._outcome(case, code))
+
+    def refused(self, case: Case, field_id: str, result: WriteResult) -> None:
+        """The other side refused one field; the rest of the record goes on."""
+        self.counts["failed:field_rejected"] += 1
+        self.outcomes.append(self._outcome(case, "failed:field_rejected", field=field_id, result=result))
+
+    def rejected(self, case: Case, result: WriteResult, retry_at: datetime | None) -> None:
+        self.counts["failed:rejected"] += 1
+        self.outcomes.append(self._outcome(case, "failed:rejected", result=result, retry_at=retry_at))
+
+    def conflicted(self, case: Case, conflict: FieldConflict) -> None:
+        """Both values are kept for 30 days, whoever won."""
+        self.conflicts.append(
+            ConflictEntry(
+                link=case.key.hex(),
+                entity=case.map.entity.name,
+                field=conflict.field_id,
+                policy=str(conflict.policy),
+                winner=conflict.winner.value if conflict.winner is not None else "",
+                crm=case.crm_ref,
+                partner=case.partner_ref,
+                crm_value=conflict.crm,
+                partner_value=conflict.partner,
+            )
+        )
+
+    def _outcome(
+        self,
+        case: Case,
+        code: str,
+        *,
+        field: str = "",
+        result: WriteResult | None = None,
+        retry_at: datetime | None = None,
+    ) -> RecordOutcome:
+        return RecordOutcome(
+            link=case.key.hex(),
+            entity=case.map.entity.name,
+            code=code,
+            crm=case.crm_ref,
+            partner=case.partner_ref,
+            field=field,
+            vendor_code=result.code if result is not None else "",
+            message=result.message if result is not None else "",
+            retry_at=retry_at,
+        )
+
