@@ -131,7 +131,9 @@ class FieldSpec:
 
     `max_length` counts UTF-16 units (that is what SQL Server and PHP front ends count); `scale` is the number of
     decimals kept. `readable` false means its value is unknown to us, never empty. `required` means the system refuses
-    a record without it.
+    a record without it. `blank` false means that the system does not tell "" from cleared (it stores one as the
+    other), so that both compare as cleared. `clearable` false means that the field can be changed but never emptied.
+    `earliest` is the first day the system can store.
     """
 
     name: FieldName
@@ -148,6 +150,9 @@ class FieldSpec:
     creatable: bool = True
     updatable: bool = True
     custom: bool = False
+    blank: bool = True
+    clearable: bool = True
+    earliest: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

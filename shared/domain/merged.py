@@ -1,0 +1,62 @@
+"""What a merge decided: plain facts, nothing done yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.domain.identity import Agreed, Digest
+from shared.domain.records import FieldName, FieldState, Side, Value
+
+NEVER = Digest(bytes(16))
+"""A base that no value equals: the field counts as changed on that side as soon as it is seen again."""
+
+ASKED = "conflict"
+"""The reason a field is parked with while a person is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldConflict:
+    """Both sides changed one field to different values.
+
+    `winner` is the side whose value stays, None while a person is asked. The digests tell whether an answer is still
+    about these values.
+    """
+
+    field_id: str
+    policy: str
+    winner: Side | None
+    crm: FieldState
+    partner: FieldState
+    crm_digest: Digest | None = None
+    partner_digest: Digest | None = None
+
+
+def _none() -> dict[Side, dict[str, Agreed]]:
+    return {side: {} for side in Side}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The decisions about one pair of records. Every mapping by side has both sides.
+
+    `writes`: columns to write. `settled`: agreed now, without any write. `pending`: agreed once that side's write was
+    applied. `before`: what that side stored before its write (for recovery of a lost answer). `conflicts`: both
+    values, and who won. `apart`: fields where each side keeps its own value by policy, told once. `parked`: field id
+    to reason. `healed`: parked fields that are no longer. `blocked`: a side on which the record cannot be written at
+    all, because a required field has no good value: (field id, reason); nothing is written there. `need`: sides that
+    have to be read before the fields left out can be judged. `bases`: the agreed choices of `union` fields.
+    """
+
+    writes: Mapping[Side, Mapping[FieldName, Value | None]]
+    settled: Mapping[str, Agreed] = field(default_factory=dict)
+    pending: Mapping[Side, Mapping[str, Agreed]] = field(default_factory=_none)
+    before: Mapping[Side, Mapping[str, Digest]] = field(default_factory=dict)
+    conflicts: tuple[FieldConflict, ...] = ()
+    apart: tuple[FieldConflict, ...] = ()
+    parked: Mapping[str, str] = field(default_factory=dict)
+    healed: tuple[str, ...] = ()
+    blocked: Mapping[Side, tuple[str, str]] = field(default_factory=dict)
+    need: frozenset[Side] = frozenset()
+    clipped: Mapping[Side, frozenset[str]] = field(default_factory=dict)
+    bases: Mapping[str, frozenset[str]] = field(default_factory=dict)
