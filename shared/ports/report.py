@@ -61,5 +61,5 @@ class Journal(Protocol):
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...
 
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
-        """Closes a run as `succeeded`, `failed` or `stopped`; a succeeded run that holds failures is `partly_failed`."""
+        """Closes a run as `succeeded`, `failed` or `stopped`; one that succeeded with failures is `partly_failed`."""
         ...

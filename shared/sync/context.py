@@ -72,6 +72,11 @@ class Work:
 
     # -- the two sides -------------------------------------------------------------------------------------------------
 
+    def identity(self, side: Side) -> str:
+        """What the account called itself when the connection was confirmed: a cursor is only good for that one."""
+        connection = self.engine.connection
+        return connection.crm_identity if side is Side.CRM else connection.partner_identity
+
     def connector(self, side: Side) -> Connector:
         return self.engine.crm if side is Side.CRM else self.engine.partner
 

@@ -25,7 +25,7 @@ _MARGIN = 5.0  # seconds kept for the fold and the release at the end of a slice
 
 
 class Cycle:
-    """Works through one run. Its progress lies in the lane's facts, so that the next slice goes on where this one left."""
+    """Works through one run. Its progress lies in the lane's facts: the next slice goes on where this one left."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -148,7 +148,7 @@ class Cycle:
 
 
 def back_off(failures: int, jitter: float, floor: float | None) -> timedelta:
-    """How long a lane rests after a passing fault: 5 s doubling to 5 min with full jitter, never below the server's word."""
+    """How long a lane rests after a passing fault: 5 s doubling to 5 min, with jitter, never below the server's word."""
     ceiling = min(300.0, 5.0 * 2 ** min(failures, 6))
     return timedelta(seconds=max(floor or 0.0, ceiling * (0.5 + jitter / 2)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.domain.identity import Link, LinkState, crm_id_for, link_key
 from shared.domain.entity_map import DeletePolicy
+from shared.domain.identity import Link, LinkState, crm_id_for, link_key
 from shared.domain.merge import merge
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 
 def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decision:
-    """A tombstone, a deactivation, a delete, or a record made again: by the entity's policy and what the survivor did."""
+    """A tombstone, a deactivation, a delete, or a record made again: as the policy and the survivor's edits say."""
     if link is None or link.state in {LinkState.TOMBSTONE, LinkState.REFUSED}:
         return Decision(code="skipped:deleted")
     gone_side = Side.CRM if isinstance(case.crm, Gone) else Side.PARTNER
     survivor = gone_side.other
     seen = case.seen(survivor)
-    tombstone = replace(
-        link, state=LinkState.TOMBSTONE, flags=gone_flags(gone_side), parked={}, retry_at=0
-    )
+    tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(gone_side), parked={}, retry_at=0)
     if isinstance(seen, Gone) or link.state is not LinkState.LINKED:
         return Decision(code="deleted", link=tombstone)
     policy = case.map.entity.deletes[survivor]
@@ -49,17 +47,8 @@ def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> b
     if not isinstance(record, Record):
         return False
     crm, partner = (record, None) if survivor is Side.CRM else (None, record)
-    merged = merge(
-        case.map,
-        link.agreed,
-        crm,
-        partner,
-        digester=reconciler.digester,
-        now=reconciler.now,
-        first=False,
-        creating=None,
-    )
-    return bool(merged.writes.get(survivor.other))
+    merged = merge(case.map, link.agreed, crm, partner, digester=reconciler.digester, now=reconciler.now)
+    return bool(merged.writes[survivor.other])
 
 
 def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side) -> Decision:
@@ -82,9 +71,7 @@ def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side)
     return Decision(code="again", link=replace(fresh, crm=case.crm_ref), retire=retired)
 
 
-def _remove(
-    reconciler: Reconciler, case: Case, link: Link, tombstone: Link, policy: DeletePolicy
-) -> Decision:
+def _remove(reconciler: Reconciler, case: Case, link: Link, tombstone: Link, policy: DeletePolicy) -> Decision:
     survivor = Side.PARTNER if isinstance(case.crm, Gone) else Side.CRM
     record = case.seen(survivor)
     ref = case.ref(survivor)
@@ -101,4 +88,3 @@ def _remove(
         return Decision(code="skipped:delete_ignored", link=tombstone)
     write = PlannedWrite(side=survivor, op=Op.DELETE, ref=ref, expect=expect)
     return Decision(code="deleted", writes=(write,), done=Done(gone=survivor.other))
-

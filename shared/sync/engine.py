@@ -46,7 +46,7 @@ class Engine:
     ids: IdSource
     digester: Digester
     journal: Journal
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
 
@@ -122,7 +122,9 @@ class Engine:
         """A passing fault: no try is counted against any record, the lane comes back later."""
         failures = work.number("failures") + 1
         work.facts.update({"failures": failures, "fault": fault.code})
-        when = work.now + back_off(failures if isinstance(fault, Transient) else 0, self.ids.jitter(), fault.retry_after)
+        when = work.now + back_off(
+            failures if isinstance(fault, Transient) else 0, self.ids.jitter(), fault.retry_after
+        )
         return self._release(work, when, more=False)
 
     def _stop(self, work: Work, fault: SyncError) -> SliceResult:

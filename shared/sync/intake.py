@@ -77,11 +77,7 @@ def _awaiting(page: Page, kind: Kind, seen: Record, text: str | None) -> Case | 
 def _own(page: Page, maps: Sequence[CompiledMap], seen: Record) -> Case:
     """A record nobody is linked to: the entity it asks to be made as, else the first of its kind."""
     compiled = next(
-        (
-            item
-            for item in maps
-            if item.entity.labels is not None and item.entity.labels.asks_to_create(seen.labels)
-        ),
+        (item for item in maps if item.entity.labels is not None and item.entity.labels.asks_to_create(seen.labels)),
         maps[0],
     )
     kind = compiled.entity.crm_kind

@@ -61,7 +61,9 @@ class Page:
     def _prefetch(self, cases: Sequence[Case]) -> None:
         """All links, reverse rows and parents of the page in few rounds of reads."""
         matches = [
-            self.reconciler.digester.match(text) for case in cases if (text := self.reconciler.match_of(case)) is not None
+            self.reconciler.digester.match(text)
+            for case in cases
+            if (text := self.reconciler.match_of(case)) is not None
         ]
         self.links.load(
             keys=[case.key for case in cases],
@@ -122,14 +124,16 @@ class Page:
         return replace(record, fields={name: value for name, value in record.fields.items() if name not in names})
 
     def _incomplete(self, case: Case, decision: Decision, waiting: frozenset[str]) -> Decision:
-        """Something of this pair stays open: both sides are read before it is merged again, and it is looked at again."""
+        """Something of this pair stays open: it is looked at again, with both sides read."""
         link = decision.link
         if link is None or link.state is LinkState.TOMBSTONE:
             return decision
         parked = {**link.parked, **case.refused, **dict.fromkeys(waiting, "waiting_parent")}
         tries = link.tries + 1
         when = next_try(self.work.engine.options.retries, link.tries, self.work.now)
-        open_link = replace(link, parked=parked, flags=link.flags | {DIVERGED}, retry_at=int(when.timestamp()), tries=tries)
+        open_link = replace(
+            link, parked=parked, flags=link.flags | {DIVERGED}, retry_at=int(when.timestamp()), tries=tries
+        )
         self.work.retry(case, when)
         done = replace(decision.done, settled=False, crm_revision=None, partner_revision=None)
         return replace(decision, link=open_link, done=done)
@@ -148,7 +152,7 @@ class Page:
         link = self.links.link(case.key)
         self.tally.note(case, decision.code, field=decision.at_field, link=link)
 
-    # -- reading what is not known ---------------------------------------------------------------------------------------
+    # -- reading what is not known -------------------------------------------------------------------------------------
 
     def _read(self, cases: Sequence[Case]) -> None:
         for side in Side:

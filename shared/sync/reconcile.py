@@ -11,14 +11,16 @@ deleted record back, except when the record itself comes back (restored) under i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey, crm_id_for
 from shared.domain.mapping import CompiledMap
 from shared.domain.merge import Merged, merge
+from shared.domain.merged import ASKED
 from shared.domain.normalize import match_value
-from shared.domain.records import Gone, Record, Ref, RemoteId, Side
+from shared.domain.records import ABSENT, Gone, Record, Ref, RemoteId, Side
 from shared.ports.connector import Capabilities, CreateKey, KindCapabilities, Op
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.deletes import decide_gone, gone_flags
@@ -65,10 +67,11 @@ class Reconciler:
         unread = frozenset(side for side in Side if case.seen(side) is None)
         if unread and (DIVERGED in link.flags or first):
             return Decision(code="waiting", need=unread)
-        crm, partner = _record(case.crm), _record(case.partner)
-        merged = merge(
-            case.map, link.agreed, crm, partner, digester=self.digester, now=self.now, first=first, creating=None
-        )
+        crm = _record(case.crm)
+        parks = {name: reason for name, reason in link.parked.items() if name}
+        merged = self._merge(case, link.agreed, first=first, parks=parks)
+        if merged.need & unread:
+            return Decision(code="waiting", need=merged.need & unread)
         link, gates = self._gates(case, link)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
@@ -88,21 +91,43 @@ class Reconciler:
             )
             for side, fields in sorted(allowed.items())
         )
-        diverged = len(allowed) < len(writes) or bool(merged.parked) or any(not item.winner for item in merged.conflicts)
+        diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
         done = Done() if diverged else self._settled(case, {write.side for write in planned})
-        after = self._after(link, merged, diverged=diverged or bool(planned) and DIVERGED in link.flags)
+        after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
         if not planned:
             after = finished(after, done)
         code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
         if merged.parked and not planned:
-            code = "failed:" + next(iter(merged.parked.values()))
+            code = parked_code(next(iter(merged.parked.values())))
         return Decision(
             code=code,
             link=after,
             writes=planned,
             done=done,
-            conflicts=merged.conflicts,
+            conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
+        )
+
+    def _merge(
+        self,
+        case: Case,
+        agreed: Mapping[str, Agreed],
+        *,
+        first: bool = False,
+        creating: Side | None = None,
+        parks: Mapping[str, str] | None = None,
+    ) -> Merged:
+        return merge(
+            case.map,
+            agreed,
+            _record(case.crm),
+            _record(case.partner),
+            digester=self.digester,
+            now=self.now,
+            first=first,
+            creating=creating,
+            parks=parks,
+            resolve=_same,
         )
 
     def _after(self, link: Link, merged: Merged, *, diverged: bool) -> Link:
@@ -162,8 +187,8 @@ class Reconciler:
         crm = _record(case.crm)
         if crm is None or DIRTY in link.flags:
             return Decision(code="waiting:id")
-        merged = merge(case.map, link.agreed, crm, None, digester=self.digester, now=self.now, first=False, creating=None)
-        if merged.writes.get(Side.PARTNER):
+        merged = self._merge(case, link.agreed)
+        if merged.writes[Side.PARTNER]:
             return Decision(code="waiting:id", link=replace(link, flags=link.flags | {DIRTY}))
         return Decision(code="unchanged")
 
@@ -251,11 +276,10 @@ class Reconciler:
         capabilities = self._partner_caps(case)
         if Op.CREATE not in capabilities.writes:
             return Decision(code="skipped:not_linked")
-        merged = merge(
-            case.map, {}, crm, None, digester=self.digester, now=self.now, first=True, creating=Side.PARTNER
-        )
-        if missing := case.map.missing_required(merged.writes.get(Side.PARTNER, {}), Side.PARTNER):
-            return self._park(case, link, "failed:required", missing)
+        merged = self._merge(case, {}, first=True, creating=Side.PARTNER)
+        if Side.PARTNER in merged.blocked:
+            missing, reason = merged.blocked[Side.PARTNER]
+            return self._park(case, link, parked_code(reason), missing)
         labels = entity.labels.pushed_pair() if entity.labels is not None else frozenset()
         base = link or Link(crm=case.crm_ref, entity=entity.name)
         own_id = RemoteId("")
@@ -304,11 +328,10 @@ class Reconciler:
 
     def _create_crm(self, case: Case, partner: Record, link: Link | None, match: MatchKey | None) -> Decision:
         entity = case.map.entity
-        merged = merge(
-            case.map, {}, None, partner, digester=self.digester, now=self.now, first=True, creating=Side.CRM
-        )
-        if missing := case.map.missing_required(merged.writes.get(Side.CRM, {}), Side.CRM):
-            return self._park(case, link, "failed:required", missing)
+        merged = self._merge(case, {}, first=True, creating=Side.CRM)
+        if Side.CRM in merged.blocked:
+            missing, reason = merged.blocked[Side.CRM]
+            return self._park(case, link, parked_code(reason), missing)
         base = link or Link(crm=case.crm_ref, entity=entity.name)
         rules = entity.labels
         after = replace(
@@ -394,15 +417,22 @@ def finished(link: Link, done: Done) -> Link:
 
 def digests(compiled: CompiledMap, record: Record, side: Side, digester: Digester) -> dict[str, bytes]:
     """What `side` stores now, field by field, as the link would remember it."""
-    return {
-        item.id: digester.of(item.id, item.canonical(record.fields[item.name(side)], side))
-        for item in compiled.fields
-        if item.name(side) in record.fields
-    }
+    found: dict[str, bytes] = {}
+    for item in compiled.fields:
+        value = item.take(record, side)
+        if value is not ABSENT:
+            found[item.id] = digester.raw(item.prefix + item.canonical(value, side))
+    return found
 
 
-def agreed_on(agreed: Agreed, side: Side) -> bytes:
-    return agreed.of(side)
+def parked_code(reason: str) -> str:
+    """The outcome code of a record whose field is parked with `reason`."""
+    return "conflicted:asked" if reason == ASKED else f"failed:{reason}"
+
+
+def _same(ref: Ref) -> Ref | None:
+    """References were made the same on both sides before the merge (`shared.sync.references`)."""
+    return ref
 
 
 def _record(seen: Record | Gone | None) -> Record | None:

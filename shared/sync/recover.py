@@ -1,8 +1,8 @@
 """What became of writes whose worker died, whose answer was lost, or whose outcome comes later.
 
-A batch that is still an intent is judged by reading (sync-semantics, the lost answer): the row version says that nothing
-was applied, the intended digests say that it was; neither marks the pair so that both sides are read before it is
-merged, and a field that differs on both is a conflict then, never silently overwritten.
+A batch that is still an intent is judged by reading (sync-semantics, the lost answer): the row version says that
+nothing was applied, the intended digests say that it was; neither marks the pair so that both sides are read before it
+is merged, and a field that differs on both is a conflict then, never silently overwritten.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import timedelta
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import Gone, Kind, Record, Ref, Side
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import link_after
@@ -130,7 +130,7 @@ def _read(page: Page, batch: Batch, entries: Sequence[Entry]) -> dict[bytes, Rec
     return found
 
 
-def _fields(work: Work, compiled: CompiledMap, side: Side) -> tuple[object, ...]:
+def _fields(work: Work, compiled: CompiledMap, side: Side) -> tuple[FieldName, ...]:
     stamp = work.connector(side).capabilities.kinds[compiled.kind(side)].stamp
     names = tuple(compiled.reads(side))
     return names if stamp is None or stamp in names else (*names, stamp)

@@ -16,7 +16,7 @@ _PAGE = 200
 
 
 def sweep(feed: Feed) -> bool:
-    """One stretch of the sweep of `feed`; answers whether more is left. The guard stops it before anything is deleted."""
+    """One stretch of the sweep of `feed`; answers whether more is left. The guard stops it before any delete."""
     state = feed.cursor()
     if state is None:
         return False
@@ -71,7 +71,7 @@ def _confirmed(feed: Feed, links: list[Link]) -> list[Case]:
 
 
 def _guard(feed: Feed, epoch: int) -> None:
-    """Counts before the first confirmation: a side that looks empty, or has lost a large share, stops the connection."""
+    """Counts before the first confirmation: a side that looks empty, or lost a large share, stops the connection."""
     options = feed.work.engine.options
     if feed.work.number("guard_released"):
         return

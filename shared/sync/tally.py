@@ -83,4 +83,3 @@ class Tally:
             message=result.message if result is not None else "",
             retry_at=retry_at,
         )
-

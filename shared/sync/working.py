@@ -44,7 +44,9 @@ class WorkingSet:
         for match in wanted_matches:
             entry = found_matches.get(match)
             self._matches[match] = (
-                (set(entry.links), dict.fromkeys(entry.candidates), entry.more) if entry is not None else (set(), {}, False)
+                (set(entry.links), dict.fromkeys(entry.candidates), entry.more)
+                if entry is not None
+                else (set(), {}, False)
             )
         wanted = dict.fromkeys(keys)
         wanted.update((key, None) for key in found_refs.values())
@@ -77,9 +79,7 @@ class WorkingSet:
         return Matched(
             tuple(link for link in links if link is not None and link.match == match and _in_use(link)),
             tuple(
-                ref
-                for ref in candidates
-                if self.of_partner(ref) is None and self._candidates.get(ref, match) == match
+                ref for ref in candidates if self.of_partner(ref) is None and self._candidates.get(ref, match) == match
             ),
             more,
         )
@@ -89,7 +89,9 @@ class WorkingSet:
         self._before.setdefault(link.key, before)
         self._links[link.key] = link
         self._removed.discard(link.key)
-        if link.partner is not None and (link.state is not LinkState.TOMBSTONE or self.of_partner(link.partner) is None):
+        if link.partner is not None and (
+            link.state is not LinkState.TOMBSTONE or self.of_partner(link.partner) is None
+        ):
             self._partners[link.partner] = link.key
             self._candidates.pop(link.partner, None)
         if link.match is not None:
@@ -121,9 +123,7 @@ class WorkingSet:
     def links(self) -> list[Link]:
         """The links to store."""
         return [
-            link
-            for key, before in self._before.items()
-            if (link := self._links[key]) is not None and link != before
+            link for key, before in self._before.items() if (link := self._links[key]) is not None and link != before
         ]
 
     @property
