@@ -85,8 +85,9 @@ class _Worker:
 
 
 def _send_logs_to(wire: Wire, protos: Any, invocation_id: Any) -> None:
+    debug = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true", "t", "yes", "y"}
     root = logging.getLogger()
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
     root.handlers[:] = [_RpcLogHandler(wire, protos, invocation_id)]
 
 
