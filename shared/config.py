@@ -1,0 +1,122 @@
+"""The app settings, read once. Every name the app knows stands in `SETTINGS`; the docs list is checked against it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One app setting. `example` shows its form; a secret one is a Key Vault reference in Azure."""
+
+    name: str
+    help: str
+    required: bool = False
+    secret: bool = False
+    default: str = ""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "AzureWebJobsStorage",
+        "Storage account of the host, the queues and the tables: a connection string, or empty when the identity form "
+        "(AzureWebJobsStorage__tableServiceUri and its siblings) is used.",
+    ),
+    Setting("AzureWebJobsStorage__tableServiceUri", "Table endpoint, when the app uses its managed identity."),
+    Setting("AzureWebJobsStorage__queueServiceUri", "Queue endpoint, when the app uses its managed identity."),
+    Setting("AzureWebJobsStorage__clientId", "Client id of a user-assigned managed identity."),
+    Setting(
+        "DYNASYNC_STATE_KEY",
+        "32 random bytes in base64. Keys the digests in the state tables and encrypts what is kept for 30 days. Losing "
+        "it means a resync; make one with: python -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'",
+        required=True,
+        secret=True,
+    ),
+    Setting("DYNASYNC_TABLES", "Prefix of the state tables' names (letters and digits).", default="dynasync"),
+    Setting(
+        "DYNASYNC_TRUSTED_HOSTS",
+        "Hosts with port, separated by commas, that connections may name beyond the vendors' own (simulators).",
+    ),
+    Setting("DYNASYNC_SLICE_SECONDS", "How long one queue message may work, at most, in seconds.", default="240"),
+    Setting("DYNASYNC_CLOCK_FILE", "File with a clock offset, for tests and the demo; ignored in Azure."),
+    Setting("DYNASYNC_ALLOW_SYNC_NOW", "Set to 1 to allow runs outside the schedule, which the vendors do not."),
+)
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The app settings, checked. `storage` is a connection string, or "" with `table_endpoint` for an identity."""
+
+    storage: str
+    table_endpoint: str
+    identity_client: str
+    state_key: bytes
+    tables: str
+    trusted_hosts: frozenset[str]
+    slice_seconds: float
+    clock_file: str
+    allow_sync_now: bool
+
+    def __repr__(self) -> str:
+        return f"Settings(tables={self.tables!r}, slice_seconds={self.slice_seconds})"
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Raises ConfigError naming the first setting that is missing or wrong, and how to make it right."""
+    values = {item.name: environment.get(item.name, "").strip() or item.default for item in SETTINGS}
+    for item in SETTINGS:
+        if item.required and not values[item.name]:
+            raise _wrong(item.name, "is missing")
+    storage, endpoint = values["AzureWebJobsStorage"], values["AzureWebJobsStorage__tableServiceUri"]
+    if not storage and not endpoint:
+        raise _wrong("AzureWebJobsStorage", "is missing, and so is AzureWebJobsStorage__tableServiceUri")
+    if not values["DYNASYNC_TABLES"].isalnum():
+        raise _wrong("DYNASYNC_TABLES", "may hold letters and digits only")
+    in_azure = bool(environment.get("WEBSITE_INSTANCE_ID"))
+    return Settings(
+        storage=storage,
+        table_endpoint=endpoint,
+        identity_client=values["AzureWebJobsStorage__clientId"],
+        state_key=_key(values["DYNASYNC_STATE_KEY"]),
+        tables=values["DYNASYNC_TABLES"],
+        trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
+        slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
+        clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],
+        allow_sync_now=values["DYNASYNC_ALLOW_SYNC_NOW"] == "1",
+    )
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise _wrong("DYNASYNC_STATE_KEY", f"is not {_KEY_BYTES} bytes in base64")
+    return key
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 1500:  # noqa: PLR2004 - the plans' shortest time-outs stand in docs/reference/settings.md
+        raise _wrong("DYNASYNC_SLICE_SECONDS", "must be a number of seconds from 1 to 1500")
+    return seconds
+
+
+def _wrong(name: str, what: str) -> ConfigError:
+    item = next(setting for setting in SETTINGS if setting.name == name)
+    return ConfigError(
+        f"The app setting {name} {what}. {item.help}",
+        setting=name,
+        next_step=f"Set {name} in the app's configuration and restart it.",
+    )
