@@ -7,12 +7,12 @@ coarse times, tells only part of a row. The engine knows of a habit only what `d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from shared.domain.records import FieldName, FieldSpec, Kind, Schema
-from shared.ports.connector import KindCapabilities
+from shared.ports.connector import ClearBy, KindCapabilities
 
 
 class Overlong(StrEnum):
@@ -50,7 +50,16 @@ class KindDesign:
     refuses_unknown_fields: bool = False
 
     def schema(self) -> Schema:
-        return Schema.of(self.kind, self.fields)
+        """What `describe` tells at first; where emptying stores one kind of empty only, every field says so."""
+        one_empty = self.capabilities.clear is not ClearBy.NULL
+        clearable = self.capabilities.clear is not ClearBy.IMPOSSIBLE
+        return Schema.of(
+            self.kind,
+            (
+                replace(spec, blank=spec.blank and not one_empty, clearable=spec.clearable and clearable)
+                for spec in self.fields
+            ),
+        )
 
 
 def fold(text: str) -> str:

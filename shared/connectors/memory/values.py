@@ -67,6 +67,8 @@ def stored(design: KindDesign, spec: FieldSpec, value: Value | None) -> Value | 
         raise Refusal("wrong_type", spec.name)
     if spec.type in _TEXTS:
         return _text(design, spec, str(value))
+    if isinstance(value, date) and spec.earliest is not None and _day(value) < spec.earliest:
+        raise Refusal("out_of_range", spec.name)
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(microsecond=0)
     if spec.type in {FieldType.DECIMAL, FieldType.MONEY}:
@@ -77,8 +79,12 @@ def stored(design: KindDesign, spec: FieldSpec, value: Value | None) -> Value | 
     return value
 
 
+def _day(value: date) -> date:
+    return value.astimezone(UTC).date() if isinstance(value, datetime) else value
+
+
 def _cleared(design: KindDesign, spec: FieldSpec) -> None:
-    if design.capabilities.clear is ClearBy.IMPOSSIBLE:
+    if design.capabilities.clear is ClearBy.IMPOSSIBLE or not spec.clearable:
         raise Refusal("cannot_clear", spec.name)
     if spec.required:
         raise Refusal("required", spec.name)
@@ -94,9 +100,9 @@ def _text(design: KindDesign, spec: FieldSpec, text: str) -> str | None:
         if design.overlong is Overlong.REJECT:
             raise Refusal("too_long", spec.name)
         text = cut(text, min(limits))
-    if not text and design.capabilities.clear is not ClearBy.NULL:
+    if not text and (not spec.blank or design.capabilities.clear is not ClearBy.NULL):
         _cleared(design, spec)
-        return None  # such a system has one kind of empty only
+        return None  # such a column has one kind of empty only
     return text
 
 
