@@ -11,7 +11,7 @@ from shared.domain.identity import LinkState
 from shared.domain.records import Gone, GoneReason, Kind, Side
 from shared.errors import GuardTripped
 from shared.ports.connector import Op, Outcome, Write, WriteResult
-from shared.state.model import Batch, BatchState, Entry, Result
+from shared.state.model import Batch, Entry, Result
 from shared.sync.after import entry_of, link_after
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
@@ -126,13 +126,12 @@ class Applier:
         )
 
     def _absorb(self, batch: Batch, tasks: Sequence[Task], results: Sequence[WriteResult]) -> None:
-        """Stores the answers first; a batch with an unknown one stays an intent and is judged by reading."""
+        """Stores the answers first; what has none is judged by reading before anything else is done."""
         answers = {result.key: result for result in results}
         unknown = [task for task in tasks if task.key not in answers or answers[task.key].outcome is Outcome.UNKNOWN]
         accepted = any(result.outcome is Outcome.ACCEPTED for result in results)
         known = [_kept(task, answers[task.key]) for task in tasks if task not in unknown]
-        state = BatchState.INTENT if unknown else BatchState.ACCEPTED if accepted else BatchState.DONE
-        self._work.held.finish(batch.id, known, state)
+        self._work.held.finish(batch.id, known)
         if unknown:
             self.unknown.append(batch.id)
             for task in unknown:

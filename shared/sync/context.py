@@ -28,8 +28,8 @@ class Work:
         self.held = held
         self.maps = tuple(maps)
         self.now: datetime = engine.clock.now()
-        self.facts: dict[str, Fact] = dict(held.view.facts)
-        self.stored: dict[str, Fact] = dict(held.view.facts)
+        self.facts: dict[str, Fact] = dict(held.facts)
+        self.stored: dict[str, Fact] = dict(held.facts)
         self.retries: list[Command] = []
         self._end = engine.clock.monotonic() + seconds
         self._looked = engine.clock.monotonic()
@@ -62,7 +62,7 @@ class Work:
 
     def linked(self) -> int:
         """How many pairs are linked, by the lane's exact counters."""
-        counts = self.held.view.counts
+        counts = self.held.counts
         return sum(count for name, count in counts.items() if name.endswith((".linked", ".awaiting")))
 
     def changed_facts(self) -> dict[str, Fact]:

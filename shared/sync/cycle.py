@@ -108,7 +108,7 @@ class Cycle:
 
     def _expects_echo(self, feed: Feed) -> bool:
         """Ids of accepted creates come by the feed: it is read once more in the run that made them."""
-        awaiting = sum(n for name, n in self.work.held.view.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
+        awaiting = sum(n for name, n in self.work.held.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
         return feed.capabilities.asynchronous_create and awaiting > 0
 
     def _drain_partners(self, feed: Feed) -> None:
@@ -148,7 +148,7 @@ class Cycle:
 
 
 def back_off(failures: int, jitter: float, floor: float | None) -> timedelta:
-    """How long a lane rests after a passing fault: 5 s doubling to 5 min, with jitter, never below the server's word."""
+    """How long a lane rests after a passing fault: 5 s doubling to 5 min, never below what the server asked for."""
     ceiling = min(300.0, 5.0 * 2 ** min(failures, 6))
     return timedelta(seconds=max(floor or 0.0, ceiling * (0.5 + jitter / 2)))
 

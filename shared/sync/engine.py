@@ -114,8 +114,8 @@ class Engine:
     def _next(self, work: Work) -> datetime | None:
         """When the lane is wanted next: its next slot, or a command that becomes due before."""
         slot = self.due(work.facts, work.now)[0] if self.due is not None and not work.text("broken") else None
-        waiting = work.held.next_command()
-        times = [when for when in (slot, waiting) if when is not None]
+        waiting = [command.not_before or work.now for command in self.lane.commands(1)]
+        times = [when for when in (slot, *waiting) if when is not None]
         return min(times) if times else None
 
     def _rest(self, work: Work, fault: Throttled | Transient) -> SliceResult:

@@ -261,6 +261,11 @@ class Page:
         if run and self.tally.conflicts:
             work.engine.journal.conflicts(run, self.part, self.tally.conflicts)
         incomplete = postponed is not None or unknown
+        taken = set(commands_done)
+        fresh = [command for command in work.retries if command.key not in taken]
+        if fresh:
+            work.engine.lane.put_commands(fresh)
+        again = {command.key: command for command in work.retries if command.key in taken}
         facts = work.changed_facts()
         work.held.fold(
             LaneChanges(
@@ -268,8 +273,8 @@ class Page:
                 links_removed=self.links.removed,
                 candidates=self.links.candidates,
                 batches_dropped=[*self.applier.finished, *batches],
-                commands_done=() if incomplete else commands_done,
-                commands_postponed=work.retries,
+                commands_done=() if incomplete else tuple(taken - again.keys()),
+                commands_postponed=tuple(again.values()),
                 cursors={} if incomplete else cursors or {},
                 facts=facts,
             )

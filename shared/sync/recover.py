@@ -27,24 +27,40 @@ from shared.sync.reconcile import DIVERGED, digests
 def recover(work: Work) -> None:
     """Settles what earlier slices left behind; leaves accepted batches that are still running."""
     for batch in work.held.batches():
-        if batch.state is BatchState.ACCEPTED:
-            settle(work, [batch])
-            continue
         page = Page(work, f"recover|{batch.id}")
         _retell(page, batch)
-        if batch.state is BatchState.INTENT:
-            page.run(list(_judged(page, batch)))
-        page.fold(batches=[batch.id])
+        page.run(list(_judged(page, batch)))
+        page.fold(batches=[] if batch.state is BatchState.ACCEPTED else [batch.id])
+        if batch.state is BatchState.ACCEPTED:
+            settle(work, [batch])
 
 
 def _retell(page: Page, batch: Batch) -> None:
-    """Folds the answers that were stored; refusals come up again when their record is looked at again."""
+    """Folds the answers that were stored, where their fold never came.
+
+    Refusals come up again when their record is looked at again. A link that moved on since (it was told the id of an
+    accepted create, or a later write) is left alone.
+    """
     for entry in batch.entries:
         result = batch.results.get(entry.key)
-        if result is not None and result.outcome in {Outcome.APPLIED, Outcome.ACCEPTED}:
-            known = page.links.link(entry.key)
-            after = link_after(known, entry, batch.side, ref=result.ref, revision=result.revision)
-            page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
+        if result is None or result.outcome not in {Outcome.APPLIED, Outcome.ACCEPTED}:
+            continue
+        known = page.links.link(entry.key)
+        if known is not None and not _stands_before(known, entry, batch.side):
+            continue
+        after = link_after(known, entry, batch.side, ref=result.ref, revision=result.revision)
+        page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
+
+
+def _stands_before(known: Link, entry: Entry, side: Side) -> bool:
+    """Whether the link still says what it said before this write."""
+    if entry.op is Op.CREATE:
+        return known.state is LinkState.PARKED
+    if entry.op is Op.DELETE or not entry.intended:
+        return known.state is LinkState.LINKED
+    return all(
+        (agreed := known.agreed.get(name)) is None or agreed.of(side) == digest for name, digest in entry.before.items()
+    )
 
 
 def _judged(page: Page, batch: Batch) -> Iterable[Case]:
@@ -163,7 +179,6 @@ def settle(work: Work, batches: Sequence[Batch]) -> bool:
             running = True
             continue
         page = Page(work, f"settle|{batch.id}")
-        _retell_missing(page, batch)
         for answer in answers:
             _settled(page, batch, answer)
         page.fold(batches=[batch.id])
@@ -172,26 +187,6 @@ def settle(work: Work, batches: Sequence[Batch]) -> bool:
 
 def _tickets(batch: Batch) -> list[str]:
     return list(dict.fromkeys(result.ticket for result in batch.results.values() if result.ticket))
-
-
-def _retell_missing(page: Page, batch: Batch) -> None:
-    """A worker that died before its fold left links without this batch's entries."""
-    for entry in batch.entries:
-        known = page.links.link(entry.key)
-        result = batch.results.get(entry.key)
-        if result is None or result.outcome is not Outcome.ACCEPTED:
-            continue
-        if known is None or known.state is LinkState.PARKED:
-            page.links.put(replace(link_after(known, entry, batch.side, ref=result.ref), ticket=result.ticket))
-        elif known.ticket != result.ticket and entry.op is Op.UPDATE and _still_before(known, entry, batch.side):
-            page.links.put(replace(link_after(known, entry, batch.side), ticket=result.ticket))
-
-
-def _still_before(known: Link, entry: Entry, side: Side) -> bool:
-    """The link stands as it did before this write: its fold never came."""
-    return all(
-        (agreed := known.agreed.get(name)) is None or agreed.of(side) == digest for name, digest in entry.before.items()
-    )
 
 
 def _settled(page: Page, batch: Batch, answer: Settled) -> None:
