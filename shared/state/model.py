@@ -111,7 +111,7 @@ class MatchEntry:
 
 
 class BatchState(StrEnum):
-    """INTENT: the call was not known to have ended. ACCEPTED: some outcomes come later (the ticket). DONE: all known."""
+    """INTENT: the call is not known to have ended. ACCEPTED: some outcomes come later (the ticket). DONE: all known."""
 
     INTENT = "intent"
     ACCEPTED = "accepted"

@@ -1,0 +1,224 @@
+"""Batches of writes: one packed intent before the call, one packed set of results after it.
+
+Rows of a batch: `b.<id>.i000`, `b.<id>.i001`, ... hold the intent, `b.<id>.r000`, ... the results. The first part of
+each says how many there are and is written last, so a batch whose parts did not all arrive does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from shared.domain.identity import Agreed, Digest, LinkKey, MatchKey
+from shared.domain.records import Kind, Side
+from shared.ports.connector import Op, Outcome
+from shared.ports.state import Operation, Put, Remove, Row
+from shared.state import envelope
+from shared.state.errors import StateDamaged
+from shared.state.model import Batch, BatchState, Entry, Result
+from shared.state.words import Words, pack_facts, pack_ref, unpack_ref
+
+FIRST: Final = "b."
+LAST: Final = "b/"
+MAX_PARTS: Final = 999
+
+_ID: Final = re.compile(r"[0-9a-z_-]{1,64}")
+_KEY: Final = re.compile(r"b\.([0-9a-z_-]+)\.([ir])([0-9]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A batch as found, with the keys of all its rows and its place in the order of batches."""
+
+    batch: Batch
+    order: int
+    keys: tuple[str, ...]
+
+
+def intent_rows(batch: Batch, order: int) -> list[Operation]:
+    """The rows of an intent, the first part last."""
+    if not _ID.fullmatch(batch.id):
+        raise ValueError("a batch id is 1 to 64 lower-case letters, digits, '_' or '-'")
+    words = Words()
+    entries = [_pack_entry(entry, words) for entry in batch.entries]
+    if len({entry.key for entry in batch.entries}) != len(entries):
+        raise ValueError(f"batch {batch.id} names a record twice")
+    head = [batch.kind, batch.side.value, batch.op.value, batch.ticket]
+    return _rows(batch.id, "i", envelope.pack([head, words.texts, words.shapes, entries]), order)
+
+
+def result_rows(batch_id: str, results: Iterable[Result], ticket: str, order: int) -> list[Operation]:
+    """The rows of a batch's results, the first part last."""
+    words = Words()
+    packed = [_pack_result(result, words) for result in results]
+    return _rows(batch_id, "r", envelope.pack([ticket, words.texts, packed]), order)
+
+
+def read_batches(partition: str, rows: Sequence[Row]) -> tuple[list[Stored], list[str]]:
+    """The batches in rows, oldest first, and the keys of parts that belong to none (their first part never came).
+
+    Raises StateDamaged for a batch that does not decode, ConfigError for one of a newer format.
+    """
+    by_batch: dict[str, dict[str, dict[int, Row]]] = {}
+    for row in rows:
+        envelope.check_format(partition, row)
+        found = _KEY.fullmatch(row.key)
+        if found is None:
+            raise StateDamaged(partition, row.key, "its key is not one of a batch")
+        by_batch.setdefault(found[1], {"i": {}, "r": {}})[found[2]][int(found[3])] = row
+    stored: list[Stored] = []
+    orphans: list[str] = []
+    for batch_id, parts in by_batch.items():
+        if 0 not in parts["i"]:
+            orphans.extend(row.key for kind in parts.values() for row in kind.values())
+            continue
+        stored.append(_stored(partition, batch_id, parts["i"], parts["r"]))
+    return sorted(stored, key=lambda item: (item.order, item.batch.id)), orphans
+
+
+def removals(keys: Iterable[str]) -> list[Operation]:
+    """Takes rows of a batch away, the first part of its intent first: what is left of it then is no batch."""
+    return [Remove(key) for key in sorted(keys)]
+
+
+def _stored(partition: str, batch_id: str, intent: Mapping[int, Row], result: Mapping[int, Row]) -> Stored:
+    first = intent[0]
+    keys = tuple(row.key for kind in (intent, result) for row in kind.values())
+    try:
+        batch = _read_intent(batch_id, _joined(partition, intent))
+        if 0 in result:
+            batch = _with_results(batch, _joined(partition, result))
+        return Stored(batch, int(first.cells["order"]), keys)  # type: ignore[arg-type]
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise StateDamaged(partition, first.key, f"it does not hold a batch ({error})") from error
+
+
+def _rows(batch_id: str, kind: str, body: bytes, order: int) -> list[Operation]:
+    size = envelope.MAX_BODY_BYTES
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    if len(chunks) > MAX_PARTS:
+        raise ValueError(f"batch {batch_id} is too large ({len(body)} bytes): split it")
+    rows: list[Operation] = [
+        Put(f"b.{batch_id}.{kind}{number:03d}", envelope.to_cells(chunk, order=order, parts=len(chunks)))
+        for number, chunk in enumerate(chunks)
+    ]
+    return rows[1:] + rows[:1]
+
+
+def _joined(partition: str, parts: Mapping[int, Row]) -> Any:
+    count = parts[0].cells.get("parts")
+    if not isinstance(count, int):
+        raise TypeError("it does not say how many parts it has")
+    return envelope.unpack(b"".join(envelope.body_of(partition, parts[number]) for number in range(count)))
+
+
+def _read_intent(batch_id: str, packed: Any) -> Batch:
+    (kind, side, op, ticket), texts, shapes, entries = packed
+    words = Words(texts, shapes)
+    return Batch(
+        id=batch_id,
+        kind=Kind(kind),
+        side=Side(side),
+        op=Op(op),
+        ticket=ticket,
+        entries=tuple(_unpack_entry(entry, words) for entry in entries),
+    )
+
+
+def _with_results(batch: Batch, packed: Any) -> Batch:
+    ticket, texts, rows = packed
+    words = Words(texts)
+    results = [_unpack_result(row, words) for row in rows]
+    later = any(result.outcome is Outcome.ACCEPTED for result in results)
+    return replace(
+        batch,
+        ticket=ticket or batch.ticket,
+        results={result.key: result for result in results},
+        state=BatchState.ACCEPTED if later else BatchState.DONE,
+    )
+
+
+def _pack_entry(entry: Entry, words: Words) -> list[Any]:
+    return [
+        entry.key,
+        pack_ref(entry.crm, words),
+        pack_ref(entry.partner, words),
+        words.number(entry.op.value),
+        words.number(entry.entity),
+        [words.shape(entry.before), *entry.before.values()],
+        _pack_pairs(entry.intended, words),
+        _pack_pairs(entry.settled, words),
+        entry.match,
+        words.numbers(sorted(entry.add_labels)),
+        words.numbers(sorted(entry.remove_labels)),
+        entry.expect,
+        entry.incarnation,
+        pack_facts(entry.facts),
+    ]
+
+
+def _unpack_entry(packed: Sequence[Any], words: Words) -> Entry:
+    key, crm, partner, op, entity, before, intended, settled, match, add, remove, expect, incarnation, facts = packed
+    crm_ref = unpack_ref(crm, words)
+    if crm_ref is None:
+        raise ValueError("an entry names no record")
+    texts = words.texts
+    return Entry(
+        key=LinkKey(key),
+        crm=crm_ref,
+        partner=unpack_ref(partner, words),
+        op=Op(texts[op]),
+        entity=texts[entity],
+        before={name: Digest(value) for name, value in zip(words.texts_of(before[0]), before[1:], strict=True)},
+        intended=_unpack_pairs(intended, words),
+        settled=_unpack_pairs(settled, words),
+        match=None if match is None else MatchKey(match),
+        add_labels=frozenset(texts[number] for number in add),
+        remove_labels=frozenset(texts[number] for number in remove),
+        expect=expect,
+        incarnation=incarnation,
+        facts=dict(facts),
+    )
+
+
+def _pack_pairs(pairs: Mapping[str, Agreed], words: Words) -> list[Any]:
+    digests = [pair.crm if pair.crm == pair.partner else [pair.crm, pair.partner] for pair in pairs.values()]
+    return [words.shape(pairs), *digests]
+
+
+def _unpack_pairs(packed: Sequence[Any], words: Words) -> dict[str, Agreed]:
+    pairs = {}
+    for name, value in zip(words.texts_of(packed[0]), packed[1:], strict=True):
+        crm, partner = value if isinstance(value, list) else (value, value)
+        pairs[name] = Agreed(Digest(crm), Digest(partner))
+    return pairs
+
+
+def _pack_result(result: Result, words: Words) -> list[Any]:
+    return [
+        result.key,
+        words.number(result.outcome.value),
+        pack_ref(result.ref, words),
+        result.revision,
+        words.number(result.code),
+        result.message,
+        words.number(result.field),
+        words.number(result.ticket),
+    ]
+
+
+def _unpack_result(packed: Sequence[Any], words: Words) -> Result:
+    key, outcome, ref, revision, code, message, field, ticket = packed
+    texts = words.texts
+    return Result(
+        key=LinkKey(key),
+        outcome=Outcome(texts[outcome]),
+        ref=unpack_ref(ref, words),
+        revision=revision,
+        code=texts[code],
+        message=message,
+        field=texts[field],
+        ticket=texts[ticket],
+    )

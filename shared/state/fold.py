@@ -1,0 +1,234 @@
+"""Makes changes true: links, their reverse entries, and with the last transaction the cursors.
+
+The order is what makes a crash harmless at any point. First every reverse entry that will be true is added, then the
+links are written, then reverse entries that are no longer true are taken out, then batches and commands go, and the
+cursors move with the last transaction. At each point a true link has its reverse entries; some others may be stale,
+which the reader verifies. Folding the same changes again ends in the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from shared.domain.identity import Link, LinkKey
+from shared.domain.records import Ref
+from shared.ports.state import Operation
+from shared.state.errors import AlreadyLinked
+from shared.state.lease import Fence
+from shared.state.links import pack_link, tally
+from shared.state.model import LaneChanges, MatchEntry
+from shared.state.page import Page
+from shared.state.pages import Tree
+from shared.state.reader import LaneReader, is_live
+from shared.state.reverse import (
+    PartnerEntry,
+    is_empty,
+    pack_match,
+    partner_key,
+    unpack_match,
+    with_candidate,
+    with_link,
+    without_candidate,
+    without_link,
+)
+from shared.state.writer import Change, Writer
+
+_NONE: Final = PartnerEntry()
+
+
+class Fold:
+    """One fold of `changes` into the pages."""
+
+    def __init__(self, fence: Fence, reader: LaneReader, changes: LaneChanges) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._links = {link.key: link for link in changes.links}
+        self._removed = set(changes.links_removed) - self._links.keys()
+        self._writer = Writer(fence, reader.pages)
+        self._by_partner = {partner_key(link.partner): link.partner for link in self._links.values() if link.partner}
+        self._old_partners = set(reader.stale.partners)
+        self._old_matches = set(reader.stale.matches)
+        self._old_candidates = set(reader.stale.candidates)
+        self._live = {partner_key(link.partner) for link in self._links.values() if link.partner and is_live(link)}
+        self._added_links: dict[bytes, set[LinkKey]] = {}
+        self._added_candidates: dict[bytes, set[Ref]] = {}
+
+    def run(self, loose: Iterable[Sequence[Operation]], last: Sequence[Operation]) -> int:
+        """Commits everything and answers in how many transactions.
+
+        `loose` are groups of operations on other rows, `last` those of the last transaction. Raises AlreadyLinked
+        before anything is written.
+        """
+        self._refuse_second_links()
+        self._add_partners()
+        self._add_matches()
+        self._put_links()
+        self._drop_matches()
+        self._drop_partners()
+        for group in loose:
+            self._writer.add(group)
+        self._writer.finish(last, self._changes.facts)
+        self._reader.stale.clear()
+        return self._writer.commits
+
+    # -- one partner record, one link -----------------------------------------------------------------------------
+
+    def _refuse_second_links(self) -> None:
+        claims: dict[bytes, list[LinkKey]] = {}
+        for key, link in self._links.items():
+            if link.partner and is_live(link):
+                claims.setdefault(partner_key(link.partner), []).append(key)
+        entries = self._reader.partner_entries(claims)
+        contested = {
+            place: others
+            for place, keys in claims.items()
+            if len(others := {*keys, *entries.get(place, _NONE).links}) > 1
+        }
+        if not contested:
+            return
+        before = self._reader.links(key for keys in contested.values() for key in keys)
+        clashes: dict[LinkKey, tuple[Ref, LinkKey]] = {}
+        for place, others in contested.items():
+            clashes.update(self._clashes(self._by_partner[place], claims[place], others, before))
+        if clashes:
+            raise AlreadyLinked(clashes)
+
+    def _clashes(
+        self, ref: Ref, claims: Sequence[LinkKey], others: Iterable[LinkKey], before: Mapping[LinkKey, Link]
+    ) -> dict[LinkKey, tuple[Ref, LinkKey]]:
+        """The claims on a partner record beyond the first; a link that has it already comes before all others."""
+        after = {key: self._links.get(key) or (None if key in self._removed else before.get(key)) for key in others}
+        live = [key for key, link in after.items() if link and is_live(link) and link.partner == ref]
+        held = [key for key in live if (old := before.get(key)) and is_live(old) and old.partner == ref]
+        ranked = sorted(held) + [key for key in claims if key not in held]
+        return {key: (ref, ranked[0]) for key in ranked[1:] if key in self._links and key not in held}
+
+    # -- reverse entries that will be true ------------------------------------------------------------------------
+
+    def _add_partners(self) -> None:
+        linked: dict[bytes, set[LinkKey]] = {}
+        for key, link in self._links.items():
+            if link.partner:
+                linked.setdefault(partner_key(link.partner), set()).add(key)
+        matches = {partner_key(ref): match for ref, match in self._changes.candidates.items()}
+        names = self._by_partner | {partner_key(ref): ref for ref in self._changes.candidates}
+        for page, wanted in self._walk(Tree.PARTNERS, names):
+            edits: list[Change] = []
+            for place in wanted:
+                old = _partner_entry(self._reader, page, place)
+                # a candidate that is linked now stays one until its link is written: a crash must not lose it
+                match = old.match if place in self._live else matches.get(place, old.match)
+                new = PartnerEntry(tuple(sorted({*old.links, *linked.get(place, ())})), match)
+                if old.match and (place in self._live or old.match != match):
+                    self._old_candidates.add((old.match, names[place]))
+                edits.extend(_edit(page, place, None if new.is_empty() else new.pack()))
+            self._writer.change(Tree.PARTNERS, page, edits)
+
+    def _add_matches(self) -> None:
+        links, candidates = self._added_links, self._added_candidates
+        for key, link in self._links.items():
+            if link.match is not None:
+                links.setdefault(link.match, set()).add(key)
+        for ref, match in self._changes.candidates.items():
+            if match is not None and partner_key(ref) not in self._live:
+                candidates.setdefault(match, set()).add(ref)
+        for page, wanted in self._walk(Tree.MATCHES, links.keys() | candidates.keys()):
+            edits: list[Change] = []
+            for place in wanted:
+                entry = _match_entry(self._reader, page, place)
+                for key in sorted(links.get(place, ())):
+                    entry = with_link(entry, key)
+                for ref in sorted(candidates.get(place, ())):
+                    entry = with_candidate(entry, ref)
+                edits.extend(_edit(page, place, pack_match(entry, page.words)))
+            self._writer.change(Tree.MATCHES, page, edits)
+
+    # -- links ----------------------------------------------------------------------------------------------------
+
+    def _put_links(self) -> None:
+        for page, wanted in self._walk(Tree.LINKS, self._links.keys() | self._removed):
+            edits: list[Change] = []
+            deltas: dict[bytes, tuple[Link | None, Link | None]] = {}
+            for place in wanted:
+                key = LinkKey(place)
+                old, new = self._reader.link_in(page, key), self._links.get(key)
+                self._retire(key, old, new)
+                edits.extend(_edit(page, key, None if new is None else pack_link(new, page.words)))
+                deltas[key] = (old, new)
+            self._writer.change(Tree.LINKS, page, edits, partial(self._count, deltas))
+
+    def _retire(self, key: LinkKey, old: Link | None, new: Link | None) -> None:
+        """Notes the reverse entries of the old link that the new one no longer bears out."""
+        if old is None:
+            return
+        if old.partner and (new is None or new.partner != old.partner):
+            self._old_partners.add((partner_key(old.partner), key))
+        if old.match is not None and (new is None or new.match != old.match):
+            self._old_matches.add((old.match, key))
+
+    def _count(self, deltas: Mapping[bytes, tuple[Link | None, Link | None]], key: bytes) -> None:
+        old, new = deltas[key]
+        self._writer.counts.subtract(tally(old) if old else ())
+        self._writer.counts.update(tally(new) if new else ())
+
+    # -- reverse entries that are no longer true ------------------------------------------------------------------
+
+    def _drop_partners(self) -> None:
+        kept = {(partner_key(link.partner), key) for key, link in self._links.items() if link.partner}
+        gone: dict[bytes, set[LinkKey]] = {}
+        for place, key in self._old_partners - kept:
+            gone.setdefault(place, set()).add(key)
+        for page, wanted in self._walk(Tree.PARTNERS, gone.keys() | self._live):
+            edits: list[Change] = []
+            for place in wanted:
+                entry = _partner_entry(self._reader, page, place)
+                links = tuple(key for key in entry.links if key not in gone.get(place, ()))
+                entry = PartnerEntry(links, None if place in self._live else entry.match)
+                edits.extend(_edit(page, place, None if entry.is_empty() else entry.pack()))
+            self._writer.change(Tree.PARTNERS, page, edits)
+
+    def _drop_matches(self) -> None:
+        links: dict[bytes, set[LinkKey]] = {}
+        candidates: dict[bytes, set[Ref]] = {}
+        for match, key in self._old_matches:
+            if key not in self._added_links.get(match, ()):
+                links.setdefault(match, set()).add(key)
+        for match, ref in self._old_candidates:
+            if ref not in self._added_candidates.get(match, ()):
+                candidates.setdefault(match, set()).add(ref)
+        for page, wanted in self._walk(Tree.MATCHES, links.keys() | candidates.keys()):
+            edits: list[Change] = []
+            for place in wanted:
+                entry = _match_entry(self._reader, page, place)
+                for key in links.get(place, ()):
+                    entry = without_link(entry, key)
+                for ref in candidates.get(place, ()):
+                    entry = without_candidate(entry, ref)
+                edits.extend(_edit(page, place, None if is_empty(entry) else pack_match(entry, page.words)))
+            self._writer.change(Tree.MATCHES, page, edits)
+
+    def _walk(self, tree: Tree, keys: Iterable[bytes]) -> Iterable[tuple[Page, list[bytes]]]:
+        return self._reader.pages.walk(tree, keys, self._writer.overlay)
+
+
+def _edit(page: Page, key: bytes, blob: bytes | None) -> list[Change]:
+    """The change of one entry, or none when the page holds it already."""
+    return [] if page.get(key) == blob else [(key, blob)]
+
+
+def _partner_entry(reader: LaneReader, page: Page, key: bytes) -> PartnerEntry:
+    blob = page.get(key)
+    try:
+        return _NONE if blob is None else PartnerEntry.unpack(blob)
+    except ValueError as error:
+        raise reader.damaged(Tree.PARTNERS, page, error) from error
+
+
+def _match_entry(reader: LaneReader, page: Page, key: bytes) -> MatchEntry:
+    blob = page.get(key)
+    try:
+        return MatchEntry() if blob is None else unpack_match(blob, page.words)
+    except ValueError as error:
+        raise reader.damaged(Tree.MATCHES, page, error) from error

@@ -1,0 +1,232 @@
+"""The lease in hand: everything a worker may do to a lane while it holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+from shared.domain.identity import Link, LinkKey, MatchKey
+from shared.domain.records import Ref
+from shared.errors import Transient
+from shared.ports.ambient import Clock
+from shared.ports.state import Conflict, Operation, PartitionStore, Put
+from shared.state import batches as batch_rows
+from shared.state import cursors, inbox
+from shared.state.fold import Fold
+from shared.state.lease import Fence
+from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
+from shared.state.page import Page
+from shared.state.pages import Tree, row_key
+from shared.state.reader import LaneReader, scan
+from shared.state.series import commit_series
+
+_ROUNDS: Final = 5
+
+
+class Held:
+    """A lane under lease; made by `LaneStore.acquire`. Several threads of the worker may use it.
+
+    Every method raises LeaseLost once another worker took the lane: stop at once, nothing was written. Transient:
+    the store did not answer within about 20 s; the call may be repeated, or the slice ended. StateDamaged names a row
+    that cannot be read. ConfigError: the row was written by a newer release.
+    """
+
+    def __init__(self, store: PartitionStore, partition: str, fence: Fence, *, clock: Clock, found: LaneView) -> None:
+        self._store = store
+        self._partition = partition
+        self._fence = fence
+        self._clock = clock
+        self._reader = LaneReader(store, partition)
+        self._waiting: dict[str, inbox.Waiting] = {}
+        self._batch_keys: dict[str, set[str]] = {}
+        self._orphans: set[str] = set()
+        self.found = found
+        """The lane as it was found, before this lease."""
+
+    # -- the lease --------------------------------------------------------------------------------------------------
+
+    @property
+    def fence(self) -> int:
+        """The number of this lease; each take-over has a larger one."""
+        return self._fence.row.fence
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        """The lane's facts as last committed."""
+        return self._fence.row.facts
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Links by entity and state, exact as of the last commit (`LaneView.counts`)."""
+        return self._fence.row.counts
+
+    def remaining(self) -> float:
+        """Seconds of the lease that are left for sure. Every commit renews it."""
+        return self._fence.remaining()
+
+    def renew(self) -> None:
+        """Extends the lease to its full length from now."""
+        with self._guarded():
+            self._fence.commit()
+
+    def release(self, not_before: datetime | None = None, facts: Mapping[str, Fact] | None = None) -> bool:
+        """Lets the lane go, not to be taken up by the timer before `not_before`.
+
+        Answers whether somebody met the lane busy meanwhile, as of the very transaction that released it; the lane
+        row keeps saying so until somebody acquires it.
+        """
+        with self._guarded():
+            released = self._fence.release(not_before, facts or {})
+            self._fence.give_up()
+            return released.wanted
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def links(self, keys: Iterable[LinkKey]) -> dict[LinkKey, Link]:
+        """The links that exist."""
+        with self._guarded():
+            return self._reader.links(keys)
+
+    def by_partner(self, refs: Iterable[Ref]) -> dict[Ref, LinkKey]:
+        """The link of each partner record that has one, verified: in use before tombstones and refusals."""
+        with self._guarded():
+            return self._reader.by_partner(refs)
+
+    def by_match(self, keys: Iterable[MatchKey]) -> dict[MatchKey, MatchEntry]:
+        """What is known of each match key, verified: links agreed on it, unlinked partner records that carry it."""
+        with self._guarded():
+            return self._reader.by_match(keys)
+
+    def scan_links(self, after: LinkKey | None = None, limit: int | None = None) -> Iterator[Link]:
+        """Links in key order, those after `after`. Folds in between are fine; a link behind the scan is not shown
+        again."""
+
+        def window(start: int) -> tuple[list[Link], int | None]:
+            with self._guarded():
+                return self._reader.scan_window(start)
+
+        return scan(window, after, limit)
+
+    def cursor(self, name: str) -> CursorState | None:
+        """A feed's cursor."""
+        with self._guarded():
+            return cursors.read_cursor(self._store, self._partition, name)
+
+    def cursors(self) -> dict[str, CursorState]:
+        """All cursors of the lane by name."""
+        with self._guarded():
+            return cursors.read_cursors(self._store, self._partition)
+
+    def inbox(self, limit: int, now: datetime) -> list[Command]:
+        """Commands that are due, in the order they fell due."""
+        with self._guarded():
+            found = inbox.due(self._store, self._partition, now, limit)
+            self._waiting.update((waiting.command.key, waiting) for waiting in found)
+            return [waiting.command for waiting in found]
+
+    # -- batches ----------------------------------------------------------------------------------------------------
+
+    def begin(self, batch: Batch) -> None:
+        """Writes the intent; call the vendor only after this returned. ValueError for one over some 50 MB."""
+        with self._guarded():
+            rows = batch_rows.intent_rows(batch, self._order())
+            commit_series(self._fence, rows)
+            self._batch_keys.setdefault(batch.id, set()).update(row.key for row in rows)
+
+    def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
+        """Writes what became of a batch's entries. May be called again, as when a ticket was settled: the last counts.
+
+        The batch is ACCEPTED while a result is, else DONE. An entry without a result is not known.
+        """
+        with self._guarded():
+            rows = batch_rows.result_rows(batch_id, results, ticket, self._order())
+            commit_series(self._fence, rows)
+            self._batch_keys.setdefault(batch_id, set()).update(row.key for row in rows)
+
+    def batches(self) -> list[Batch]:
+        """Batches that no fold dropped yet, oldest first."""
+        with self._guarded():
+            rows = self._store.scan(self._partition, batch_rows.FIRST, batch_rows.LAST)
+            stored, orphans = batch_rows.read_batches(self._partition, rows)
+            self._orphans.update(orphans)
+            for item in stored:
+                self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
+            return [item.batch for item in stored]
+
+    # -- folding ----------------------------------------------------------------------------------------------------
+
+    def fold(self, changes: LaneChanges) -> int:
+        """Makes changes true and answers in how many transactions; the cursors move in the last one.
+
+        Idempotent: after a crash at any point, folding the same changes again ends in the same state. A command that
+        was renewed since this worker read it stays in the inbox. Raises AlreadyLinked, before anything is written,
+        when a partner record would get a second link in use.
+        """
+        for _ in range(_ROUNDS):
+            try:
+                with self._guarded():
+                    return self._fold(changes)
+            except Conflict:
+                still = inbox.unchanged(self._store, self._partition, self._waiting.values())
+                self._waiting = {key: waiting for key, waiting in self._waiting.items() if key in still}
+        raise Transient("commands of the lane change too often to be folded", code="inbox_contended")
+
+    def discard_page(self, tree: Tree, prefix: str) -> None:
+        """Empties a damaged page, to be rebuilt: a page of links by a resync, a reverse page by `rebuild_reverse`."""
+        with self._guarded():
+            self._fence.commit([Put(row_key(tree, prefix), Page(prefix).cells())])
+            self._reader.pages.drop(tree, prefix)
+
+    def rebuild_reverse(self, after: LinkKey | None = None, limit: int | None = None) -> LinkKey | None:
+        """Writes the reverse entries of links again; answers the last link done, None when there are no more.
+
+        Candidates are not rebuilt: they come back with the partner's next walk.
+        """
+        last = None
+        links = list(self.scan_links(after, limit))
+        if links:
+            self.fold(LaneChanges(links=links))
+            last = links[-1].key
+        return last
+
+    def _fold(self, changes: LaneChanges) -> int:
+        now = self._clock.now()
+        taken = [self._waiting[key] for key in changes.commands_done if key in self._waiting]
+        loose: list[Sequence[Operation]] = [
+            batch_rows.removals(self._rows_of(batch_id)) for batch_id in changes.batches_dropped
+        ]
+        loose.append(batch_rows.removals(self._orphans))
+        loose.extend(inbox.removal(waiting) for waiting in taken)
+        later = [command for command in changes.commands_postponed if command.key in self._waiting]
+        loose.extend(inbox.postponement(self._waiting[command.key], command, now) for command in later)
+        commits = Fold(self._fence, self._reader, changes).run(loose, cursors.operations(changes.cursors))
+        for key in [waiting.command.key for waiting in taken] + [command.key for command in later]:
+            self._waiting.pop(key, None)
+        for batch_id in changes.batches_dropped:
+            self._batch_keys.pop(batch_id, None)
+        self._orphans.clear()
+        return commits
+
+    def _rows_of(self, batch_id: str) -> set[str]:
+        if batch_id not in self._batch_keys:
+            rows = self._store.scan(self._partition, f"b.{batch_id}.", f"b.{batch_id}/")
+            self._batch_keys[batch_id] = {row.key for row in rows}
+        return self._batch_keys[batch_id]
+
+    def _order(self) -> int:
+        """A number that grows with every commit of the lane."""
+        return self._fence.row.fence << 32 | self._fence.row.commit
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One call under the lock, on a lease that is known to be good. Whatever is raised, nothing read is believed
+        afterwards."""
+        with self._fence.lock:
+            self._fence.check()
+            try:
+                yield
+            except BaseException:
+                self._reader.pages.forget()
+                raise

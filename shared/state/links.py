@@ -1,0 +1,131 @@
+"""A link as bytes, and as the counts it adds to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgpack
+
+from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
+from shared.domain.records import Kind, Ref, RemoteId
+from shared.state.words import Words, compact, expand
+
+_DIGEST: Final = 16
+
+_PARKED, _LABELS, _FLAGS, _TICKET, _ALTERNATIONS = range(5)
+_PLAIN_EXTRAS: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation"}
+
+
+def pack_link(link: Link, words: Words) -> bytes:
+    """One link. Words new to the page are added to `words`."""
+    partner = link.partner
+    head = (link.entity, link.state.value, link.crm.kind, partner.kind if partner else "", link.made)
+    names = sorted(link.agreed)
+    differs, digests = _pack_agreed([link.agreed[name] for name in names])
+    packed: bytes = msgpack.packb(
+        [
+            words.shape(head),
+            compact(link.crm.id),
+            None if partner is None else compact(partner.id),
+            compact(link.crm_revision),
+            compact(link.partner_revision),
+            link.match,
+            words.shape(names),
+            differs,
+            digests,
+            _pack_extras(link, words),
+        ]
+    )
+    return packed
+
+
+def unpack_link(blob: bytes, words: Words) -> Link:
+    """The inverse of `pack_link`. Raises ValueError for anything it did not make."""
+    try:
+        shape, crm_id, partner_id, crm_revision, partner_revision, match, names, differs, digests, extras = (
+            msgpack.unpackb(blob, strict_map_key=False)
+        )
+        entity, state, crm_kind, partner_kind, made = words.texts_of(shape)
+        return Link(
+            crm=Ref(Kind(crm_kind), RemoteId(expand(crm_id))),
+            partner=None if partner_id is None else Ref(Kind(partner_kind), RemoteId(expand(partner_id))),
+            entity=entity,
+            state=LinkState(state),
+            agreed=dict(zip(words.texts_of(names), _unpack_agreed(differs, digests), strict=True)),
+            crm_revision=expand(crm_revision),
+            partner_revision=expand(partner_revision),
+            match=None if match is None else MatchKey(match),
+            made=made,
+            **_unpack_extras(extras or {}, words),
+        )
+    except (ValueError, TypeError, IndexError, KeyError, msgpack.exceptions.UnpackException) as error:
+        raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
+
+
+def tally(link: Link) -> Iterator[str]:
+    """The names of the lane's counters that this link adds one to."""
+    yield f"{link.entity}.{link.state.value}"
+    if link.parked and link.state is LinkState.LINKED:
+        yield f"{link.entity}.parked_fields"
+    for flag in link.flags:
+        yield f"{link.entity}.is:{flag}"
+
+
+def _pack_agreed(pairs: list[Agreed]) -> tuple[bytes, bytes | list[bytes]]:
+    """Which of the pairs differ, as bits, and all digests in a row: one for an equal pair, two for another."""
+    bits = 0
+    digests: list[bytes] = []
+    for number, pair in enumerate(pairs):
+        digests.append(pair.crm)
+        if pair.partner != pair.crm:
+            bits |= 1 << number
+            digests.append(pair.partner)
+    differs = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    if all(len(digest) == _DIGEST for digest in digests):
+        return differs, b"".join(digests)
+    return differs, digests
+
+
+def _unpack_agreed(differs: bytes, digests: bytes | list[bytes]) -> Iterator[Agreed]:
+    bits = int.from_bytes(differs, "little")
+    rows = digests if isinstance(digests, list) else _cut(digests)
+    position = 0
+    while position < len(rows):
+        crm = partner = Digest(rows[position])
+        position += 1
+        if bits & 1:
+            partner = Digest(rows[position])
+            position += 1
+        bits >>= 1
+        yield Agreed(crm, partner)
+
+
+def _cut(digests: bytes) -> list[bytes]:
+    return [digests[start : start + _DIGEST] for start in range(0, len(digests), _DIGEST)]
+
+
+def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
+    extras: dict[int, Any] = {number: value for number, name in _PLAIN_EXTRAS.items() if (value := getattr(link, name))}
+    if link.parked:
+        extras[_PARKED] = {words.number(name): words.number(code) for name, code in sorted(link.parked.items())}
+    if link.labels:
+        extras[_LABELS] = words.numbers(sorted(link.labels))
+    if link.flags:
+        extras[_FLAGS] = words.numbers(sorted(link.flags))
+    if link.ticket:
+        extras[_TICKET] = link.ticket
+    if link.alternations:
+        extras[_ALTERNATIONS] = {words.number(name): value for name, value in sorted(link.alternations.items())}
+    return extras or None
+
+
+def _unpack_extras(extras: Mapping[int, Any], words: Words) -> dict[str, Any]:
+    texts = words.texts
+    found = {name: extras[number] for number, name in _PLAIN_EXTRAS.items() if number in extras}
+    found["parked"] = {texts[name]: texts[code] for name, code in extras.get(_PARKED, {}).items()}
+    found["labels"] = frozenset(texts[number] for number in extras.get(_LABELS, ()))
+    found["flags"] = frozenset(texts[number] for number in extras.get(_FLAGS, ()))
+    found["ticket"] = extras.get(_TICKET, "")
+    found["alternations"] = {texts[name]: value for name, value in extras.get(_ALTERNATIONS, {}).items()}
+    return found

@@ -1,0 +1,23 @@
+"""Several rows that may not fit one transaction, the one that makes them count last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.ports.state import Operation
+from shared.state.lease import Fence
+from shared.state.writer import MAX_SERIES_BYTES, MAX_SERIES_OPERATIONS, weigh
+
+
+def commit_series(fence: Fence, operations: Sequence[Operation]) -> None:
+    """Commits operations in order, in as few transactions as the service allows; each is fenced."""
+    group: list[Operation] = []
+    weight = 0
+    for operation in operations:
+        cost = weigh(operation)
+        if group and (weight + cost > MAX_SERIES_BYTES or len(group) >= MAX_SERIES_OPERATIONS):
+            fence.commit(group)
+            group, weight = [], 0
+        group.append(operation)
+        weight += cost
+    fence.commit(group)
