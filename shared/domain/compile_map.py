@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from shared.domain.compiled import CompiledField, CompiledMap
+from shared.domain.compiled import CRITERIA, CompiledField, CompiledMap
 from shared.domain.convert import COMPATIBLE, MAPPABLE, Conversion, Step, Unfit, literal
 from shared.domain.criteria import Bound, bind
 from shared.domain.entity_map import Direction, EntityMap, FieldMap, MapErrors, Mistake
@@ -16,9 +16,6 @@ from shared.domain.policy import Rule, as_text
 from shared.domain.records import FieldName, FieldSpec, FieldType, Schema, Side, Value
 from shared.domain.samples import round_trip_breach
 from shared.domain.transforms import KINDS, BadOption, Concat, Transform, concat
-
-CRITERIA = "criteria"
-"""The key of `CompiledMap.broken` for criteria that cannot be judged any more."""
 
 
 class _Broken(Exception):

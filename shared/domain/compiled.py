@@ -12,8 +12,23 @@ from shared.domain.entity_map import Direction, EntityMap
 from shared.domain.limits import fit
 from shared.domain.normalize import Canonical
 from shared.domain.policy import Policy
-from shared.domain.records import ABSENT, FieldName, FieldSpec, FieldState, Record, Ref, Schema, Side, Value
+from shared.domain.records import (
+    ABSENT,
+    FieldName,
+    FieldSpec,
+    FieldState,
+    FieldType,
+    Kind,
+    Record,
+    Ref,
+    Schema,
+    Side,
+    Value,
+)
 from shared.domain.transforms import Concat, Tangled
+
+CRITERIA = "criteria"
+"""The key of `CompiledMap.broken` for criteria that cannot be judged (any more)."""
 
 type Resolve = Callable[[Ref], Ref | None]
 """The linked record of the other side; None while it has none."""
@@ -183,9 +198,30 @@ class CompiledMap:
     def by_id(self, field_id: str) -> CompiledField | None:
         return next((item for item in self.fields if item.id == field_id), None)
 
+    def kind(self, side: Side) -> Kind:
+        return self.entity.crm_kind if side is Side.CRM else self.entity.partner_kind
+
+    def by_name(self, name: FieldName, side: Side) -> CompiledField | None:
+        """The mapped field that a column of `side` belongs to."""
+        return next((item for item in self.fields if name in item.names(side)), None)
+
+    def is_required(self, field_id: str, side: Side) -> bool:
+        found = self.by_id(field_id)
+        return found is not None and found.needs(side)
+
+    def references(self, side: Side) -> tuple[FieldName, ...]:
+        """The mapped columns of `side` that name a parent record."""
+        return tuple(item.name(side) for item in self.fields if item.spec(side).type is FieldType.REFERENCE)
+
     def scope(self, record: Record, now: datetime) -> bool | None:
-        """Whether a Dynamics row meets the criteria; None when it does not tell a column that decides."""
-        return True if self.criteria is None else matches(self.criteria, record, now=now)
+        """Whether a Dynamics row meets the criteria; None when that cannot be told.
+
+        It cannot when the row lacks a column that decides, or when the criteria name a column that is gone or may not
+        be read (`broken["criteria"]`): then nothing may be concluded, least of all that the row has left.
+        """
+        if self.criteria is None:
+            return None if CRITERIA in self.broken else True
+        return matches(self.criteria, record, now=now)
 
     def in_scope(self, record: Record, now: datetime) -> bool:
         return self.scope(record, now) is True

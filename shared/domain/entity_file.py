@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.domain.criteria import Criteria, parse_criteria
+from shared.domain.criteria_tree import Criteria, read_criteria
 from shared.domain.entity_map import (
     DeletePolicy,
     Direction,
@@ -89,7 +89,7 @@ def _entity(data: object, mistakes: list[Mistake]) -> EntityMap:
 def _criteria(top: Reader) -> Criteria | None:
     if not top.has("criteria"):
         return None
-    found, mistakes = parse_criteria(top.get("criteria"), place=top.at("criteria"))
+    found, mistakes = read_criteria(top.get("criteria"), top.at("criteria"))
     top.mistakes.extend(mistakes)
     return found
 

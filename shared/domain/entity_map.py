@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.domain.criteria import Criteria
+from shared.domain.criteria_tree import Criteria
 from shared.domain.labels import Labels
 from shared.domain.mistakes import MapErrors, Mistake
 from shared.domain.policy import OWNER_CRM, Policy
