@@ -1,0 +1,51 @@
+"""Activities: their parties, the table of all of them, and notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from simulators.dataverse.parties import members, notes, pointers
+from simulators.dataverse.schema import Schema
+from simulators.frame import Switch, flag
+
+if TYPE_CHECKING:
+    from simulators.dataverse.service import DataverseSystem
+
+SWITCHES: tuple[Switch, ...] = (
+    flag(
+        "parties_of_owner_and_regarding",
+        default=True,
+        text="The owner of an activity and what it regards are parties too (masks 9 and 8), kept by the system.",
+        source="dataverse.md 2 (masks are documented; that the system writes these rows is general knowledge)",
+    ),
+)
+
+
+def install(service: DataverseSystem) -> None:
+    """Listen to writes of activities and notes."""
+    hooks = service.hooks
+    hooks.collections = members.PartyCollections(service.schema.tables)
+    link_activities(service.schema)
+    hooks.before_write += [
+        members.refuse_direct_writes,
+        members.mark_deleted,
+        pointers.refuse_direct_writes,
+        notes.check_note,
+    ]
+    hooks.after_write += [pointers.mirror, members.keep_system_parties, pointers.follow_deletion]
+
+
+def link_activities(schema: Schema) -> None:
+    """Give every activity table its collection of parties."""
+    column = schema[members.PARTY].columns["activityid"]
+    targets, reverse = dict(column.targets), dict(column.reverse)
+    for table in schema.tables.values():
+        if table.activity and table.name != pointers.POINTER:
+            targets.setdefault(table.name, f"activityid_{table.name}")
+            reverse.setdefault(table.name, members.collection_name(table.name))
+    if targets != dict(column.targets):
+        schema[members.PARTY].columns["activityid"] = replace(
+            column, targets=targets, reverse=reverse, on_delete="Cascade"
+        )
+        schema.link()
