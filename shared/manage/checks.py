@@ -1,0 +1,75 @@
+"""The check of a connection: every step of both sides and of the mapping, each with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from shared.domain.connection import ConnectionConfig
+from shared.domain.entity_file import parse_entity_map
+from shared.domain.mapping import check_map
+from shared.domain.records import Side
+from shared.errors import ConfigError, SyncError
+from shared.manage.ports import Systems
+from shared.ports.connector import CheckState, CheckStep, Connector
+
+
+@dataclass(frozen=True, slots=True)
+class SideStep:
+    """A step of one side ("crm", "partner"), or of the connection as a whole ("")."""
+
+    side: str
+    step: CheckStep
+
+
+def check_connection(config: ConnectionConfig, systems: Systems) -> Iterator[SideStep]:
+    """Yields the steps in order as they end; never raises for what a user can mend."""
+    connectors: dict[Side, Connector] = {}
+    failed = False
+    for side, make in ((Side.CRM, systems.crm), (Side.PARTNER, systems.partner)):
+        try:
+            connectors[side] = make(config)
+        except ConfigError as wrong:
+            failed = True
+            yield SideStep(side.value, _failed("settings", wrong))
+            continue
+        for step in connectors[side].check():
+            failed = failed or step.state is CheckState.FAILED
+            yield SideStep(side.value, step)
+    if failed:
+        skipped = CheckStep(name="mapping", state=CheckState.SKIPPED, reason="A step before it failed.")
+        yield SideStep("", skipped)
+        return
+    yield SideStep("", _mapping_step(config, connectors))
+
+
+def _mapping_step(config: ConnectionConfig, connectors: dict[Side, Connector]) -> CheckStep:
+    """Does every mapping still fit what both systems describe?"""
+    try:
+        mistakes = [
+            mistake
+            for item in (parse_entity_map(data) for data in config.entities)
+            if item.on
+            for mistake in check_map(
+                item,
+                connectors[Side.CRM].describe(item.crm_kind),
+                connectors[Side.PARTNER].describe(item.partner_kind),
+            )
+        ]
+    except SyncError as wrong:
+        return _failed("mapping", wrong)
+    if not mistakes:
+        return CheckStep(name="mapping", state=CheckState.PASSED)
+    first = mistakes[0]
+    return CheckStep(
+        name="mapping",
+        state=CheckState.FAILED,
+        code=first.code,
+        reason="; ".join(f"{mistake.place}: {mistake.message}" for mistake in mistakes[:20]),
+        next_step="Correct the places named on the mapping page; the other fields go on.",
+    )
+
+
+def _failed(name: str, wrong: SyncError) -> CheckStep:
+    step = CheckStep(name=name, state=CheckState.FAILED, code=wrong.code, reason=str(wrong))
+    return replace(step, next_step=wrong.next_step)

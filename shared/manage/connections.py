@@ -1,0 +1,221 @@
+"""What administrators do with connections: create, list, edit, switch, delete. HTTP, page and CLI use these alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.entity_file import parse_entity_map
+from shared.domain.schedule import parse_rhythm
+from shared.errors import ConfigError, Rejected
+from shared.manage.ports import Systems, WritableSecrets
+from shared.ports.ambient import IdSource
+from shared.ports.connector import CheckState
+from shared.ports.journal import AlreadyThere, ConnectionStore, StoredConnection
+from shared.sync.options import parse_options
+
+_EDITABLE = frozenset({"name", "crm", "partner", "entities", "rhythm", "options"})
+
+
+class NotThere(Rejected):
+    """No connection has this id."""
+
+    code = "connection_not_found"
+
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(
+            f"there is no connection {connection_id}", next_step="GET /api/connections lists the ones there are."
+        )
+
+
+class Refused(Rejected):
+    """The request clashes with what is there. `code` says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """The administrator's use cases on connections."""
+
+    store: ConnectionStore
+    secrets: WritableSecrets
+    systems: Systems
+    ids: IdSource
+
+    def create(self, data: Mapping[str, object]) -> StoredConnection:
+        """Makes a connection from its file form; secrets given in it are stored apart and named.
+
+        Raises ConfigError naming a wrong setting, Refused (`connection_exists`) for a second connection of the same
+        environment, account and kind. Nothing is called, nothing flows until it is switched on.
+        """
+        system = _text(data, "system")
+        connection_id = self.ids.new_id()
+        crm, crm_secrets = self._side(connection_id, "crm", data)
+        partner, partner_secrets = self._side(connection_id, "partner", data)
+        config = ConnectionConfig(
+            id=connection_id,
+            name=_text(data, "name") or f"Dynamics 365 and {self.systems.title(system)}",
+            system=system,
+            crm=crm,
+            partner=partner,
+            entities=tuple(_items(data, "entities") or self.systems.default_entities(system)),
+            rhythm=_mapping(data, "rhythm") or self.systems.default_rhythm(system),
+            options=_mapping(data, "options"),
+        )
+        self._check(config)
+        try:
+            stored = self.store.create(config, unique=_unique(config))
+        except AlreadyThere as there:
+            raise Refused(
+                f"connection {there.id} joins the same environment and account already",
+                code="connection_exists",
+                next_step=f"Use connection {there.id}, or delete it first.",
+            ) from None
+        for name, value in {**crm_secrets, **partner_secrets}.items():
+            self.secrets.put(name, value)
+        return stored
+
+    def get(self, connection_id: str) -> StoredConnection:
+        found = self.store.get(connection_id)
+        if found is None:
+            raise NotThere(connection_id)
+        return found
+
+    def list(self) -> Sequence[StoredConnection]:
+        return self.store.list()
+
+    def edit(self, connection_id: str, changes: Mapping[str, object], etag: str | None = None) -> StoredConnection:
+        """Replaces the settings named in `changes`; checked as a whole before anything is stored."""
+        found = self.get(connection_id)
+        unknown = sorted(changes.keys() - _EDITABLE)
+        if unknown:
+            raise ConfigError(f"{unknown[0]} cannot be edited", setting=unknown[0], code="unknown_field")
+        config = found.config
+        secrets: dict[str, str] = {}
+        for side in ("crm", "partner"):
+            if side in changes:
+                merged, given = self._side(config.id, side, {side: {**getattr(config, side), **_mapping(changes, side)}})
+                config = replace(config, **{side: merged})  # type: ignore[arg-type]
+                secrets.update(given)
+        if "name" in changes:
+            config = replace(config, name=_text(changes, "name"))
+        if "entities" in changes:
+            config = replace(config, entities=tuple(_items(changes, "entities")))
+        if "rhythm" in changes:
+            config = replace(config, rhythm=_mapping(changes, "rhythm"))
+        if "options" in changes:
+            config = replace(config, options=_mapping(changes, "options"))
+        if _unique(config) != _unique(found.config):
+            raise Refused(
+                "the environment or account of a connection cannot be exchanged",
+                code="connection_ground",
+                next_step="Create a new connection for the other environment or account.",
+            )
+        self._check(config)
+        stored = self.store.update(config, etag or found.etag)
+        for name, value in secrets.items():
+            self.secrets.put(name, value)
+        return stored
+
+    def switch(self, connection_id: str, to: Switch) -> StoredConnection:
+        """Turns global sync on or off. On: both accounts must pass their check and be the ones they were before."""
+        found = self.get(connection_id)
+        config = found.config
+        if to is Switch.ON:
+            config = self._confirmed(config)
+        return self.store.update(replace(config, switch=to), found.etag)
+
+    def delete(self, connection_id: str) -> None:
+        """Forgets a connection and its secrets; data on both sides stays as it is. Succeeds when it is already gone."""
+        found = self.store.get(connection_id)
+        if found is None:
+            return
+        if found.config.switch is Switch.ON:
+            raise Refused(
+                f"connection {connection_id} is switched on",
+                code="connection_on",
+                next_step="Switch it off first.",
+            )
+        self.systems.lane(connection_id).erase()
+        self.store.delete(connection_id)
+        for name in _secret_names(connection_id):
+            self.secrets.remove(name)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _side(
+        self, connection_id: str, side: str, data: Mapping[str, object]
+    ) -> tuple[dict[str, object], dict[str, str]]:
+        """A side's settings with every secret replaced by its name, and the secrets by name."""
+        given = dict(_mapping(data, side))
+        name = f"{connection_id}-{side}"
+        value = given.pop("secret_value", None)
+        if value is None:
+            return given, {}
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(f"{side}.secret_value must be a text", setting=f"{side}.secret_value")
+        return {**given, "secret": name}, {name: value.strip()}
+
+    def _check(self, config: ConnectionConfig) -> None:
+        self.systems.crm(config)
+        self.systems.partner(config)
+        for item in config.entities:
+            parse_entity_map(item)
+        parse_rhythm(config.rhythm)
+        parse_options(config.options)
+
+    def _confirmed(self, config: ConnectionConfig) -> ConnectionConfig:
+        crm, partner = self.systems.crm(config), self.systems.partner(config)
+        for connector in (crm, partner):
+            failed = next((step for step in connector.check() if step.state is CheckState.FAILED), None)
+            if failed is not None:
+                raise Refused(
+                    f"the check step {failed.name} failed: {failed.reason}",
+                    code="check_failed",
+                    next_step=failed.next_step,
+                )
+        found = crm.identity(), partner.identity()
+        known = config.crm_identity, config.partner_identity
+        if any(known) and found != known:
+            raise Refused(
+                "another environment or account answers at this connection's addresses",
+                code="changed_ground",
+                next_step="If a copy or a restored environment was meant, delete the connection and create it again.",
+            )
+        return replace(config, crm_identity=found[0], partner_identity=found[1])
+
+
+def _unique(config: ConnectionConfig) -> str:
+    """Names the pair of accounts, without showing it."""
+    crm, partner = _address(config.crm), _address(config.partner)
+    return blake2b(f"{crm}|{config.system}|{partner}".encode(), digest_size=16).hexdigest()
+
+
+def _address(side: Mapping[str, object]) -> str:
+    return str(side.get("url", "")).strip().rstrip("/").lower()
+
+
+def _secret_names(connection_id: str) -> tuple[str, str]:
+    return f"{connection_id}-crm", f"{connection_id}-partner"
+
+
+def _text(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a text", setting=name)
+    return value.strip()
+
+
+def _mapping(data: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = data.get(name, {})
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must be an object", setting=name)
+    return value
+
+
+def _items(data: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]]:
+    value = data.get(name, [])
+    if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+        raise ConfigError(f"{name} must be a list of objects", setting=name)
+    return value

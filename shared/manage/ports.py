@@ -1,0 +1,40 @@
+"""What the administrators' use cases need from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from shared.domain.connection import ConnectionConfig
+from shared.ports.connector import Connector
+from shared.state.lane import LaneStore
+
+
+class WritableSecrets(Protocol):
+    """Secrets by name: written here, read only by connectors."""
+
+    def put(self, name: str, value: str) -> None: ...
+
+    def remove(self, name: str) -> None:
+        """Succeeds when there is none."""
+        ...
+
+
+class Systems(Protocol):
+    """The systems this installation knows, and their defaults."""
+
+    def title(self, system: str) -> str:
+        """Raises ConfigError for a system there is not."""
+        ...
+
+    def crm(self, config: ConnectionConfig) -> Connector:
+        """Raises ConfigError naming a wrong setting; calls nobody."""
+        ...
+
+    def partner(self, config: ConnectionConfig) -> Connector: ...
+
+    def default_entities(self, system: str) -> Sequence[Mapping[str, object]]: ...
+
+    def default_rhythm(self, system: str) -> Mapping[str, object]: ...
+
+    def lane(self, connection_id: str) -> LaneStore: ...

@@ -1,0 +1,162 @@
+"""Two memory systems, a memory store and an engine between them: the smallest world the engine runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.connectors.memory import KindDesign, MemoryConnector, MemorySystem, MemoryUsers
+from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.identity import Digester
+from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Value
+from shared.ports.connector import CreateKey, Deletes, FeedKind, KindCapabilities
+from shared.ports.report import ConflictEntry, RecordOutcome
+from shared.state.lane import LaneStore
+from shared.state.model import LaneId
+from shared.sync.engine import Engine, SliceResult
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import FakeIds
+from tests.fakes.partition_store import MemoryPartitionStore
+
+CONTACT = Kind("contact")
+PERSON = Kind("person")
+MAIL, NAME, PHONE, NOTE = (FieldName(name) for name in ("mail", "name", "phone", "note"))
+
+CRM_CAPABILITIES = KindCapabilities(
+    feed=FeedKind.DELTA,
+    deletes=Deletes.TOLD,
+    conditional_write=True,
+    create_key=CreateKey.CALLER_ID,
+    match_field=MAIL,
+    bulk_size=5,
+    find_size=10,
+)
+PARTNER_CAPABILITIES = KindCapabilities(
+    feed=FeedKind.SINCE,
+    deletes=Deletes.ABSENCE,
+    create_key=CreateKey.UNIQUE_MATCH,
+    match_field=MAIL,
+    asynchronous_create=True,
+    bulk_size=5,
+)
+
+ENTITY: Mapping[str, object] = {
+    "name": "contact",
+    "crm_kind": "contact",
+    "partner_kind": "person",
+    "direction": "both",
+    "match": "mail",
+    "fields": [
+        {"id": "mail", "crm": "mail", "partner": "mail", "required": True},
+        {"id": "name", "crm": "name", "partner": "name"},
+        {"id": "phone", "crm": "phone", "partner": "phone"},
+        {"id": "note", "crm": "note", "partner": "note"},
+    ],
+}
+
+
+def specs() -> tuple[FieldSpec, ...]:
+    return (
+        FieldSpec(name=MAIL, type=FieldType.EMAIL, max_length=100),
+        FieldSpec(name=NAME, type=FieldType.TEXT, max_length=50),
+        FieldSpec(name=PHONE, type=FieldType.PHONE, max_length=20),
+        FieldSpec(name=NOTE, type=FieldType.TEXT, max_length=30),
+    )
+
+
+@dataclass(slots=True)
+class MemoryJournal:
+    """Keeps what the engine tells; a part that was told already is ignored."""
+
+    outcomes: list[RecordOutcome] = field(default_factory=list)
+    entries: list[ConflictEntry] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    _told: set[tuple[str, str]] = field(default_factory=set)
+
+    def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
+        self.runs.setdefault(run_id, "running")
+
+    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
+        if (run_id, part) in self._told:
+            return
+        self._told.add((run_id, part))
+        self.outcomes.extend(outcomes)
+        for code, count in counts.items():
+            self.counts[code] = self.counts.get(code, 0) + count
+
+    def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
+        self.entries.extend(entries)
+
+    def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
+        self.runs[run_id] = state
+
+
+class Rig:
+    """`run` works until the lane is quiet; `crm` and `partner` are the users' hands on both sides."""
+
+    def __init__(
+        self,
+        *,
+        entity: Mapping[str, object] = ENTITY,
+        crm: KindCapabilities = CRM_CAPABILITIES,
+        partner: KindCapabilities = PARTNER_CAPABILITIES,
+        page_size: int = 50,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.ids = FakeIds()
+        self.crm_system = MemorySystem(
+            "crm",
+            [KindDesign(kind=CONTACT, fields=specs(), capabilities=crm, page_size=page_size)],
+            now=self.clock.now,
+        )
+        self.partner_system = MemorySystem(
+            "partner",
+            [KindDesign(kind=PERSON, fields=specs(), capabilities=partner, page_size=page_size)],
+            now=self.clock.now,
+        )
+        self.crm = MemoryUsers(self.crm_system)
+        self.partner = MemoryUsers(self.partner_system)
+        self.store = MemoryPartitionStore(self.clock)
+        self.lane = LaneStore(self.store, LaneId("c1"), clock=self.clock, ids=self.ids)
+        self.journal = MemoryJournal()
+        self.config = ConnectionConfig(
+            id="c1", name="Test", system="memory", crm={}, partner={}, entities=(entity,), switch=Switch.ON
+        )
+        from shared.sync.options import parse_options
+
+        self.engine = Engine(
+            connection=self.config,
+            crm=MemoryConnector(self.crm_system),
+            partner=MemoryConnector(self.partner_system),
+            lane=self.lane,
+            clock=self.clock,
+            ids=self.ids,
+            digester=Digester(b"k" * 32),
+            journal=self.journal,
+            options=parse_options(options or {}),
+        )
+
+    def run(self, cycles: int = 1) -> SliceResult:
+        result = SliceResult(ran=False)
+        for _ in range(cycles):
+            result = self.engine.run_slice("w1")
+            for _ in range(50):
+                if not result.more:
+                    break
+                result = self.engine.run_slice("w1")
+            self.clock.advance(10)
+        return result
+
+    def person(self, ref: Ref) -> dict[str, Value | None]:
+        row = self.partner_system.row(ref)
+        assert row is not None
+        return {str(name): value for name, value in row.fields.items()}
+
+    def people(self, side: str = "partner") -> list[dict[str, Value | None]]:
+        system, kind = (self.partner_system, PERSON) if side == "partner" else (self.crm_system, CONTACT)
+        system.run_due()
+        return [
+            {str(name): value for name, value in version.fields.items()} for _, version in system.tables[kind].current()
+        ]
