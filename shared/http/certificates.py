@@ -10,7 +10,7 @@ from shared.errors import ConfigError
 
 
 def certificate_credential(secret: str) -> dict[str, str]:
-    """What msal wants of a certificate given as PEM with its key, or as the PKCS #12 in base64 that Key Vault hands out.
+    """What msal wants of a certificate: given as PEM with its key, or as PKCS #12 in base64, as Key Vault hands it out.
 
     Raises ConfigError when it is neither.
     """

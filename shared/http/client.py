@@ -124,6 +124,10 @@ class HttpClient:
                 continue
             self._wait_or_raise(call, judged, tried=tried, ends=ends)
 
+    def sign_in(self) -> None:
+        """Gets credentials and sends nothing. Raises AuthError, Transient, ConfigError."""
+        self._authorizer.headers()
+
     def close_for(self, seconds: float) -> None:
         """The system said wait in words of its own: nobody calls it for `seconds`."""
         self._budget.close_for(seconds)

@@ -1,0 +1,108 @@
+"""The steps of a connection check, each with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shared.connectors.dynamics.client import DataverseClient
+from shared.connectors.dynamics.metadata import TableMeta, fetch_table
+from shared.connectors.dynamics.security import read_privileges
+from shared.connectors.dynamics.tables import Table
+from shared.connectors.stepper import Stepper
+from shared.errors import AuthError, ConfigError
+from shared.ports.ambient import Clock
+from shared.ports.connector import CheckStep, Op
+
+_SKEW_SECONDS = 60.0
+_VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: "Delete"}
+
+
+def check(client: DataverseClient, tables: Sequence[Table], clock: Clock) -> Iterator[CheckStep]:
+    """Steps: `settings`, `token`, `whoami`, `clock`; then `table:`, `privileges:`, `tracking:`, `bulk:` of each table."""
+    steps = Stepper()
+    yield steps.passed("settings", f"{client.http.origin.url} is an address of Dataverse")
+    user: list[str] = []
+    yield steps.run("token", lambda: _token(client))
+    yield steps.run("whoami", lambda: _whoami(client, user), needs=("token",))
+    yield steps.run("clock", lambda: _clock(client, clock), needs=("whoami",))
+    for table in tables:
+        found: list[TableMeta] = []
+        kind = table.kind
+        yield steps.run(f"table:{kind}", lambda: _table(client, table, user[0], found), needs=("whoami",))  # noqa: B023
+        yield steps.run(f"privileges:{kind}", lambda: _privileges(client, table, user[0]), needs=(f"table:{kind}",))  # noqa: B023
+        yield steps.run(f"tracking:{kind}", lambda: _tracking(found[0]), needs=(f"table:{kind}",))  # noqa: B023
+        yield steps.run(f"bulk:{kind}", lambda: _bulk(client, table), needs=(f"table:{kind}",), optional=True)  # noqa: B023
+
+
+def _token(client: DataverseClient) -> str:
+    client.http.sign_in()
+    return "a token was issued"
+
+
+def _whoami(client: DataverseClient, user: list[str]) -> str:
+    user.append(str(client.get(client.target("WhoAmI"), "check", interactive=True).data["UserId"]))
+    return f"signed in as user {user[0]}"
+
+
+def _clock(client: DataverseClient, clock: Clock) -> str:
+    told = client.get(client.target("WhoAmI"), "check", interactive=True).date
+    if told is None:
+        return "the server does not tell its time"
+    skew = abs((clock.now() - told).total_seconds())
+    if skew > _SKEW_SECONDS:
+        raise ConfigError(
+            f"the clock here is {skew:.0f} seconds away from the server's",
+            code="clock_skew",
+            next_step="Correct the clock of the machine this runs on. Changes are read by the server's own time, so "
+            "nothing is lost meanwhile.",
+        )
+    return f"{skew:.0f} seconds apart"
+
+
+def _table(client: DataverseClient, table: Table, user: str, found: list[TableMeta]) -> str:
+    found.append(fetch_table(client, table, user))
+    closed = sorted(name for name, column in found[0].columns.items() if not column.spec.readable)
+    return f"{len(found[0].columns)} columns" + (f", {len(closed)} of them not readable" if closed else "")
+
+
+def _privileges(client: DataverseClient, table: Table, user: str) -> str:
+    wanted = {f"prvRead{table.privilege}": "read"}
+    wanted |= {f"prv{_VERBS[op]}{table.privilege}": op.value for op in table.writes}
+    if table.writes:
+        wanted |= {f"prvAppend{table.privilege}": "link", f"prvAppendTo{table.privilege}": "link to"}
+    depths = read_privileges(client, user, list(wanted))
+    missing = sorted(name for name, depth in depths.items() if not depth)
+    if missing:
+        raise AuthError(
+            f"the application user lacks {', '.join(missing)}",
+            code="missing_privilege",
+            next_step="Add the privileges to its security role, at organisation level, and run the check again.",
+        )
+    narrow = sorted(name for name, depth in depths.items() if depth != "Global")
+    if f"prvRead{table.privilege}" in narrow:
+        raise AuthError(
+            f"prvRead{table.privilege} does not reach the whole organisation",
+            code="narrow_privilege",
+            next_step="Change tracking needs read at organisation level: widen it in the security role.",
+        )
+    return "read, create, write, delete, append" if table.writes else "read"
+
+
+def _tracking(meta: TableMeta) -> str:
+    if not meta.tracked:
+        raise ConfigError(
+            f"change tracking is off for {meta.table.kind}",
+            code="change_tracking_off",
+            next_step="In Power Apps open the table's properties, advanced options, and tick 'Track changes'. It "
+            "cannot be switched off again.",
+        )
+    return "on"
+
+
+def _bulk(client: DataverseClient, table: Table) -> str:
+    if not table.writes:
+        return "not needed: this table is only read"
+    chosen = f"sdkmessageid/name eq 'CreateMultiple' and primaryobjecttypecode eq '{table.kind}'"
+    target = client.target("sdkmessagefilters", select="sdkmessagefilterid", filter=chosen)
+    rows = client.get(target, "check", interactive=True).data.get("value")
+    return "CreateMultiple is available" if rows else "no CreateMultiple: rows are created one by one in batches"

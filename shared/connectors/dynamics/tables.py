@@ -1,0 +1,105 @@
+"""The tables this connector works with. What can be asked from metadata is asked there; this is what cannot.
+
+Sources: Microsoft's table reference (names, keys, states), and which rows record a merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.domain.records import FieldName, Kind, Value
+from shared.ports.connector import CreateKey, Deletes, FeedKind, KindCapabilities, Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table. `privilege` is the name that its privileges end in; `match` the column people are found by.
+
+    `inactive` are the values of `statecode` that take a row out of use (a lead that was qualified lives on as its
+    contact). `merges`: the loser of a merge names its winner.
+    """
+
+    kind: Kind
+    set_name: str
+    key: FieldName
+    privilege: str
+    match: FieldName | None = None
+    writes: frozenset[Op] = frozenset(Op)
+    deactivate: Mapping[FieldName, Value] = field(default_factory=dict)
+    inactive: frozenset[int] = frozenset()
+    merges: bool = False
+
+    @property
+    def type_name(self) -> str:
+        return f"Microsoft.Dynamics.CRM.{self.kind}"
+
+
+def _state(state: str, status: str) -> Mapping[FieldName, Value]:
+    return {FieldName("statecode"): state, FieldName("statuscode"): status}
+
+
+_ALL = (
+    Table(
+        kind=Kind("account"),
+        set_name="accounts",
+        key=FieldName("accountid"),
+        privilege="Account",
+        match=FieldName("name"),
+        deactivate=_state("1", "2"),
+        inactive=frozenset({1}),
+        merges=True,
+    ),
+    Table(
+        kind=Kind("contact"),
+        set_name="contacts",
+        key=FieldName("contactid"),
+        privilege="Contact",
+        match=FieldName("emailaddress1"),
+        deactivate=_state("1", "2"),
+        inactive=frozenset({1}),
+        merges=True,
+    ),
+    Table(
+        kind=Kind("lead"),
+        set_name="leads",
+        key=FieldName("leadid"),
+        privilege="Lead",
+        match=FieldName("emailaddress1"),
+        deactivate=_state("2", "7"),
+        inactive=frozenset({1, 2}),
+        merges=True,
+    ),
+    # Closing an opportunity takes actions of its own, and no partner writes opportunities: read only.
+    Table(
+        kind=Kind("opportunity"),
+        set_name="opportunities",
+        key=FieldName("opportunityid"),
+        privilege="Opportunity",
+        writes=frozenset(),
+    ),
+)
+
+TABLES: Mapping[Kind, Table] = {table.kind: table for table in _ALL}
+SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _ALL} | {
+    "systemuser": "systemusers",
+    "team": "teams",
+    "transactioncurrency": "transactioncurrencies",
+    "businessunit": "businessunits",
+}
+
+
+def capabilities(table: Table, bulk_size: int, find_size: int) -> KindCapabilities:
+    """What the engine may count on for one table."""
+    return KindCapabilities(
+        feed=FeedKind.DELTA,
+        deletes=Deletes.TOLD,
+        writes=table.writes,
+        conditional_write=True,
+        create_key=CreateKey.CALLER_ID,
+        match_field=table.match,
+        bulk_size=bulk_size,
+        find_size=find_size,
+        tells_merges=table.merges,
+        deactivate=table.deactivate,
+    )

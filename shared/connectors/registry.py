@@ -1,0 +1,47 @@
+"""Systems by name. A connector's code is imported only when a connection of its system is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shared.connectors.surroundings import SettingSpec, Surroundings
+    from shared.ports.connector import Connector
+
+CRM = "dynamics"
+
+PACKAGES: Mapping[str, str] = {
+    CRM: "shared.connectors.dynamics",
+    "activecampaign": "shared.connectors.activecampaign",
+}
+"""Each package has `build(settings, surroundings) -> Connector` and `SETTINGS`, and imports nothing else until then."""
+
+
+def systems() -> tuple[str, ...]:
+    """The systems a Dynamics environment can be paired with."""
+    return tuple(name for name in PACKAGES if name != CRM)
+
+
+def build(system: str, settings: Mapping[str, object], surroundings: Surroundings) -> Connector:
+    """One side's connector. Raises ConfigError for an unknown system or a wrong setting; calls nobody."""
+    connector: Connector = import_module(_package(system)).build(settings, surroundings)
+    return connector
+
+
+def settings_of(system: str) -> tuple[SettingSpec, ...]:
+    """The settings one side of a connection has for this system."""
+    specs: tuple[SettingSpec, ...] = import_module(_package(system)).SETTINGS
+    return specs
+
+
+def _package(system: str) -> str:
+    package = PACKAGES.get(system)
+    if package is None:
+        raise ConfigError(
+            f"there is no system named {system!r}", setting="system", next_step="Use one of: " + ", ".join(PACKAGES)
+        )
+    return package
