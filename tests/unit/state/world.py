@@ -92,12 +92,10 @@ def digest(text: str) -> Digest:
 
 def link(number: int, *, version: int = 0, fields: int = 6, **more: object) -> Link:
     """A link of CRM record `number` with partner record `number`, unless `more` says otherwise."""
-    agreed = {
-        f"field{field}": Agreed(
-            digest(f"{number}.{field}.{version}"), digest(f"{number}.{field}.{version * (field == 0)}")
-        )
-        for field in range(fields)
-    }
+    agreed = {}
+    for field in range(fields):
+        seen = digest(f"{number}.{field}.{version}")
+        agreed[f"field{field}"] = Agreed(seen, digest(f"{number}.{version}.rounded") if field == 0 else seen)
     values: dict[str, object] = {
         "crm": crm(number),
         "partner": partner(number),
