@@ -6,8 +6,9 @@ from typing import Any
 
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import error
-from simulators.dataverse.metadata import declare, shapes
+from simulators.dataverse.metadata import declare
 from simulators.dataverse.metadata.edits import body_of, created, done
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.metadata.read import HEADERS, wanted_key
 from simulators.dataverse.metadata.refusals import no_attribute, no_entity, not_found, refused
 from simulators.dataverse.metadata.views import Metadata
@@ -39,7 +40,7 @@ def create_option_set(context: Context, path: ResourcePath) -> Response:
         "label": declare.text_of(body.get("DisplayName")) or name,
     }
     context.schema.version += 1
-    return created(context, f"GlobalOptionSetDefinitions({shapes.metadata_id('globaloptionset', name)})")
+    return created(context, f"GlobalOptionSetDefinitions({metadata_id('globaloptionset', name)})")
 
 
 def delete_option_set(context: Context, path: ResourcePath) -> Response:
@@ -162,9 +163,7 @@ def create_relationship(context: Context, path: ResourcePath) -> Response:
         "reverse": {target: declare.schema_name_of(body)},
     }
     column = context.schema.add_column(owner, schema_name.lower(), declared, context.store.next_version())
-    return created(
-        context, f"RelationshipDefinitions({shapes.metadata_id('relationship', owner, column.name, target)})"
-    )
+    return created(context, f"RelationshipDefinitions({metadata_id('relationship', owner, column.name, target)})")
 
 
 def publish(context: Context, path: ResourcePath) -> Response:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulators.dataverse.metadata.columns import TYPE_NAMES
+from simulators.dataverse.metadata.labels import CRM
 from simulators.dataverse.metadata.refusals import refused
-from simulators.dataverse.metadata.shapes import CRM, TYPE_NAMES
 from simulators.dataverse.schema import Kind, Publisher
 
 type Json = dict[str, Any]

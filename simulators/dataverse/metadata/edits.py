@@ -11,6 +11,7 @@ from typing import Any
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import error
 from simulators.dataverse.metadata import declare, shapes
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.metadata.read import wanted_key
 from simulators.dataverse.metadata.refusals import not_found, refused
 from simulators.dataverse.metadata.views import Metadata
@@ -62,8 +63,8 @@ def _create_attribute(context: Context, table: Table) -> Response:
             "0x80048403", "A lookup is created with its relationship: POST RelationshipDefinitions.", "InvalidOperation"
         )
     column = add_column(context, table, body, kind)
-    entity_id = shapes.metadata_id("entity", table.name)
-    attribute_id = shapes.metadata_id("attribute", table.name, column.name)
+    entity_id = metadata_id("entity", table.name)
+    attribute_id = metadata_id("attribute", table.name, column.name)
     return created(context, f"EntityDefinitions({entity_id})/Attributes({attribute_id})")
 
 
@@ -89,7 +90,7 @@ def add_column(context: Context, table: Table, body: Json, kind: Kind) -> Column
 def _bound_set(metadata: Metadata, bound: str) -> str:
     key = bound.partition("(")[2].rstrip(")").strip("'")
     for name in metadata.global_sets:
-        if key in {shapes.metadata_id("globaloptionset", name), f"Name='{name}", name}:
+        if key in {metadata_id("globaloptionset", name), f"Name='{name}", name}:
             return name
     raise not_found(f"option set '{key}'")
 
@@ -167,7 +168,7 @@ def delete_below(context: Context, path: ResourcePath) -> Response:
     metadata.bound_sets.pop((table.name, column.name), None)
     version = context.store.next_version()
     context.service.extra.setdefault("deleted_metadata", []).append(
-        {"version": version, "id": shapes.metadata_id("attribute", table.name, column.name)}
+        {"version": version, "id": metadata_id("attribute", table.name, column.name)}
     )
     context.schema.touch(table.name, version)
     context.schema.link()
@@ -205,8 +206,8 @@ def _create_key(context: Context, table: Table) -> Response:
     context.schema.add_key(table.name, name, tuple(columns), "Pending")
     table.keys[name] = replace(table.keys[name], label=declare.text_of(body.get("DisplayName")))
     _build_index(context, table.name, name)
-    entity_id = shapes.metadata_id("entity", table.name)
-    return created(context, f"EntityDefinitions({entity_id})/Keys({shapes.metadata_id('key', table.name, name)})")
+    entity_id = metadata_id("entity", table.name)
+    return created(context, f"EntityDefinitions({entity_id})/Keys({metadata_id('key', table.name, name)})")
 
 
 def _build_index(context: Context, table: str, name: str) -> None:

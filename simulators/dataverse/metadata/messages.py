@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulators.dataverse.metadata.shapes import metadata_id
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.store import Ref, Value
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import error
 from simulators.dataverse.metadata import shapes
+from simulators.dataverse.metadata.labels import CRM
 from simulators.dataverse.metadata.options import Query, apply_query, read_query, shape_item
 from simulators.dataverse.metadata.refusals import not_found
 from simulators.dataverse.metadata.views import COLLECTIONS, Metadata
@@ -68,7 +69,7 @@ def _read_attributes(
 ) -> Response:
     first, *more = rest
     cast = _cast(more[0]) if more else ""
-    root = f"EntityDefinitions('{table.name}')/Attributes" + (f"/{shapes.CRM}{cast}" if cast else "")
+    root = f"EntityDefinitions('{table.name}')/Attributes" + (f"/{CRM}{cast}" if cast else "")
     tail = more[1:] if cast else more
     if first.arguments is None:
         if tail:
@@ -99,7 +100,7 @@ def read_relationships(context: Context, path: ResourcePath) -> Response:
     """Answer ``GET RelationshipDefinitions...``."""
     metadata = Metadata(context.service)
     query = read_query(context.request.query)
-    items = [{"@odata.type": f"#{shapes.CRM}OneToManyRelationshipMetadata"} | i for i in metadata.relationships()]
+    items = [{"@odata.type": f"#{CRM}OneToManyRelationshipMetadata"} | i for i in metadata.relationships()]
     first, *rest = path.segments
     if rest and _cast(rest[0]) not in {"OneToManyRelationshipMetadata", "ManyToManyRelationshipMetadata"}:
         raise error("SegmentNotFound", segment=rest[0].name)

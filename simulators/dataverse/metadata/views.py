@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simulators.dataverse.errors import error
-from simulators.dataverse.metadata import shapes
+from simulators.dataverse.metadata import columns, shapes
+from simulators.dataverse.metadata.labels import CRM, label, metadata_id
 from simulators.dataverse.metadata.options import Expander, Query, apply_query, shape_item
 from simulators.dataverse.metadata.refusals import no_attribute, no_entity
 from simulators.dataverse.odata.path import Segment, unquote
@@ -23,8 +24,8 @@ COLLECTIONS = {
     "OneToManyRelationships": "OneToManyRelationshipMetadata",
     "ManyToManyRelationships": "ManyToManyRelationshipMetadata",
 }
-_CASTS = frozenset(shapes.TYPE_NAMES.values()) - {"AttributeMetadata"}
-_CHOICE_CASTS = frozenset(shapes.TYPE_NAMES[kind] for kind in shapes.ENUM_KINDS)
+_CASTS = frozenset(columns.TYPE_NAMES.values()) - {"AttributeMetadata"}
+_CHOICE_CASTS = frozenset(columns.TYPE_NAMES[kind] for kind in columns.ENUM_KINDS)
 
 
 class Metadata:
@@ -57,7 +58,7 @@ class Metadata:
         """The table a segment names by `LogicalName`, `MetadataId` or a lone id. Raises 404 when there is none."""
         wanted = _wanted(segment, "EntityMetadata")
         for table in self.schema.tables.values():
-            if wanted in (("name", table.name), ("id", shapes.metadata_id("entity", table.name))):
+            if wanted in (("name", table.name), ("id", metadata_id("entity", table.name))):
                 return table
         raise no_entity(wanted[1])
 
@@ -65,7 +66,7 @@ class Metadata:
         """The column a segment names. Raises 404 when there is none."""
         wanted = _wanted(segment, "AttributeMetadata")
         for column in table.columns.values():
-            if wanted in (("name", column.name), ("id", shapes.metadata_id("attribute", table.name, column.name))):
+            if wanted in (("name", column.name), ("id", metadata_id("attribute", table.name, column.name))):
                 return column
         raise no_attribute(table.name, wanted[1])
 
@@ -95,10 +96,10 @@ class Metadata:
 
     def attribute(self, table: Table, column: Column, query: Query, cast: str = "") -> Json:
         """One column; with a cast to its own type `OptionSet` can be expanded. Raises 404 for another type's cast."""
-        item = shapes.attribute(table, column)
+        item = columns.attribute(table, column)
         if cast:
             self.check_cast(cast)
-            if cast != shapes.TYPE_NAMES[column.kind]:
+            if cast != columns.TYPE_NAMES[column.kind]:
                 raise no_attribute(table.name, column.name)
             item.pop("@odata.type", None)
         return shape_item(item, query, cast or "AttributeMetadata", self.expanders(table, cast))
@@ -106,7 +107,7 @@ class Metadata:
     def check_cast(self, cast: str) -> None:
         """Refuse a cast that the Web API does not know; `EnumAttributeMetadata` is one of those."""
         if cast not in _CASTS:
-            raise error("SegmentNotFound", segment=f"{shapes.CRM}{cast[:100]}")
+            raise error("SegmentNotFound", segment=f"{CRM}{cast[:100]}")
 
     def expanders(self, table: Table, cast: str) -> Mapping[str, Expander]:
         """What may be expanded below an attribute: the option sets, under a cast to a choice only."""
@@ -128,7 +129,7 @@ class Metadata:
         """The option set a choice uses: its own, or the global one it is bound to."""
         name = self.bound_sets.get((table.name, column.name))
         if name is None:
-            return shapes.option_set(table, column)
+            return columns.option_set(table, column)
         return self.global_set(name)
 
     def global_set(self, name: str) -> Json:
@@ -136,11 +137,11 @@ class Metadata:
         declared = self.global_sets[name]
         owner = Table(name, name, name, "", "", {})
         column = Column(name, name, Kind.PICKLIST, options=declared["options"], custom=True)
-        return shapes.option_set(owner, column) | {
+        return columns.option_set(owner, column) | {
             "Name": name,
             "IsGlobal": True,
-            "DisplayName": shapes.label(declared["label"], name, managed=False),
-            "MetadataId": shapes.metadata_id("globaloptionset", name),
+            "DisplayName": label(declared["label"], name, managed=False),
+            "MetadataId": metadata_id("globaloptionset", name),
         }
 
     def relationships(self) -> Iterator[Json]:
@@ -174,9 +175,9 @@ class Metadata:
         if cast:
             self.check_cast(cast)
         return [
-            shapes.attribute(table, column)
+            columns.attribute(table, column)
             for column in table.columns.values()
-            if not cast or shapes.TYPE_NAMES[column.kind] == cast
+            if not cast or columns.TYPE_NAMES[column.kind] == cast
         ]
 
     def _entity_expanders(self) -> Mapping[str, Expander]:

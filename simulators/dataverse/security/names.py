@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from simulators.dataverse.hooks import Right
-from simulators.dataverse.metadata.shapes import metadata_id
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.schema import Schema, Table
 
 ADMIN_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"

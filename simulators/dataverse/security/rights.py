@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulators.dataverse.metadata.shapes import metadata_id
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.security import names
 from simulators.dataverse.security.names import Depth
 from simulators.dataverse.store import Ref, Row, Store

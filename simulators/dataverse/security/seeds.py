@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from simulators.dataverse.metadata.shapes import metadata_id
+from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.security import names
 from simulators.dataverse.security.names import Depth
 from simulators.dataverse.store import Ref, Row, Value

@@ -1,0 +1,136 @@
+"""The rules that batch, metadata, security, actions, activities and webhooks enforce, each with its reference line."""
+
+from __future__ import annotations
+
+from simulators.frame import Rule
+
+
+def _rules(area: str, source: str, *texts: str) -> tuple[Rule, ...]:
+    return tuple(Rule(f"DV-{area}-{number:02}", text, source) for number, text in enumerate(texts, start=1))
+
+
+RULES: tuple[Rule, ...] = (
+    *_rules(
+        "BA",
+        "dataverse.md 1.7",
+        "A batch is read with CRLF or bare LF, quoted or bare boundaries, a preamble, without a line end at its end; a "
+        "GET part needs no blank line; a Content-ID may stand outside a change set.",
+        "What is no batch is refused whole with status 400 and the text of the OData library.",
+        "Change sets do not nest, and a batch holds no batch.",
+        "At most 1,000 requests a batch.",
+        "The response is multipart: batchresponse and changesetresponse boundaries, Content-ID, Location and "
+        "OData-EntityId of what a part wrote.",
+        "Requests run in order and answers come in that order; URLs may be absolute or relative.",
+        "Without continue-on-error the batch stops at its first failure and answers with that failure's status.",
+        "With continue-on-error the outer status is 200 and the rest is done; the preference is echoed.",
+        "A change set is atomic: when one request fails, nothing of it remains.",
+        "A failed change set answers with one error part, not one for each member.",
+        "`$n` stands for what request n of the same change set wrote, as URL and as a value.",
+        "A reference to a later or unknown Content-ID is refused with the documented text.",
+        "A change set holds no GET, and a Content-ID occurs once.",
+        "A URL inside a batch may have 65,536 characters.",
+        "An error part carries REQ_ID and the error as JSON.",
+        "A part may carry impersonation headers of its own.",
+    ),
+    *_rules(
+        "MD",
+        "dataverse.md 3",
+        "EntityDefinitions lists all tables without paging, and gives one by LogicalName or MetadataId.",
+        "MetadataId is always returned, whatever $select says.",
+        "A metadata filter compares enums with typed literals and complex properties by their /Value.",
+        "Properties of one type of column need a cast; a cast returns only columns of that type.",
+        "EnumAttributeMetadata is no cast.",
+        "OptionSet and GlobalOptionSet are expanded below a cast; a status option carries its State.",
+        "Keys, ManyToOneRelationships, OneToManyRelationships and ManyToManyRelationships list what is declared.",
+        "Unknown tables and columns answer 404; unknown properties 400.",
+        "$metadata is a CSDL document; with annotations=true it says which sets can be tracked.",
+        "The annotation globalmetadataversion changes with every change of the schema.",
+        "A column is created over the API with its type, length, options; it can be read and written at once.",
+        "A column of the system, the primary name and a column of a key cannot be deleted.",
+        "A key is created Pending and becomes Active when its index is built; over double values it is Failed.",
+        "A key needs a name and a set of columns of its own; secured columns cannot be part of one.",
+        "A change of a table's columns ends its delta tokens.",
+        "Change tracking can be turned on, never off.",
+        "Option sets, local and global, can be created, bound, extended and removed when unused.",
+        "A custom lookup is created with its relationship.",
+        "RetrieveMetadataChanges returns what a query names, and with a stamp only what changed since; a stamp of more "
+        "than 90 days has expired.",
+        "sdkmessagefilters tell whether a table supports CreateMultiple.",
+        "Options such as $top and $orderby do not exist for metadata.",
+        "A column is changed by PUT with its whole definition; the new limits hold at once.",
+    ),
+    *_rules(
+        "SE",
+        "dataverse.md 1.9, 1.10, 3",
+        "A user without a privilege on a table is refused with 0x80040220 and the privilege's name.",
+        "Depth Basic reaches rows of his own and of his teams, Local his business unit, Deep those below, Global all.",
+        "Reading a list leaves out rows out of reach; reading or changing such a row is refused with 0x80048306.",
+        "Setting a lookup needs Append on the table and AppendTo on the target.",
+        "Giving a row to another owner needs Assign.",
+        "Change tracking needs organisation-level read.",
+        "A disabled user and one without roles are refused.",
+        "CallerObjectId and MSCRMCallerID act for another user when the caller has prvActOnBehalfOfAnotherUser, else "
+        "0x8004A110.",
+        "Under impersonation the rights are those that both users have; the real caller stands in createdonbehalfby and "
+        "modifiedonbehalfby.",
+        "A secured column reads as null without permission; the request does not fail.",
+        "Writing a secured column without permission: 0x8004F502 on create, 0x8004F507 on update.",
+        "A System Administrator and members of the administrators' profile pass column security.",
+        "RetrieveUserPrivileges lists privileges with their depth, those of teams included.",
+        "RetrieveUserPrivilegeByPrivilegeName and RetrieveUserSetOfPrivilegesByNames answer for named privileges.",
+        "RetrievePrincipalAccess tells what a user may do with one row.",
+        "The bypass headers need prvBypassCustomBusinessLogic or prvBypassCustomPlugins; at most three step ids.",
+        "Privileges may be up to 30 s old unless a request says Consistency: Strong.",
+        "Reading fieldpermissions needs prvReadFieldPermission.",
+        "All activities share prv*Activity.",
+    ),
+    *_rules(
+        "AC",
+        "dataverse.md 1.5, 1.8, 2",
+        "QualifyLead creates what is asked for and links it; the lead becomes Qualified.",
+        "A lead that is closed cannot be qualified.",
+        "WinOpportunity and LoseOpportunity close an opportunity and leave an opportunityclose activity.",
+        "A closed opportunity cannot be closed again, and an update cannot close one.",
+        "Merge makes the subordinate inactive, merged, with masterid; what referred to it refers to the target; "
+        "UpdateContent is applied.",
+        "Merge needs two different active rows of one table.",
+        "SendEmail needs a sender and a receiver and a draft; the e-mail is pending, then sent.",
+        "BulkDelete returns a JobId and deletes later; the job tells how it went.",
+        "An action refuses unknown, missing and mistyped parameters.",
+        "A state and its status are changed together by PATCH; a status of another state is refused.",
+    ),
+    *_rules(
+        "AP",
+        "dataverse.md 2",
+        "Parties are written with their activity in <activity>_activity_parties and read back there.",
+        "A party carries its mask, its row or only an address; the address is filled from the row.",
+        "An update replaces the parties of the masks it sends.",
+        "activityparties can be listed but not written directly.",
+        "activitypointers show all activities with their type; they are not written directly.",
+        "regardingobjectid is set by regardingobjectid_<target>_<activity>.",
+        "The owner and what an activity regards are parties too.",
+        "Deleting an activity removes its parties; deleting a party's row marks the party.",
+        "A note's body is base64 within the organisation's limit; its size is kept.",
+        "An e-mail has one sender; sender and torecipients show as texts.",
+        "A tracked e-mail is recorded by setting its state to Completed, without sending.",
+    ),
+    *_rules(
+        "WH",
+        "dataverse.md 4",
+        "A webhook is registered by a serviceendpoint and an sdkmessageprocessingstep row and called after the commit.",
+        "The body is a RemoteExecutionContext; the headers name organisation, entity, request and correlation.",
+        "The three ways to authenticate: code in the query, headers, query parameters.",
+        "Filtering attributes: an update that sends none of them does not call.",
+        "Over 256 KB the parameters and images are left out and x-ms-dynamics-msg-size-exceeded says so.",
+        "502, 503 and 504 are tried once more; other failures are not.",
+        "A failed asynchronous call leaves an asyncoperation with status 31 and the step as owning extension.",
+        "A failed synchronous call aborts the write.",
+        "The tag of a request reaches SharedVariables.",
+        "A deletion names the row by a reference; images show it.",
+        "The bypass headers keep custom steps from running.",
+        "Asynchronous steps exist after the operation only; filtering attributes for Update only; an endpoint's "
+        "secret must be readable.",
+        "Order is not promised and a call may come twice, by switch.",
+        "A write that is rolled back calls nobody.",
+    ),
+)
