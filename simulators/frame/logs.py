@@ -158,5 +158,10 @@ class WriteLog:
         with self._lock:
             self._writes.clear()
 
+    def truncate(self, length: int) -> None:
+        """Forget the changes after the first `length`, such as those of seeding."""
+        with self._lock:
+            del self._writes[length:]
+
     def __len__(self) -> int:
         return len(self._writes)

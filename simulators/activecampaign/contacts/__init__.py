@@ -1,0 +1,1 @@
+"""Contacts: the store, the list query, the rules and the resource."""

@@ -1,0 +1,1 @@
+"""Webhooks: registration, payloads and delivery."""
