@@ -54,15 +54,18 @@ class Cycle:
     def begin(self, slot: str, reason: str) -> None:
         work = self.work
         run = work.engine.ids.new_id()
+        initial = not work.number("initial_done")
         work.facts.update({"run": run, "slot": slot, "deletes": 0, "done": "", "started": work.now.isoformat()})
-        work.engine.journal.begin_run(run, slot=slot, reason=reason)
+        work.facts["initial"] = int(initial)
+        work.engine.journal.begin_run(run, slot=slot, reason="initial" if initial else reason)
 
     def end(self) -> None:
         work = self.work
         run = work.text("run")
         work.engine.journal.end_run(run, state="succeeded")
-        for name in ("run", "done", "guard_released", "deletes"):
+        for name in ("run", "done", "guard_released", "deletes", "initial"):
             work.facts.pop(name, None)
+        work.facts["initial_done"] = 1
         work.facts.update({"last_run": run, "last_end": work.now.isoformat(), "last_slot": work.text("slot")})
 
     # -- sources -------------------------------------------------------------------------------------------------------

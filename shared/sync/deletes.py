@@ -14,13 +14,17 @@ from shared.sync.cases import Case, Decision, Done, PlannedWrite
 
 if TYPE_CHECKING:
     from shared.sync.reconcile import Reconciler
+    from shared.sync.working import WorkingSet
 
 
-def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decision:
+def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: WorkingSet) -> Decision:
     """A tombstone, a deactivation, a delete, or a record made again: as the policy and the survivor's edits say."""
     if link is None or link.state in {LinkState.TOMBSTONE, LinkState.REFUSED}:
         return Decision(code="skipped:deleted")
     gone_side = Side.CRM if isinstance(case.crm, Gone) else Side.PARTNER
+    gone = case.seen(gone_side)
+    if isinstance(gone, Gone) and gone.merged_into is not None and link.state is LinkState.LINKED:
+        return _merged(case, link, gone_side, gone.merged_into, links)
     survivor = gone_side.other
     seen = case.seen(survivor)
     tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(gone_side), parked={}, retry_at=0)
@@ -34,6 +38,26 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None) -> Decisi
     if _edited(reconciler, case, link, survivor):
         return _make_again(reconciler, case, link, gone_side)
     return _remove(reconciler, case, link, tombstone, policy)
+
+
+def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) -> Decision:
+    """A merge is a redirect: the pair goes on with the record that was kept, unless that one is paired already.
+
+    Then the other side holds two records for one: they are told, and left to a person.
+    """
+    target = links.link(link_key(winner)) if side is Side.CRM else links.of_partner(winner)
+    if target is not None and target.state in {LinkState.LINKED, LinkState.AWAITING} and target.key != link.key:
+        tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(side), parked={}, retry_at=0)
+        return Decision(code="conflicted:merged", link=tombstone)
+    open_flags = link.flags | {"diverged"}
+    if side is Side.PARTNER:
+        case.partner, case.partner_ref = None, winner
+        moved = replace(link, partner=winner, partner_revision="", flags=open_flags)
+        return Decision(code="again", link=moved, need=frozenset(Side))
+    case.crm, case.crm_ref, case.key = None, winner, link_key(winner)
+    moved = replace(link, crm=winner, crm_revision="", flags=open_flags)
+    retired = replace(link, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(side), parked={})
+    return Decision(code="again", link=moved, retire=retired, need=frozenset(Side))
 
 
 def gone_flags(side: Side) -> frozenset[str]:

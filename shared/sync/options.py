@@ -15,7 +15,8 @@ class Options:
     `delete_guard` and `delete_share`: a run that would delete more than the larger of the two (count, share of all
     links) stops and asks. `empty_guard`: a complete walk that finds nothing although links exist stops and asks.
     `retries`: pauses before the tries of a parked record, the last one repeats. `rounds`: how often one record is
-    merged again within a page when somebody keeps writing at the same time.
+    merged again within a page when somebody keeps writing at the same time. `initial_one_way`: the one initial sync
+    writes to the partner only.
     """
 
     slice_seconds: float = 240.0
@@ -31,6 +32,7 @@ class Options:
     ping_pong: int = 4
     sweep_hours: int = 24
     settle_seconds: float = 5.0
+    initial_one_way: bool = False
 
 
 def parse_options(data: Mapping[str, object]) -> Options:
@@ -47,7 +49,7 @@ def parse_options(data: Mapping[str, object]) -> Options:
         default = getattr(Options(), name)
         wanted = tuple if isinstance(default, tuple) else (int, float) if isinstance(default, float) else type(default)
         given = tuple(value) if isinstance(value, list) else value
-        if not isinstance(given, wanted) or isinstance(given, bool):
+        if not isinstance(given, wanted) or (isinstance(given, bool) and not isinstance(default, bool)):
             raise ConfigError(f"options.{name} has the wrong type", setting=f"options.{name}")
         changes[name] = given
     return replace(Options(), **changes)  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ class Page:
             capabilities={side: work.connector(side).capabilities for side in Side},
             digester=work.engine.digester,
             now=work.now,
+            initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
         )
         self._waiting: dict[int, frozenset[str]] = {}
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey, crm_id_for
+from shared.domain.identity import Agreed, Digest, Digester, Link, LinkState, MatchKey, crm_id_for
 from shared.domain.mapping import CompiledMap
 from shared.domain.merge import Merged, merge
 from shared.domain.merged import ASKED
@@ -41,16 +41,19 @@ class Reconciler:
         capabilities: dict[Side, Capabilities],
         digester: Digester,
         now: datetime,
+        initial: bool = False,
     ) -> None:
+        """`initial`: this run is the one-time load, which writes to the partner only."""
         self.connection = connection
         self.capabilities = capabilities
         self.digester = digester
         self.now = now
+        self.initial = initial
 
     def decide(self, case: Case, links: WorkingSet) -> Decision:
         link = links.link(case.key)
         if isinstance(case.crm, Gone) or isinstance(case.partner, Gone):
-            return decide_gone(self, case, link)
+            return decide_gone(self, case, link, links)
         if link is None or link.state is LinkState.PARKED:
             return self._unlinked(case, link, links)
         if link.state is LinkState.AWAITING:
@@ -72,6 +75,8 @@ class Reconciler:
         merged = self._merge(case, link.agreed, first=first, parks=parks)
         if merged.need & unread:
             return Decision(code="waiting", need=merged.need & unread)
+        if self.initial and first:
+            merged = self._left_as_found(case, merged)
         link, gates = self._gates(case, link)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
@@ -106,6 +111,28 @@ class Reconciler:
             done=done,
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
+        )
+
+    def _left_as_found(self, case: Case, merged: Merged) -> Merged:
+        """The initial sync writes to the partner only: what it would write to Dynamics is agreed as both sides have it.
+
+        Such a field flows again as soon as someone edits it.
+        """
+        crm, partner = _record(case.crm), _record(case.partner)
+        if crm is None or partner is None or not merged.writes[Side.CRM]:
+            return merged
+        ours = digests(case.map, crm, Side.CRM, self.digester)
+        theirs = digests(case.map, partner, Side.PARTNER, self.digester)
+        kept = {
+            name: Agreed(Digest(ours[name]), Digest(theirs[name]))
+            for name in merged.pending[Side.CRM]
+            if name in ours and name in theirs
+        }
+        return replace(
+            merged,
+            writes={**merged.writes, Side.CRM: {}},
+            pending={**merged.pending, Side.CRM: {}},
+            settled={**merged.settled, **kept},
         )
 
     def _merge(
@@ -164,6 +191,8 @@ class Reconciler:
             flags = flags - {OUTSIDE} if case.map.in_scope(crm, self.now) else flags | {OUTSIDE}
         if OUTSIDE in flags:
             gates[Side.PARTNER] = "skipped:outside_criteria"
+        if self.initial:
+            gates[Side.CRM] = "waiting:initial"
         labels = link.labels
         rules = case.map.entity.labels
         if rules is not None and partner is not None and partner.labels is not None:
@@ -316,7 +345,7 @@ class Reconciler:
         match = self._match_key(text)
         if match is not None and any(other.key != case.key for other in links.matched(match).links):
             return Decision(code="skipped:duplicate_match", candidate=match)
-        if not entity.sends(Side.CRM) or Op.CREATE not in self._crm_caps(case).writes:
+        if self.initial or not entity.sends(Side.CRM) or Op.CREATE not in self._crm_caps(case).writes:
             return Decision(code="skipped:not_linked", candidate=match)
         if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
             return Decision(code="skipped:not_linked", candidate=match)
