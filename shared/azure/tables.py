@@ -172,7 +172,10 @@ class AzurePartitionStore:
         token: Any = None
         while limit is None or len(rows) < limit:
             size = _PAGE if limit is None else min(_PAGE, limit - len(rows))
-            page, token = self._reading(partial(self._page, partition, first, last, size, token))
+            try:
+                page, token = self._reading(partial(self._page, partition, first, last, size, token))
+            except _Missing:
+                return []
             rows.extend(page)
             if not token:
                 break
