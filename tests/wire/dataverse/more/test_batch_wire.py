@@ -101,7 +101,11 @@ def test_a_body_keeps_its_bytes_even_when_it_quotes_a_boundary() -> None:
         (TYPE, CRLF_BATCH.replace(b"--batch_a--\r\n", b""), "unexpected end of input"),
         (TYPE, CRLF_BATCH.replace(b"--changeset_b--\r\n", b""), "unexpected end of input"),
         (TYPE, part(b"GET /x HTTP/1.1", b"X: y\r\n") + b"--batch_a--", "'Content-Type' header is missing"),
-        (TYPE, part(b"GET /x HTTP/1.1", b"Content-Type: text/plain\r\n") + b"--batch_a--", "must be 'application/http'"),
+        (
+            TYPE,
+            part(b"GET /x HTTP/1.1", b"Content-Type: text/plain\r\n") + b"--batch_a--",
+            "must be 'application/http'",
+        ),
         (
             TYPE,
             part(b"GET /x HTTP/1.1", b"Content-Type: application/http\r\n") + b"--batch_a--",
