@@ -106,6 +106,7 @@ class QueueListener:
         while not self._stopping:
             # A message taken without a worker to run it would only wait out its lease.
             if not self._worker.wait_until_ready(0.5):
+                self._pause(0.1)  # an app that does not load answers at once
                 continue
             with self._changed:
                 if self._changed.wait_for(lambda: self._stopping or self._running <= threshold, 0.5):

@@ -33,6 +33,7 @@ class Worker:
         self._ended: WorkerChannel | None = None
         self._ready = False
         self._stopping = False
+        self._broken = False
         self._failures_in_a_row = 0
         self._started_at = 0.0
         self._reason = "it has not been started"
@@ -61,9 +62,11 @@ class Worker:
         return channel.invoke(request, function)
 
     def wait_until_ready(self, timeout: float) -> bool:
-        """Whether a worker that has loaded the app is there, at the latest after ``timeout`` seconds."""
+        """Whether a worker that has loaded the app is there, at the latest after ``timeout`` seconds; at once when the
+        app itself no longer loads.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._stopping, timeout)
+            self._changed.wait_for(lambda: self._ready or self._stopping or self._broken, timeout)
             return self._ready
 
     def kill(self) -> None:
@@ -104,6 +107,7 @@ class Worker:
         with self._changed:
             # It may have died between its last answer and this line.
             self._ready = self._ended is not channel and not self._stopping
+            self._broken = False
             self._changed.notify_all()
             replace = self._ended is channel and not self.restarts
         if replace:
@@ -141,6 +145,8 @@ class Worker:
         except WorkerStartError as error:
             with self._changed:
                 self._reason = str(error)
+                self._broken = True
+                self._changed.notify_all()
             self._logs.error(f"The {self.name} worker cannot load the app: {error}")
             channel.kill()  # its end brings the next attempt
             return

@@ -1,5 +1,8 @@
 """The rules of the real Functions host that ours keeps. Each has at least one test marked with its id."""
 
+import ast
+from pathlib import Path
+
 RULES: dict[str, str] = {
     "HTTP-01": "A route is the prefix of host.json and the function's route, or its name when it has none.",
     "HTTP-02": "Routes are ASP.NET templates: `{id}`, constraints such as `{id:int}`, `{id?}`, `{*rest}`.",
@@ -21,7 +24,7 @@ RULES: dict[str, str] = {
     "AUTH-01": "`X-MS-CLIENT-PRINCIPAL*` and `X-MS-TOKEN-*` from outside never reach a function.",
     "AUTH-02": "A signed-in user reaches the function as `X-MS-CLIENT-PRINCIPAL` with its roles.",
     "OUT-01": "Outputs are written only after the function succeeded.",
-    "OUT-02": "A queue output takes a string or a list (a message each); `$return` may be one; a missing queue is made.",
+    "OUT-02": "A queue output is a string or a list (a message each); `$return` may be one; a missing queue is made.",
     "OUT-03": "Outputs are written one by one, not as a whole; one that cannot be written fails the invocation.",
     "OUT-04": "A string that is a JSON array becomes a message for each element.",
     "TIMER-01": "NCRONTAB: six fields, or five; lists, ranges, steps, names; day and day-of-week must both match.",
@@ -58,3 +61,49 @@ RULES: dict[str, str] = {
     "WORKER-07": "A worker that dies is replaced; what it had in hand fails (HTTP) or comes back (queue).",
     "WORKER-08": "No message is lost when workers are killed at random; each is worked on at least once.",
 }
+
+_MARKS = ("<!-- rules: begin -->", "<!-- rules: end -->")
+_HERE = Path(__file__).resolve().parent
+PAGE = _HERE.parents[1] / "docs" / "reference" / "local-host.md"
+
+
+def proofs() -> dict[str, list[str]]:
+    """For each rule the tests marked with it, read from their source: ``file::test``."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(_HERE.glob("test_*.py")):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                for one in _rules_of(node):
+                    found.setdefault(one, []).append(f"{file.stem}::{node.name}")
+    return found
+
+
+def table() -> str:
+    """The Markdown table of rules and tests."""
+    tests = proofs()
+    rows = [
+        f"| {one} | {text.replace('|', chr(92) + '|')} | {'<br>'.join(f'`{test}`' for test in tests.get(one, []))} |"
+        for one, text in RULES.items()
+    ]
+    return "\n".join(["| id | rule | tests (in `tests/runtime/`) |", "|---|---|---|", *rows])
+
+
+def page_with_table(page: str) -> str:
+    """The page with a fresh table between its marks."""
+    head, _, rest = page.partition(_MARKS[0])
+    tail = rest.partition(_MARKS[1])[2]
+    return f"{head}{_MARKS[0]}\n{table()}\n{_MARKS[1]}{tail}"
+
+
+def _rules_of(node: ast.FunctionDef) -> list[str]:
+    return [
+        str(argument.value)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "rule"
+        for argument in decorator.args
+        if isinstance(argument, ast.Constant)
+    ]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_with_table(PAGE.read_text()))

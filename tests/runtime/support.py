@@ -41,8 +41,8 @@ class Sample:
     def queue(self, setting: str, suffix: str = "") -> QueueClient:
         return QueueClient.from_connection_string(self.host.storage_connection, self.settings[setting] + suffix)
 
-    def send(self, setting: str, *bodies: str, raw: bool = False) -> None:
-        client = self.queue(setting)
+    def send(self, setting: str, *bodies: str, suffix: str = "", raw: bool = False) -> None:
+        client = self.queue(setting, suffix)
         with contextlib.suppress(Exception):
             client.create_queue()
         for body in bodies:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import typing
+from pathlib import Path
 
 import azure.functions as func
 
@@ -19,7 +20,7 @@ STORAGE = "AzureWebJobsStorage"
 
 def record(function: str, **facts: object) -> None:
     line = json.dumps({"function": function, "at": time.time(), "pid": os.getpid(), **facts}) + "\n"
-    with open(os.environ["RECORD_FILE"], "ab", buffering=0) as stream:
+    with Path(os.environ["RECORD_FILE"]).open("ab", buffering=0) as stream:
         stream.write(line.encode())
 
 
@@ -125,7 +126,7 @@ def slow(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="async")
 async def in_the_loop(req: func.HttpRequest) -> func.HttpResponse:
-    logging.info("said in the loop")
+    logging.getLogger("sample.loop").info("said in the loop")
     return echo(req, "in_the_loop")
 
 
@@ -154,7 +155,7 @@ def talk(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="surroundings")
 def surroundings(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     facts = {
-        "cwd": os.getcwd(),
+        "cwd": str(Path.cwd()),
         "path": sys.path,
         "modules": sorted(sys.modules),
         "environment": dict(os.environ),
@@ -167,7 +168,11 @@ def surroundings(req: func.HttpRequest, context: func.Context) -> func.HttpRespo
 @app.route(route="send")
 @app.queue_output(arg_name="one", queue_name="%OUT_QUEUE%", connection=STORAGE)
 @app.queue_output(arg_name="many", queue_name="%OUT_QUEUE%", connection=STORAGE)
-def send(req: func.HttpRequest, one: func.Out[str], many: func.Out[typing.List[str]]) -> func.HttpResponse:
+def send(
+    req: func.HttpRequest,
+    one: func.Out[str],
+    many: func.Out[typing.List[str]],  # noqa: UP006 - azure-functions-runtime 1.3.0 refuses Out[list[str]]
+) -> func.HttpResponse:
     if "one" in req.params:
         one.set(req.params["one"])
     if "many" in req.params:
@@ -178,8 +183,8 @@ def send(req: func.HttpRequest, one: func.Out[str], many: func.Out[typing.List[s
 
 
 @app.route(route="send-to-two")
-@app.queue_output(arg_name="first", queue_name="%OUT_QUEUE%", connection=STORAGE)
 @app.queue_output(arg_name="second", queue_name="%OUT_QUEUE%", connection=STORAGE)
+@app.queue_output(arg_name="first", queue_name="%OUT_QUEUE%", connection=STORAGE)  # bindings count from below
 def send_to_two(req: func.HttpRequest, first: func.Out[str], second: func.Out[str]) -> func.HttpResponse:
     first.set("fits")
     second.set("x" * 70_000)  # above storage's limit of 64 KiB
