@@ -1,0 +1,186 @@
+"""What each policy promises of a field at rest, judged from its story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shared.domain.records import Side, Value
+from shared.ports.report import ConflictEntry
+from tests.simulation.forms import carries, is_empty, plain, same
+from tests.simulation.history import Edit, Story, holds
+
+_BOTH = (Side.CRM, Side.PARTNER)
+
+
+def judge_field(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:
+    """The first complaint about a field, or ""."""
+    item = story.item
+    if len(item.into) == 1:
+        return _one_way(story, values)
+    if item.rule in _RULES:
+        return _RULES[item.rule](story, values, disputes)
+    return _owned(story, values, disputes)
+
+
+def _agree(story: Story, values: Mapping[Side, Value | None]) -> bool:
+    return same(story.item, values[Side.CRM], values[Side.PARTNER], at=_BOTH)
+
+
+def _show(value: Value | None) -> str:
+    return "nothing" if value is None else repr(value)
+
+
+def _differ(values: Mapping[Side, Value | None]) -> str:
+    return f"crm has {_show(values[Side.CRM])}, partner {_show(values[Side.PARTNER])}"
+
+
+def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
+    """The source keeps its users' value; the target has it too, or keeps its own users' until the source's row moves."""
+    (target,) = story.item.into
+    source = target.other
+    mine = story.last.get(source)
+    if mine is not None and not mine.foreign and not carries(story.item, mine.value, values[source], (source, source)):
+        return f"I4 the source of a one-way field lost an edit: {_differ(values)}"
+    if carries(story.item, values[source], values[target], (source, target)):
+        return ""
+    own = story.last.get(target)
+    if own is not None and (own.foreign or carries(story.item, own.value, values[target], (target, target))):
+        return ""
+    if story.revived or story.doubt:
+        return ""
+    return f"I1 a one-way field did not arrive: {_differ(values)}"
+
+
+def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:
+    """owner and newest: both sides hold one value, that of the edit nobody superseded, or of the one that wins."""
+    if not _agree(story, values):
+        return f"I1 the sides differ: {_differ(values)}"
+    frontier = story.frontier()
+    if any(holds(story.item, [edit], values[side], side) for edit in frontier for side in Side):
+        return _lost(story, values, frontier, disputes)
+    if not frontier and all(is_empty(value) for value in values.values()):
+        return ""
+    if _excused(story, values):
+        return ""
+    expected = " or ".join(_show(edit.value) for edit in frontier) or "nothing"
+    return f"I4 an edit was lost: expected {expected}, but {_differ(values)}"
+
+
+def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
+    """Where a write's answer was lost, or a system cannot refuse a stale write, the last edit of a side may win."""
+    if story.doubt or story.revived or story.lost_in_window:
+        last = [edit for edit in story.edits if not edit.foreign or story.revived]
+        return any(holds(story.item, [edit], values[Side.CRM], Side.CRM) for edit in last)
+    if _before_first(story):
+        return True
+    return False
+
+
+def _before_first(story: Story) -> bool:
+    """All of it was entered before the pair met: which of the two values stays is the rule of the first link."""
+    return story.first_hub is None or all(edit.number < story.first_hub for edit in story.frontier())
+
+
+def _lost(
+    story: Story, values: Mapping[Side, Value | None], frontier: Sequence[Edit], disputes: Sequence[ConflictEntry]
+) -> str:
+    """I5: of two edits that contradict each other the policy's one stays, and the other is in the conflict log."""
+    if len(frontier) < 2 or story.doubt or story.revived or any(edit.foreign for edit in frontier):
+        return ""
+    first, second = frontier[0], frontier[1]
+    if same(story.item, first.value, second.value, at=(first.side, second.side)):
+        return ""
+    winner = next((edit for edit in frontier if holds(story.item, [edit], values[edit.side], edit.side)), first)
+    loser = second if winner is first else first
+    if loser in story.lost_in_window or _before_first(story):
+        return ""
+    owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
+    if owner is not None and winner.side is not owner:
+        return f"I5 the {owner} side owns the field, but the other's edit stayed: {_differ(values)}"
+    if not _logged(loser, disputes):
+        return f"I5 the losing value {_show(loser.value)} is in no conflict log: {_differ(values)}"
+    return ""
+
+
+def _logged(loser: Edit, disputes: Sequence[ConflictEntry]) -> bool:
+    for entry in disputes:
+        value = entry.crm_value if loser.side is Side.CRM else entry.partner_value
+        if is_empty(loser.value) and not isinstance(value, str | frozenset):
+            return True
+        if value == loser.value or (
+            isinstance(value, str) and isinstance(loser.value, str) and plain(loser.value).startswith(plain(value))
+        ):
+            return True
+    return False
+
+
+def _ask(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:
+    frontier = story.frontier()
+    if _agree(story, values):
+        return _owned(story, values, disputes) if len(frontier) < 2 else ""
+    asked = any(entry.winner == "" for entry in disputes)
+    if asked and (len(frontier) > 1 or story.doubt or story.revived or _before_first(story)):
+        return ""
+    if story.revived or story.doubt:
+        return ""
+    return f"I1 the sides differ and nobody was asked: {_differ(values)}"
+
+
+def _fill(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
+    """Only an empty field is filled; what a user emptied stays empty."""
+    empty = [side for side in Side if is_empty(values[side])]
+    if len(empty) == 1:
+        (side,) = empty
+        last = story.last.get(side)
+        if last is None and not story.revived:
+            return f"I1 an empty field was not filled: {_differ(values)}"
+    return ""
+
+
+def _seed(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
+    """Whoever edits it keeps their own value: nothing travels after the first day."""
+    for side in Side:
+        last = story.last.get(side)
+        if last is None or last.foreign or story.revived:
+            continue
+        if not carries(story.item, last.value, values[side], (side, side)) and not _before_first(story):
+            return f"I4 an edit of a field that travels on create only was overwritten: {_differ(values)}"
+    return ""
+
+
+def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
+    """The stricter value holds on both sides, except where its own user loosened it."""
+    strict = {side: values[side] is True for side in Side}
+    if strict[Side.CRM] == strict[Side.PARTNER]:
+        return ""
+    loose = Side.CRM if strict[Side.PARTNER] else Side.PARTNER
+    last = story.last.get(loose)
+    if last is not None and last.side is loose and last.value is not True:
+        return ""
+    if story.revived:
+        return ""
+    return f"I8 an opt-out did not arrive: {_differ(values)}"
+
+
+def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
+    """Both sides hold one set; of two concurrent edits it lies between what they share and what they have together."""
+    crm, partner = (values[side] or frozenset() for side in _BOTH)
+    if crm != partner:
+        return f"I1 the sides differ: {_differ(values)}"
+    frontier = [edit for edit in story.frontier()]
+    if story.doubt or story.revived or story.lost_in_window or not frontier or _before_first(story):
+        return ""
+    sets = [edit.value if isinstance(edit.value, frozenset) else frozenset() for edit in frontier]
+    least, most = frozenset.intersection(*sets), frozenset.union(*sets)
+    if isinstance(crm, frozenset) and least <= crm <= most:
+        return ""
+    return f"I4 choices were lost or invented: expected between {set(least)} and {set(most)}, {_differ(values)}"
+
+
+_RULES = {
+    "ask": _ask,
+    "fill_if_empty": _fill,
+    "only_on_create": _seed,
+    "restrictive": _consent,
+    "union": _union,
+}

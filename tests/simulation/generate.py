@@ -1,0 +1,131 @@
+"""Draws histories: what users do, when workers run, and what goes wrong meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from shared.domain.records import Side
+from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, Trouble
+from tests.simulation.profiles import PROFILES, Profile
+from tests.simulation.steps import SHAPES, History, Step, slice_step
+
+MAILS = ("fresh", "fresh", "fresh", "match", "match", "case", "twin", "none")
+NEW_MAILS = ("fresh", "fresh", "match", "twin", "none")
+
+EDITING = (
+    ("create", 10),
+    ("edit", 34),
+    ("clear", 8),
+    ("rename", 4),
+    ("touch", 3),
+    ("delete", 5),
+    ("restore", 3),
+    ("merge", 2),
+    ("swap", 2),
+    ("works", 4),
+    ("company", 2),
+    ("label", 2),
+)
+SURROUNDINGS = (("tick", 5), ("slow", 3), ("expire", 2), ("hint", 3), ("forget_imports", 1))
+
+
+class Drawer:
+    """Draws one history. `trouble` is the share of slices that meet any, `depth` how many steps there are at most."""
+
+    def __init__(self, random: Random, profile: Profile, *, trouble: float = 0.6, depth: int = 18) -> None:
+        self.random = random
+        self.profile = profile
+        self.trouble = trouble
+        self.depth = depth
+        self.edited = [item.id for item in profile.fields if item.edits]
+
+    def history(self) -> History:
+        steps: list[Step] = [self._create()]
+        if self.random.random() < 0.7:
+            steps.append(self._create())
+        if self.random.random() < 0.75:
+            steps.append(slice_step("a"))
+        for _ in range(self.random.randint(2, self.depth)):
+            steps.append(self._step())
+        steps.append(self._slice())
+        return History(self.profile.name, tuple(steps))
+
+    def _step(self) -> Step:
+        draw = self.random.random()
+        if draw < 0.3:
+            return self._slice()
+        if draw < 0.38:
+            return self._surroundings()
+        return self._editing()
+
+    def _side(self) -> str:
+        return self.random.choice(tuple(Side)).value
+
+    def _place(self) -> int:
+        return self.random.choice((0, 0, 0, 1, 1, 2))
+
+    def _create(self) -> Step:
+        mask = (
+            self.random.getrandbits(len(self.edited)) if self.random.random() < 0.5 else self.random.choice((0, 1, 7))
+        )
+        return ("create", self._side(), self.random.choice(MAILS), self.random.randrange(SHAPES), mask)
+
+    def _editing(self) -> Step:
+        (name,) = self.random.choices([item[0] for item in EDITING], [item[1] for item in EDITING])
+        side, place = self._side(), self._place()
+        match name:
+            case "create":
+                return self._create()
+            case "edit":
+                return (name, side, place, self.random.choice(self.edited), self.random.randrange(SHAPES))
+            case "clear":
+                return (name, side, place, self.random.choice(self.edited))
+            case "rename":
+                return (name, side, place, self.random.choice(NEW_MAILS))
+            case "merge" | "swap":
+                return (name, side, place, place + 1)
+            case "works":
+                return (name, side, place, self.random.choice((0, 0, 1, -1)))
+            case "company":
+                return (name, side, self.random.choice(("fresh", "match")), self.random.randrange(SHAPES))
+            case "label":
+                which = self.random.choice(("kind", "pushed", "pulled"))
+                return (name, place, which, self.random.randrange(2))
+        return (name, side, place)
+
+    def _surroundings(self) -> Step:
+        (name,) = self.random.choices([item[0] for item in SURROUNDINGS], [item[1] for item in SURROUNDINGS])
+        match name:
+            case "tick":
+                return (name, self.random.choice((0.3, 2, 30, 400, 90000)))
+            case "slow":
+                return (name, self.random.choice((3, 20, 40)))
+            case "expire":
+                return (name, self._side())
+            case "hint":
+                return (name, self._side(), self._place())
+        return (name,)
+
+    def _slice(self) -> Step:
+        worker = self.random.choice("ab")
+        if self.random.random() >= self.trouble:
+            return slice_step(worker)
+        return slice_step(worker, [self._trouble() for _ in range(self.random.choice((1, 1, 1, 2, 3)))])
+
+    def _trouble(self) -> Trouble:
+        channel = self.random.choices(("remote", "commit", "fetch"), (7, 4, 1))[0]
+        kinds: Sequence[str] = {"remote": REMOTE_KINDS, "commit": COMMIT_KINDS, "fetch": FETCH_KINDS}[channel]
+        kind = self.random.choice(kinds)
+        steps: tuple[Any, ...] = ()
+        if kind.startswith("users"):
+            steps = tuple(self._editing() for _ in range(self.random.choice((1, 1, 2))))
+        return Trouble(channel, int(self.random.expovariate(1 / 8)), kind, steps)
+
+
+def history(seed: int, number: int) -> History:
+    """The numberth history of a seed: the same each time, whatever was drawn before."""
+    random = Random(f"{seed}/{number}")
+    profile = PROFILES[random.choice(tuple(PROFILES))]
+    return Drawer(random, profile, depth=random.choice((4, 8, 18, 30))).history()

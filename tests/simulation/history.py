@@ -1,0 +1,117 @@
+"""What the causal history of one field of one pair says about what it must be at rest.
+
+Every edit by a user is a node; an edit supersedes another when its user could see the other's value, or the value that
+had replaced it. What nobody superseded is the *frontier*: one edit at most a side. One edit in it means that nobody
+contradicted it (I4); two that differ are a true conflict (I5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shared.domain.records import Side, Value
+from tests.simulation.forms import carries, is_empty, same
+from tests.simulation.ledger import Event
+from tests.simulation.profiles import SimField
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One value a user entered (or one that came from outside the pair, `foreign`)."""
+
+    number: int
+    side: Side
+    value: Value | None
+    foreign: bool = False
+
+
+@dataclass(slots=True)
+class Story:
+    """What became of one field of one pair."""
+
+    item: SimField
+    edits: list[Edit] = field(default_factory=list)
+    past: dict[Edit, frozenset[Edit]] = field(default_factory=dict)
+    last: dict[Side, Edit] = field(default_factory=dict)
+    lost_in_window: set[Edit] = field(default_factory=set)
+    doubt: bool = False
+    revived: bool = False
+    first_hub: int | None = None
+
+    def frontier(self) -> list[Edit]:
+        seen: set[Edit] = set()
+        for edit in self.edits:
+            seen |= self.past[edit]
+        return [edit for edit in self.edits if edit not in seen]
+
+
+def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional: frozenset[Side]) -> Story:
+    """Goes through the commits of both records in order.
+
+    `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
+    stale write, where the hub has no excuse for overwriting what it did not know.
+    """
+    story = Story(item)
+    known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
+    value: dict[Side, Value | None] = dict.fromkeys(Side)
+    for event in events:
+        side = event.side
+        if event.op in {"delete", "merge", "restore"}:
+            story.revived = True
+            continue
+        if event.by_hub and story.first_hub is None:
+            story.first_hub = event.number
+        if event.by_hub and event.doubtful:
+            story.doubt = True
+        if item.name not in event.fields:
+            continue
+        new = event.fields[item.name]
+        if event.by_hub:
+            known[side] |= _written(story, event, new, known, conditional)
+        else:
+            past = known[side]
+            if generous and same(item, value[side], value[side.other], at=(side, side.other)):
+                past |= known[side.other]
+            edit = Edit(event.number, side, new)
+            story.edits.append(edit)
+            story.past[edit] = past
+            story.last[side] = edit
+            known[side] |= past | {edit}
+        value[side] = new
+    return story
+
+
+def _written(
+    story: Story, event: Event, new: Value | None, known: dict[Side, frozenset[Edit]], conditional: frozenset[Side]
+) -> frozenset[Edit]:
+    """What a user of `event.side` can see after this write of the hub."""
+    side = event.side
+    if side not in conditional:
+        for edit in known[side] - known[side.other]:
+            if edit.side is side and edit.number > event.knew():
+                story.lost_in_window.add(edit)
+    source = _source(story, side, new)
+    if source is None:
+        source = Edit(event.number, side.other, new, foreign=True)
+        story.edits.append(source)
+        story.past[source] = frozenset()
+        story.last.setdefault(side.other, source)
+    return story.past[source] | {source}
+
+
+def _source(story: Story, side: Side, new: Value | None) -> Edit | None:
+    """The edit whose value the hub carried: the other side's latest that fits, else an older one of this side."""
+    item = story.item
+    for edit in reversed(story.edits):
+        if edit.side is side.other and carries(item, edit.value, new, (side.other, side)):
+            return edit
+    for edit in reversed(story.edits):
+        if edit.side is side and carries(item, edit.value, new, (side, side)):
+            return edit
+    return None
+
+
+def holds(item: SimField, edits: Sequence[Edit], value: Value | None, side: Side) -> bool:
+    """Whether `value` on `side` is one of these edits' values."""
+    return any(carries(item, edit.value, value, (edit.side, side)) for edit in edits) or (not edits and is_empty(value))

@@ -1,0 +1,229 @@
+"""What users did and what the hub wrote, as the servers saw it: the witness that the oracle questions.
+
+It shares no code with the engine. It keeps every commit of both systems in one order, and for each write of the hub
+what that worker could have known when it sent it. Rules that must hold at every moment are judged as commits arrive;
+those that hold at rest are in `oracle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.connectors.memory import HUB, Commit, MemorySystem, RowState
+from shared.domain.records import FieldName, Ref, Side, Value
+from shared.ports.connector import CreateKey, Op, Write
+
+if TYPE_CHECKING:
+    from tests.simulation.ports import Worker
+    from tests.simulation.profiles import Profile, SimField
+
+TAG = FieldName("tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a worker knew when it sent a write. `drained` is the moment of its last whole look at the feed of the side
+    written, `read` when it last saw each record; both in the ledger's own numbers."""
+
+    worker: str
+    drained: int
+    read: Mapping[Ref, int]
+
+
+@dataclass(slots=True)
+class Event:
+    """One commit. `doubtful`: the hub may not have learnt that this write of its own happened."""
+
+    number: int
+    side: Side
+    ref: Ref
+    by: str
+    op: str
+    fields: Mapping[FieldName, Value | None]
+    before: Mapping[FieldName, Value | None]
+    labels: frozenset[str]
+    seq: int
+    sent: Sent | None = None
+    doubtful: bool = False
+
+    @property
+    def by_hub(self) -> bool:
+        return self.by == HUB
+
+    def knew(self) -> int:
+        """Up to which moment the sender knew this record."""
+        return 0 if self.sent is None else max(self.sent.drained, self.sent.read.get(self.ref, 0))
+
+
+@dataclass(slots=True)
+class Asked:
+    """One write the hub asked for, whatever became of it."""
+
+    worker: str
+    side: Side
+    op: Op
+    ref: Ref
+    fields: tuple[FieldName, ...]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All events in order. `now` is the number of the last one."""
+
+    profile: Profile
+    systems: Mapping[Side, MemorySystem]
+    events: list[Event] = field(default_factory=list)
+    of: dict[tuple[Side, Ref], list[Event]] = field(default_factory=dict)
+    asked_for: list[Asked] = field(default_factory=list)
+    hub_writes: int = 0
+    no_ops: int = 0
+    dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
+    lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
+    _sending: list[Sent] = field(default_factory=list)
+    _open: dict[str, list[Event]] = field(default_factory=dict)
+    _seqs: dict[Side, list[tuple[int, int]]] = field(default_factory=lambda: {side: [] for side in Side})
+
+    @property
+    def now(self) -> int:
+        return len(self.events)
+
+    # -- being told ----------------------------------------------------------------------------------------------------
+
+    def context(self, worker: Worker, side: Side, writes: Sequence[Write]) -> Sent:
+        kind = writes[0].ref.kind if writes else None
+        drained = worker.told.get((side, kind), 0) if kind is not None else 0
+        read = {write.ref: worker.read.get((side, write.ref.id), 0) for write in writes}
+        return Sent(worker.name, drained, read)
+
+    @contextmanager
+    def sending(self, context: Sent) -> Iterator[None]:
+        self._sending.append(context)
+        try:
+            yield
+        finally:
+            self._sending.pop()
+
+    def asked(self, worker: Worker, side: Side, writes: Sequence[Write]) -> None:
+        self.asked_for += [
+            Asked(worker.name, side, write.op, write.ref, tuple(sorted(write.fields))) for write in writes
+        ]
+
+    def disturbed(self, worker: Worker) -> None:
+        """Something went wrong for a worker: it may not have learnt what became of the writes of this slice."""
+        for event in self._open.get(worker.name, ()):
+            event.doubtful = True
+        self._open.setdefault(worker.name, []).clear()
+
+    def slice_ended(self, worker: Worker) -> None:
+        if worker.dead or worker.outlived:
+            self.disturbed(worker)
+        self._open.pop(worker.name, None)
+
+    def at_commit(self, side: Side, seq: int) -> int:
+        """The ledger's number for a commit number of one side."""
+        return max((number for known, number in self._seqs[side] if known <= seq), default=0)
+
+    def observe(self, side: Side, commit: Commit) -> list[str]:
+        """Keeps a commit, and answers which invariants it breaks by itself."""
+        before = commit.before
+        if commit.after.state is RowState.DELETED:
+            op = "merge" if commit.after.merged_into is not None else "delete"
+        elif before is None or not before.there:
+            op = "create" if before is None or commit.by == HUB else "restore"
+        else:
+            op = "update"
+        event = Event(
+            number=self.now + 1,
+            side=side,
+            ref=commit.ref,
+            by=commit.by,
+            op=op,
+            fields={name: commit.after.fields.get(name) for name in sorted(commit.after.changed)},
+            before=dict(before.fields) if before is not None and before.there else {},
+            labels=commit.after.labels,
+            seq=commit.after.seq,
+            sent=self._sending[-1] if self._sending and commit.by == HUB else None,
+        )
+        self.events.append(event)
+        self.of.setdefault((side, commit.ref), []).append(event)
+        self._seqs[side].append((commit.after.seq, event.number))
+        if not event.by_hub:
+            return []
+        self.hub_writes += 1
+        if event.sent is not None:
+            self._open.setdefault(event.sent.worker, []).append(event)
+        else:
+            event.doubtful = True
+        unchanged = before is not None and op == "update" and not commit.after.changed
+        if unchanged and before is not None and before.labels == commit.after.labels:
+            self.no_ops += 1
+        return [*self._wrong_direction(event), *self._loosened(event), *self._double(event)]
+
+    def column_dropped(self, side: Side, name: FieldName) -> None:
+        """No user's edit: the values went with the column."""
+        self.dropped.add((side, name))
+
+    def shortened(self, side: Side, name: FieldName, length: int) -> None:
+        """A column got a new length: what is cut by it from now on was not edited by anybody."""
+        self.lengths[side, name] = min(length, self.lengths.get((side, name), length))
+
+    # -- what must hold at every moment --------------------------------------------------------------------------------
+
+    def _fields(self, event: Event) -> dict[FieldName, SimField]:
+        return {item.name: item for item in self.profile.fields_of(event.ref.kind)}
+
+    def _wrong_direction(self, event: Event) -> list[str]:
+        """I7: nothing is written to an unmapped field, or against the field's direction or rule."""
+        found: list[str] = []
+        known = self._fields(event)
+        stamp = self.profile.capabilities(event.side).stamp
+        for name, value in event.fields.items():
+            item = known.get(name)
+            if name == stamp or (event.op == "create" and value in {None, False}):
+                continue
+            if item is None or event.side not in item.into:
+                found.append(f"I7 the hub wrote {event.side} {event.ref} {name}, which is not its to write")
+            elif item.rule == "only_on_create" and event.op == "update":
+                found.append(f"I7 the hub wrote {name} of {event.side} {event.ref} though it travels on create only")
+            elif item.rule == "fill_if_empty" and event.op == "update" and event.before.get(name):
+                found.append(f"I7 the hub filled {name} of {event.side} {event.ref}, which was not empty")
+        return found
+
+    def _loosened(self, event: Event) -> list[str]:
+        """I8: the hub never loosens consent."""
+        return [
+            f"I8 the hub loosened {name} of {event.side} {event.ref}"
+            for name, value in event.fields.items()
+            if name == "optout" and event.before.get(name) is True and value is not True and event.op == "update"
+        ]
+
+    def _double(self, event: Event) -> list[str]:
+        """I3: the hub makes no second record for a match value it could have found."""
+        capabilities = self.profile.capabilities(event.side)
+        if event.op != "create" or capabilities.match_field is None or event.sent is None:
+            return []
+        if capabilities.create_key is CreateKey.UNIQUE_MATCH:
+            return []
+        table = self.systems[event.side].tables[event.ref.kind]
+        match = event.fields.get(capabilities.match_field)
+        if not isinstance(match, str):
+            return []
+        known = max([event.sent.drained, *event.sent.read.values()])
+        for row in table.holders(match):
+            ref = Ref(event.ref.kind, row)
+            if ref == event.ref:
+                continue
+            since = self._holds_since(event.side, ref, capabilities.match_field, match)
+            if since and since <= known:
+                return [f"I3 the hub made {event.side} {event.ref} though {ref} held its match value"]
+        return []
+
+    def _holds_since(self, side: Side, ref: Ref, name: FieldName, match: str) -> int:
+        for event in reversed(self.of[side, ref]):
+            value = event.fields.get(name)
+            if isinstance(value, str) and value.strip().casefold() == match.strip().casefold():
+                return event.number
+        return 0

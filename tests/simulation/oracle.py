@@ -1,0 +1,342 @@
+"""Judges a world at rest by what its users did: invariants I1 to I7 and I17 of `docs/explanation/invariants.md`.
+
+Every finding is one sentence that begins with the number of the invariant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.connectors.memory import Version
+from shared.domain.identity import Link, LinkState
+from shared.domain.records import FieldName, Kind, Ref, Side, Value
+from tests.simulation.fieldrules import judge_field
+from tests.simulation.history import Story, tell
+from tests.simulation.ledger import TAG, Event, Ledger
+from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, WORKS, Profile, SimField
+from tests.simulation.world import World
+
+MAIL = FieldName("mail")
+
+ALLOWED_FIELD_PARKS = frozenset(
+    {
+        "waiting_parent",
+        "cannot_clear",
+        "not_clearable",
+        "duplicate",
+        "no_counterpart",
+        "unmapped_option",
+        "ask",
+        "asked",
+        "conflict",
+        "ping_pong",
+        "column_missing",
+        "dangling_reference",
+        "too_long",
+    }
+)
+
+
+@dataclass(slots=True)
+class Court:
+    """One world at rest, with what is looked up again and again."""
+
+    world: World
+    links: list[Link]
+    findings: list[str] = field(default_factory=list)
+    parents: dict[tuple[Side, Ref], tuple[Side, Ref]] = field(default_factory=dict)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.world.ledger
+
+    @property
+    def profile(self) -> Profile:
+        return self.world.profile
+
+    def row(self, side: Side, ref: Ref | None) -> Version | None:
+        if ref is not None and ref.kind not in self.world.systems[side].tables:
+            self.say(f"I3 a link names {ref} on the {side} side, which has no such kind")
+            return None
+        found = self.world.systems[side].row(ref) if ref is not None else None
+        return found if found is not None and found.there else None
+
+    def say(self, text: str) -> None:
+        if text not in self.findings:
+            self.findings.append(text)
+
+    # -- who is who ----------------------------------------------------------------------------------------------------
+
+    def root(self, record: tuple[Side, Ref]) -> tuple[Side, Ref]:
+        """The person a record belongs to: records made from one another, or that shared a match value, are one."""
+        while (parent := self.parents.get(record)) is not None and parent != record:
+            record = parent
+        return record
+
+    def unite(self, first: tuple[Side, Ref], second: tuple[Side, Ref]) -> None:
+        one, other = self.root(first), self.root(second)
+        if one != other:
+            self.parents[other] = one
+
+
+def judge(world: World) -> list[str]:
+    """All findings, those that were made on the way included."""
+    court = Court(world, world.links())
+    court.findings.extend(world.problems)
+    _families(court)
+    _links_are_unique(court)
+    _nobody_disappeared(court)
+    _nothing_doubled(court)
+    _pairs_agree(court)
+    _everybody_is_looked_after(court)
+    _nothing_is_left_over(court)
+    return court.findings
+
+
+# -- I3, I6 ------------------------------------------------------------------------------------------------------------
+
+
+def _families(court: Court) -> None:
+    """Unites records that belong together by evidence: the tag they were born with, a shared match value, a merge."""
+    born: dict[tuple[Kind, object], tuple[Side, Ref]] = {}
+    holders: defaultdict[tuple[bool, str], set[tuple[Side, Ref]]] = defaultdict(set)
+    for event in court.ledger.events:
+        me = (event.side, event.ref)
+        company = event.ref.kind in {CRM_COMPANY, Kind("company")}
+        tag = event.fields.get(TAG)
+        if event.op == "create" and tag is not None:
+            known = born.get((Kind("company" if company else "person"), tag))
+            if event.by_hub and known is not None:
+                court.unite(known, me)
+            elif not event.by_hub:
+                born[Kind("company" if company else "person"), tag] = me
+        mail = event.fields.get(MAIL)
+        if isinstance(mail, str):
+            key = (company, mail.strip().casefold())
+            for other in holders[key]:
+                court.unite(other, me)
+            holders[key].add(me)
+        if event.op == "merge":
+            version = court.world.systems[event.side].row(event.ref)
+            if version is not None and version.merged_into is not None:
+                court.unite((event.side, version.merged_into), me)
+
+
+def _links_are_unique(court: Court) -> None:
+    seen: Counter[tuple[Side, Ref]] = Counter()
+    for link in court.links:
+        if link.state not in {LinkState.LINKED, LinkState.AWAITING}:
+            continue
+        seen[Side.CRM, link.crm] += 1
+        if link.partner is not None:
+            seen[Side.PARTNER, link.partner] += 1
+            crm, partner = (Side.CRM, link.crm), (Side.PARTNER, link.partner)
+            if court.root(crm) != court.root(partner):
+                court.say(f"I3 {link.crm} is linked with {link.partner}, a stranger")
+    for (side, ref), count in seen.items():
+        if count > 1:
+            court.say(f"I3 {count} links claim {side} {ref}")
+
+
+def _nobody_disappeared(court: Court) -> None:
+    for event in court.ledger.events:
+        if not event.by_hub or event.op not in {"delete", "merge"}:
+            continue
+        if court.profile.deletes.get(event.side, "ignore") != "delete":
+            court.say(f"I6 the hub deleted {event.side} {event.ref}, which no policy allows")
+            continue
+        family = court.root((event.side, event.ref))
+        reason = any(
+            other.op in {"delete", "merge"}
+            and not other.by_hub
+            and other.side is not event.side
+            and other.number < event.number
+            and court.root((other.side, other.ref)) == family
+            for other in court.ledger.events
+        )
+        if not reason:
+            court.say(f"I6 the hub deleted {event.side} {event.ref}, whose counterpart nobody deleted")
+
+
+def _nothing_doubled(court: Court) -> None:
+    """At most one living record of the hub's making for one record it was made from."""
+    made: defaultdict[tuple[Side, Kind, object], list[Ref]] = defaultdict(list)
+    for (side, ref), events in court.ledger.of.items():
+        birth = events[0]
+        if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
+            made[side, ref.kind, birth.fields.get(TAG)].append(ref)
+    for (side, _, tag), refs in made.items():
+        if len(refs) > 1 and tag is not None:
+            court.say(f"I3 the hub made {len(refs)} records on the {side} side for {tag}: {', '.join(map(str, refs))}")
+
+
+def _was_restored(events: Sequence[Event]) -> bool:
+    return any(event.op == "restore" for event in events)
+
+
+# -- I1, I4, I5 --------------------------------------------------------------------------------------------------------
+
+
+def _pairs_agree(court: Court) -> None:
+    partner_of = {link.crm: link.partner for link in court.links if link.state is LinkState.LINKED}
+    for link in court.links:
+        if link.state is not LinkState.LINKED or link.partner is None:
+            continue
+        crm, partner = court.row(Side.CRM, link.crm), court.row(Side.PARTNER, link.partner)
+        if crm is None or partner is None:
+            if not _excused_half(court, link):
+                gone = "crm" if crm is None else "partner"
+                court.say(f"I17 {link.crm} and {link.partner} are still linked though the {gone} one is gone")
+            continue
+        if not _takes_part(court, partner):
+            continue
+        for item in court.profile.fields_of(link.crm.kind):
+            _judge_pair(court, link, item, crm, partner, partner_of)
+
+
+def _takes_part(court: Court, partner: Version) -> bool:
+    """With tag pairs, a record whose pair is not complete is left alone."""
+    rules = court.profile.labels
+    if rules is None:
+        return True
+    return rules["kind"] in partner.labels and bool({rules["pushed"], rules["pulled"]} & partner.labels)
+
+
+def _excused_half(court: Court, link: Link) -> bool:
+    """Deletes that are never told are not seen."""
+    gone = [side for side, ref in ((Side.CRM, link.crm), (Side.PARTNER, link.partner)) if court.row(side, ref) is None]
+    return all(court.profile.capabilities(side).deletes.value == "never" for side in gone)
+
+
+def _judge_pair(
+    court: Court, link: Link, item: SimField, crm: Version, partner: Version, partner_of: Mapping[Ref, Ref | None]
+) -> None:
+    values: dict[Side, Value | None] = {
+        Side.CRM: crm.fields.get(item.name),
+        Side.PARTNER: partner.fields.get(item.name),
+    }
+    if item.name == WORKS.name:
+        _judge_reference(court, link, values, partner_of)
+        return
+    if item.name not in court.world.systems[Side.CRM].specs[link.crm.kind] or item.id in _parked(court, link):
+        return
+    assert link.partner is not None
+    events = sorted(
+        [*court.ledger.of[Side.CRM, link.crm], *court.ledger.of[Side.PARTNER, link.partner]],
+        key=lambda event: event.number,
+    )
+    conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
+    stories: list[Story] = [
+        tell(item, events, generous=generous, conditional=conditional) for generous in (False, True)
+    ]
+    disputes = [
+        entry
+        for entry in court.world.journal.disputes
+        if entry.field == item.id and (entry.crm == link.crm or entry.partner == link.partner)
+    ]
+    complaints = [judge_field(story, values, disputes) for story in stories]
+    if all(complaints):
+        court.say(f"{complaints[0]} ({link.crm} and {link.partner}, {item.id})")
+
+
+def _parked(court: Court, link: Link) -> set[str]:
+    """Fields that rest with a reason somebody can act on."""
+    parked: set[str] = set()
+    for name, reason in link.parked.items():
+        code = reason.split(":")[-1]
+        if code not in ALLOWED_FIELD_PARKS:
+            court.say(f"I17 {link.crm} {name or '(the record)'} is parked as {reason}, which no user brought about")
+        parked.add(name)
+    return parked
+
+
+def _judge_reference(
+    court: Court, link: Link, values: Mapping[Side, Value | None], partner_of: Mapping[Ref, Ref | None]
+) -> None:
+    """I18 and HUB-28: the parents of a pair are a pair."""
+    crm, partner = values[Side.CRM], values[Side.PARTNER]
+    if WORKS.id in _parked(court, link):
+        return
+    if isinstance(crm, Ref) and partner_of.get(crm) is not None and partner != partner_of[crm]:
+        court.say(f"I4 {link.crm} works for {crm}, {link.partner} for {partner}")
+    if crm is None and isinstance(partner, Ref) and partner in partner_of.values():
+        court.say(f"I4 {link.crm} works for nobody, {link.partner} for {partner}")
+
+
+# -- I4, I17: nobody is forgotten --------------------------------------------------------------------------------------
+
+
+def _everybody_is_looked_after(court: Court) -> None:
+    linked = {(Side.CRM, link.crm) for link in court.links if link.state is LinkState.LINKED}
+    linked |= {
+        (Side.PARTNER, link.partner)
+        for link in court.links
+        if link.state is LinkState.LINKED and link.partner is not None
+    }
+    for side, ref, version in _living(court):
+        if (side, ref) in linked or _may_stay_alone(court, side, ref, version):
+            continue
+        state = next((f" ({link.state}, {dict(link.parked)})" for link in court.links if link.crm == ref), "")
+        court.say(f"I17 {side} {ref} has no counterpart, and nothing its users did explains it{state}")
+
+
+def _living(court: Court) -> Iterator[tuple[Side, Ref, Version]]:
+    for side in Side:
+        for kind in court.profile.kinds(side):
+            table = court.world.systems[side].tables[kind]
+            for row, version in table.current():
+                if court.profile.shard and side is Side.PARTNER and table.shard_of[row] != court.profile.shard:
+                    continue
+                yield side, Ref(kind, row), version
+
+
+def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> bool:
+    mail = version.fields.get(MAIL)
+    if not isinstance(mail, str) or not mail.strip():
+        return True
+    if court.profile.labels is not None and side is Side.PARTNER and ref.kind == PERSON:
+        wanted = {court.profile.labels["kind"], court.profile.labels["pulled"]}
+        if not wanted <= version.labels:
+            return True
+    for other in Side:
+        kind = _kind(ref.kind, other)
+        holders = court.world.systems[other].tables[kind].holders(mail)
+        if len(holders) > 1:
+            return True  # ambiguous: a question for a person
+    family = court.root((side, ref))
+    return any(
+        event.op in {"delete", "merge", "restore"} and court.root((event.side, event.ref)) == family
+        for event in court.ledger.events
+    )
+
+
+def _kind(kind: Kind, side: Side) -> Kind:
+    company = kind in {CRM_COMPANY, Kind("company")}
+    if side is Side.CRM:
+        return CRM_COMPANY if company else CRM_PERSON
+    return Kind("company") if company else PERSON
+
+
+def _nothing_is_left_over(court: Court) -> None:
+    """I17: no batch is unfinished, no command is overdue, no awaited id stays out, and the lane is sound."""
+    world = court.world
+    view = world.lane().peek()
+    if view.facts.get("broken"):
+        court.say(f"I17 the lane is stopped: {view.facts.get('broken')} {view.facts.get('broken_message')}")
+    held = world.lane().acquire("judge", 60)
+    if held is None:
+        court.say("I17 the lane is still held at rest")
+        return
+    for batch in held.batches():
+        court.say(f"I17 a batch is left: {batch.side} {batch.op} {batch.state}")
+    held.release()
+    for command in world.lane().commands():
+        if command.not_before is None or command.not_before <= world.clock.now():
+            court.say(f"I17 a command is overdue: {command.op} {command.ref}")
+    for link in court.links:
+        if link.state is LinkState.AWAITING:
+            court.say(f"I17 {link.crm} still waits for the id of its counterpart")
+        if link.state is LinkState.PARKED and not link.parked and not link.retry_at:
+            court.say(f"I17 {link.crm} is parked without a reason")

@@ -1,0 +1,307 @@
+"""The engine's ports with trouble on them: each call may fail, take effect late, or be interrupted.
+
+Calls are counted per slice in three channels: `remote` (a connector's method), `commit` (a write of state or journal)
+and `fetch` (a read of state). A `Trouble` names its channel, the number of the call it meets, and what happens there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from shared.connectors.memory import MemoryConnector, Replica
+from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema, Side
+from shared.errors import Throttled, Transient
+from shared.ports.connector import (
+    Capabilities,
+    ChangePage,
+    CheckStep,
+    Cursor,
+    Outcome,
+    Settled,
+    Ticket,
+    Write,
+    WriteResult,
+)
+from shared.ports.report import ConflictEntry, RecordOutcome
+from shared.ports.state import Operation, PartitionStore, Row, StoreUsage
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+LATE_EFFECT = timedelta(seconds=20)
+RETRY_AFTER = 7.0
+
+
+class Crash(BaseException):  # noqa: N818 - the process is gone; nothing may catch it
+    """This worker died here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What happens at one call. `steps` are what users or another worker do there (kinds `users`, `worker`)."""
+
+    channel: str
+    at: int
+    kind: str
+    steps: tuple[tuple[Any, ...], ...] = ()
+
+
+REMOTE_KINDS = (
+    "error_before",
+    "error_after",
+    "refused_before",
+    "late",
+    "partial",
+    "throttle",
+    "stale",
+    "crash_before",
+    "crash_after",
+    "users_before",
+    "users_after",
+    "worker",
+)
+COMMIT_KINDS = ("error_before", "error_after", "late", "crash_before", "crash_after", "users_before", "worker")
+FETCH_KINDS = ("error_before", "crash_before")
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker in one slice: what it counts, what it meets, and what it knows of each side."""
+
+    name: str
+    troubles: Mapping[tuple[str, int], Trouble] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: {"remote": 0, "commit": 0, "fetch": 0})
+    dead: bool = False
+    fired: int = 0
+    told: dict[tuple[Side, Kind], int] = field(default_factory=dict)
+    read: dict[tuple[Side, RemoteId], int] = field(default_factory=dict)
+    outlived: bool = False  # another worker took the lane while this one was in a call
+
+    def next(self, channel: str) -> Trouble | None:
+        if self.dead:
+            raise Crash
+        number = self.counts[channel]
+        self.counts[channel] = number + 1
+        return self.troubles.get((channel, number))
+
+
+class Calls:
+    """What both kinds of port share: time passes, troubles strike."""
+
+    def __init__(self, world: World, worker: Worker) -> None:
+        self.world = world
+        self.worker = worker
+        self.side = Side.CRM
+
+    def run[Answer](
+        self,
+        channel: str,
+        what: str,
+        do: Callable[[], Answer],
+        *,
+        unknown: Callable[[], Answer] | None = None,
+        refused: Callable[[float | None], Answer] | None = None,
+    ) -> Answer:
+        """Does one call. `unknown` makes the answer of a write whose real one is lost, `refused` of one never sent;
+        without them the call raises Transient."""
+        trouble = self.worker.next(channel)
+        self.world.clock.advance(self.world.latency[channel])
+        kind = trouble.kind if trouble is not None else ""
+        self.world.note("call", self.worker.name, channel, what, kind)
+        if trouble is None:
+            return do()
+        self.worker.fired += 1
+        self.world.happened(self.worker, kind)
+        if kind == "crash_before":
+            self.worker.dead = True
+            raise Crash
+        if kind in {"users_before", "worker"}:
+            self.world.interrupt(self.worker, trouble)
+            return do()
+        if kind in {"error_before", "refused_before", "throttle"}:
+            return self._not_sent(kind, channel, refused)
+        if kind == "late" and channel == "commit":
+            self.world.commit_later(do)
+            raise Transient("the store did not answer in time")
+        return self._sent(kind, trouble, do, unknown)
+
+    def _not_sent[Answer](self, kind: str, channel: str, refused: Callable[[float | None], Answer] | None) -> Answer:
+        wait = RETRY_AFTER if kind == "throttle" else None
+        if refused is not None and kind != "error_before":
+            return refused(wait)
+        if wait is not None and channel == "remote":
+            raise Throttled("the server asks for patience", retry_after=wait, scope="simulated")
+        raise Transient("the request was not sent", retry_after=wait)
+
+    def _sent[Answer](
+        self, kind: str, trouble: Trouble, do: Callable[[], Answer], unknown: Callable[[], Answer] | None
+    ) -> Answer:
+        if kind == "late" and unknown is not None:
+            self.world.later(self.side, do)
+            return unknown()
+        answer = do()
+        if kind == "crash_after":
+            self.worker.dead = True
+            raise Crash
+        if kind == "users_after":
+            self.world.interrupt(self.worker, trouble)
+        elif kind in {"error_after", "late", "partial"}:
+            if unknown is not None:
+                return unknown()
+            raise Transient("the answer was lost")
+        return answer
+
+
+class TroubledConnector(Calls):
+    """Implements `shared.ports.connector.Connector` over a memory connector."""
+
+    def __init__(self, world: World, worker: Worker, side: Side, inner: MemoryConnector) -> None:
+        super().__init__(world, worker)
+        self.side = side
+        self._inner = inner
+        self.lag: Replica | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._inner.capabilities
+
+    def check(self) -> Iterable[CheckStep]:
+        return self._inner.check()
+
+    def identity(self) -> str:
+        return self.run("remote", f"{self.side} identity", self._inner.identity)
+
+    def describe(self, kind: Kind) -> Schema:
+        return self.run("remote", f"{self.side} describe {kind}", lambda: self._inner.describe(kind))
+
+    def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        def do() -> ChangePage:
+            seen = self._aged(lambda: self.world.ledger.now)
+            page = self._inner.changes(kind, cursor, fields)
+            if not page.more:
+                self.worker.told[self.side, kind] = seen
+            for item in page.items:
+                self.worker.read[self.side, item.ref.id] = seen
+            return page
+
+        what = f"{self.side} changes {kind}{' from the start' if cursor is None else ''}"
+        return self._lagging(what, do)
+
+    def read(
+        self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
+    ) -> Mapping[RemoteId, Record | Gone]:
+        def do() -> Mapping[RemoteId, Record | Gone]:
+            seen = self._aged(lambda: self.world.ledger.now)
+            found = self._inner.read(kind, ids, fields)
+            for row in found:
+                self.worker.read[self.side, row] = seen
+            return found
+
+        return self._lagging(f"{self.side} read {kind} {', '.join(ids)}", do)
+
+    def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
+        def do() -> Mapping[str, Sequence[Record]]:
+            found = self._inner.find(kind, values, fields)
+            for records in found.values():
+                for record in records:
+                    self.worker.read[self.side, record.ref.id] = self.world.ledger.now
+            return found
+
+        return self.run("remote", f"{self.side} find {kind} {', '.join(values)}", do)
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        op = writes[0].op.value if writes else "nothing"
+        what = f"{self.side} write {op} " + ", ".join(f"{w.ref.id or 'new'} {sorted(w.fields)}" for w in writes)
+        context = self.world.ledger.context(self.worker, self.side, writes)
+
+        def do() -> Sequence[WriteResult]:
+            with self.world.ledger.sending(context):
+                trouble = self.worker.troubles.get(("remote", self.worker.counts["remote"] - 1))
+                if trouble is not None and trouble.kind == "partial" and len(writes) > 1:
+                    self._inner.write(writes[: len(writes) // 2])
+                    return []
+                return self._inner.write(writes)
+
+        def refused(wait: float | None) -> Sequence[WriteResult]:
+            return [WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, retry_after=wait) for write in writes]
+
+        def unknown() -> Sequence[WriteResult]:
+            return [WriteResult(key=write.key, outcome=Outcome.UNKNOWN) for write in writes]
+
+        self.world.ledger.asked(self.worker, self.side, writes)
+        results = self.run("remote", what, do, unknown=unknown, refused=refused)
+        self.world.note("answer", self.worker.name, tuple((r.key, r.outcome.value, r.code) for r in results))
+        return results
+
+    def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
+        return self.run("remote", f"{self.side} settle {', '.join(tickets)}", lambda: self._inner.settle(tickets))
+
+    def _lagging[Answer](self, what: str, do: Callable[[], Answer]) -> Answer:
+        """A stale read is answered from a copy that is a few commits old; the engine is not told."""
+        trouble = self.worker.troubles.get(("remote", self.worker.counts["remote"]))
+        self.lag = self.world.replica(self.side) if trouble is not None and trouble.kind == "stale" else None
+        try:
+            return self.run("remote", what, do)
+        finally:
+            self.lag = None
+
+    def _aged(self, now: Callable[[], int]) -> int:
+        return self.world.ledger.at_commit(self.side, self.lag.seq) if self.lag is not None else now()
+
+
+class TroubledStore(Calls):
+    """Implements `shared.ports.state.PartitionStore` over a store in memory."""
+
+    def __init__(self, world: World, worker: Worker, inner: PartitionStore) -> None:
+        super().__init__(world, worker)
+        self._inner = inner
+
+    @property
+    def usage(self) -> StoreUsage:
+        return self._inner.usage
+
+    def get(self, partition: str, key: str) -> Row | None:
+        return self.run("fetch", f"get {key}", lambda: self._inner.get(partition, key))
+
+    def get_many(self, partition: str, keys: Iterable[str]) -> dict[str, Row]:
+        wanted = list(keys)
+        return self.run("fetch", f"get {len(wanted)} rows", lambda: self._inner.get_many(partition, wanted))
+
+    def scan(self, partition: str, first: str, last: str, *, limit: int | None = None) -> Sequence[Row]:
+        return self.run("fetch", f"scan {first}", lambda: self._inner.scan(partition, first, last, limit=limit))
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        keys = ", ".join(f"{type(operation).__name__.lower()} {operation.key}" for operation in operations)
+
+        def do() -> Mapping[str, str]:
+            answer = self._inner.transact(partition, operations)
+            self.world.committed(self.worker, operations)
+            return answer
+
+        return self.run("commit", keys, do)
+
+    def now(self) -> Any:
+        return self._inner.now()
+
+
+class TroubledJournal(Calls):
+    """Implements `shared.ports.report.Journal` over the world's journal."""
+
+    def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
+        self.run("commit", "journal begin", lambda: self.world.journal.begin_run(run_id, slot=slot, reason=reason))
+
+    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
+        self.run("commit", "journal tell", lambda: self.world.journal.tell(run_id, part, outcomes, counts))
+
+    def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
+        self.run("commit", "journal conflicts", lambda: self.world.journal.conflicts(run_id, part, entries))
+
+    def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
+        self.run(
+            "commit",
+            f"journal end {state}",
+            lambda: self.world.journal.end_run(run_id, state=state, code=code, message=message),
+        )

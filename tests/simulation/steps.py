@@ -1,0 +1,360 @@
+"""The steps a history is made of, and what each one does to a world.
+
+A step is a tuple of plain values (`("edit", "crm", 0, "name", 2)`), so that a history can be stored as JSON, printed,
+shortened and played again. Records are named by their place among the living rows of their side, oldest first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.connectors.memory import Refusal
+from shared.domain.records import FieldName, FieldType, Kind, Ref, Side, Value
+from shared.state.model import Command
+from tests.simulation.ports import Trouble
+from tests.simulation.profiles import PROFILES, Profile, SimField
+from tests.simulation.world import World
+
+type Step = tuple[Any, ...]
+
+MAIL, TAG, OTHER = FieldName("mail"), FieldName("tag"), FieldName("other")
+
+SHAPES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A profile and what happens in its world."""
+
+    profile: str
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> str:
+        return json.dumps({"profile": self.profile, "steps": [_plain(step) for step in self.steps]}, indent=1)
+
+    @staticmethod
+    def of_json(text: str) -> History:
+        data = json.loads(text)
+        return History(data["profile"], tuple(_step(step) for step in data["steps"]))
+
+    def lines(self) -> list[str]:
+        return [f"profile {self.profile}", *(line for step in self.steps for line in describe(step))]
+
+
+def slice_step(worker: str, troubles: Iterable[Trouble] = ()) -> Step:
+    return ("slice", worker, tuple((t.channel, t.at, t.kind, t.steps) for t in troubles))
+
+
+def _plain(step: Step) -> Any:
+    return [_plain(item) if isinstance(item, tuple) else item for item in step]
+
+
+def _step(data: Sequence[Any]) -> Step:
+    return tuple(_step(item) if isinstance(item, list) else item for item in data)
+
+
+def describe(step: Step, indent: str = "  ") -> list[str]:
+    """A step as a person reads it."""
+    if step[0] != "slice":
+        return [indent + " ".join(str(part) for part in step)]
+    lines = [f"{indent}worker {step[1]} works a slice"]
+    for channel, at, kind, steps in step[2]:
+        lines.append(f"{indent}  at its {channel} call {at}: {kind}")
+        for inner in steps:
+            lines += describe(inner, indent + "    ")
+    return lines
+
+
+def play(world: World, steps: Iterable[Step]) -> None:
+    world.perform = perform
+    for step in steps:
+        perform(world, step)
+
+
+def perform(world: World, step: Step) -> None:
+    """One step; one that a server refuses to its user (or that has no record to act on) does nothing."""
+    world.note("step", step)
+    try:
+        _ACTIONS[step[0]](world, *step[1:])
+    except Refusal as refusal:
+        world.note("refused", str(refusal))
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def value_of(item: SimField, side: Side, number: int, shape: int) -> Value | None:
+    """A value that no other edit has (where the type lets it), in one of several nasty shapes."""
+    match item.type:
+        case FieldType.BOOLEAN:
+            return shape % 2 == 0
+        case FieldType.CHOICE:
+            words = tuple(item.words) if side is Side.CRM else tuple(item.words.values())
+            return (words + (("4",) if side is Side.CRM else ()))[shape % (len(words) + (side is Side.CRM))]
+        case FieldType.MULTI_CHOICE:
+            return frozenset(
+                name for bit, name in enumerate(("art", "books", "cars", "dance")) if (shape + 1) >> bit & 1
+            )
+    text = f"{number:x}"
+    match shape % SHAPES:
+        case 1:
+            return f"{text} a much longer text than the other side keeps, to the very last word"
+        case 2:
+            return f"{text} trailing   "
+        case 3:
+            return f"{text} José"
+        case 4:
+            return f"{text} {'x' * (20 - len(text))}👩‍👩‍👧‍👦 end"
+        case 5:
+            return f"{text}\r\nsecond line"
+        case 6:
+            return f"{text} ' or (1 eq 1)"
+        case 7:
+            return ""
+        case 8:
+            return f" {text} MiXed"
+    return text
+
+
+def _next(world: World) -> int:
+    world.numbers += 1
+    return world.numbers
+
+
+def _fields(world: World, kind: Kind) -> list[SimField]:
+    return [item for item in world.profile.fields_of(kind) if item.edits]
+
+
+def _pick(world: World, side: Side, place: int, kind: Kind | None = None) -> Ref | None:
+    rows = world.living(side, kind or world.profile.person(side))
+    return rows[place % len(rows)] if rows else None
+
+
+def _late(world: World) -> timedelta:
+    late, world.lateness = world.lateness, timedelta(0)
+    return late
+
+
+# -- what users do -----------------------------------------------------------------------------------------------------
+
+
+def _create(world: World, side_name: str, mail: str, shape: int, fields: int = 3) -> None:
+    """`mail`: fresh, match (somebody's of the other side), case (the same in capitals), twin (of this side), none."""
+    side = Side(side_name)
+    _make(world, side, world.profile.person(side), mail, shape, fields)
+
+
+def _make(world: World, side: Side, kind: Kind, mail: str, shape: int, fields: int) -> None:
+    number = _next(world)
+    values: dict[FieldName, Value | None] = {TAG: f"t{number:x}"}
+    address = _mail(world, side, kind, mail, number)
+    if address is not None:
+        values[MAIL] = address
+    for place, item in enumerate(_fields(world, kind)):
+        if fields >> place & 1:
+            values[item.name] = value_of(item, side, _next(world), shape + place)
+    rules = world.profile.labels
+    labels = (rules["kind"], rules["pulled"]) if rules is not None and side is Side.PARTNER and shape % 3 else ()
+    shard = world.profile.shard if side is Side.PARTNER else ""
+    world.users[side].create(kind, values, labels=labels, shard=shard, late=_late(world))
+
+
+def _mail(world: World, side: Side, kind: Kind, rule: str, number: int) -> str | None:
+    if rule == "none":
+        return None
+    if rule in {"match", "case", "twin"}:
+        where = side if rule == "twin" else side.other
+        kinds = world.profile.kinds(where)
+        other = kind if where is side else kinds[world.profile.kinds(side).index(kind)]
+        for ref in reversed(world.living(where, other)):
+            row = world.systems[where].row(ref)
+            mail = row.fields.get(MAIL) if row is not None else None
+            if isinstance(mail, str):
+                return mail.upper() if rule == "case" else mail
+    return f"u{number:x}@example.org"
+
+
+def _company(world: World, side_name: str, mail: str, shape: int) -> None:
+    side = Side(side_name)
+    if world.profile.companies:
+        _make(world, side, world.profile.kinds(side)[0], mail, shape, 3)
+
+
+def _works(world: World, side_name: str, place: int, company: int) -> None:
+    side = Side(side_name)
+    person = _pick(world, side, place)
+    if person is None or not world.profile.companies:
+        return
+    found = _pick(world, side, company, world.profile.kinds(side)[0]) if company >= 0 else None
+    world.users[side].edit(person, {FieldName("works"): found}, late=_late(world))
+
+
+def _edit(world: World, side_name: str, place: int, name: str, shape: int) -> None:
+    side = Side(side_name)
+    ref = _pick(world, side, place)
+    item = next((item for item in _fields(world, world.profile.person(side)) if item.id == name), None)
+    if ref is None or item is None:
+        return
+    value = value_of(item, side, _next(world), shape)
+    world.users[side].edit(ref, {item.name: value}, late=_late(world))
+
+
+def _clear(world: World, side_name: str, place: int, name: str) -> None:
+    side = Side(side_name)
+    ref = _pick(world, side, place)
+    if ref is not None:
+        world.users[side].edit(ref, {FieldName(name): None}, late=_late(world))
+
+
+def _rename(world: World, side_name: str, place: int, mail: str) -> None:
+    side = Side(side_name)
+    ref = _pick(world, side, place)
+    if ref is not None:
+        address = _mail(world, side, ref.kind, mail, _next(world))
+        world.users[side].edit(ref, {MAIL: address}, late=_late(world))
+
+
+def _swap(world: World, side_name: str, first: int, second: int) -> None:
+    """Two people exchange their addresses, through an intermediate where the system insists on uniqueness."""
+    side = Side(side_name)
+    one, other = _pick(world, side, first), _pick(world, side, second)
+    if one is None or other is None or one == other:
+        return
+    rows = world.systems[side].row(one), world.systems[side].row(other)
+    mails = [row.fields.get(MAIL) if row is not None else None for row in rows]
+    if not all(isinstance(mail, str) for mail in mails):
+        return
+    users = world.users[side]
+    users.edit(one, {MAIL: f"between{_next(world):x}@example.org"})
+    users.edit(other, {MAIL: mails[0]})
+    users.edit(one, {MAIL: mails[1]})
+
+
+def _delete(world: World, side_name: str, place: int) -> None:
+    ref = _pick(world, Side(side_name), place)
+    if ref is not None:
+        world.users[Side(side_name)].delete(ref)
+
+
+def _restore(world: World, side_name: str, place: int) -> None:
+    side = Side(side_name)
+    kind = world.profile.person(side)
+    table = world.systems[side].tables[kind]
+    rows = sorted((versions[0].seq, row) for row, versions in table.rows.items() if not versions[-1].there)
+    if rows:
+        world.users[side].restore(Ref(kind, rows[place % len(rows)][1]))
+
+
+def _merge(world: World, side_name: str, loser: int, winner: int) -> None:
+    side = Side(side_name)
+    one, other = _pick(world, side, loser), _pick(world, side, winner)
+    if one is not None and other is not None and one != other:
+        world.users[side].merge(one, other)
+
+
+def _touch(world: World, side_name: str, place: int) -> None:
+    """Another column changes: the row gets a new revision, nothing of ours does."""
+    ref = _pick(world, Side(side_name), place)
+    if ref is not None:
+        world.users[Side(side_name)].edit(ref, {OTHER: f"{_next(world):x}"}, late=_late(world))
+
+
+def _label(world: World, place: int, which: str, add: int) -> None:
+    ref = _pick(world, Side.PARTNER, place)
+    rules = world.profile.labels
+    if ref is None or rules is None:
+        return
+    label = {str(rules[which])}
+    world.users[Side.PARTNER].label(ref, add=label if add else (), remove=() if add else label)
+
+
+# -- what happens to the systems ---------------------------------------------------------------------------------------
+
+
+def _tick(world: World, seconds: float) -> None:
+    world.clock.advance(seconds)
+
+
+def _slow(world: World, seconds: float) -> None:
+    """The next change of a user becomes visible late, by at most what the profile allows."""
+    world.lateness = min(timedelta(seconds=seconds), world.profile.lateness)
+
+
+def _expire(world: World, side_name: str) -> None:
+    world.systems[Side(side_name)].expire_tokens()
+
+
+def _forget_imports(world: World) -> None:
+    world.systems[Side.PARTNER].forget_jobs()
+
+
+def _drop(world: World, side_name: str, name: str) -> None:
+    side = Side(side_name)
+    kind = world.profile.person(side)
+    if FieldName(name) in world.systems[side].specs[kind]:
+        world.dropped[side, kind, name] = world.systems[side].drop_column(kind, FieldName(name))
+        world.ledger.column_dropped(side, FieldName(name))
+
+
+def _regain(world: World, side_name: str, name: str) -> None:
+    side = Side(side_name)
+    kind = world.profile.person(side)
+    spec = world.dropped.pop((side, kind, name), None)
+    if spec is not None:
+        world.systems[side].add_column(kind, spec)
+
+
+def _shorten(world: World, side_name: str, name: str, length: int) -> None:
+    side = Side(side_name)
+    kind = world.profile.person(side)
+    if FieldName(name) in world.systems[side].specs[kind]:
+        world.systems[side].alter(kind, FieldName(name), max_length=length)
+        world.ledger.shortened(side, FieldName(name), length)
+
+
+def _slice(world: World, worker: str, troubles: Sequence[Sequence[Any]] = ()) -> None:
+    met = [Trouble(channel, at, kind, tuple(steps)) for channel, at, kind, steps in troubles]
+    result = world.slice(worker, met)
+    while result is not None and result.more:
+        result = world.slice(worker)
+
+
+def _hint(world: World, side_name: str, place: int) -> None:
+    """A webhook (or a person) says: look at this record."""
+    side = Side(side_name)
+    ref = _pick(world, side, place)
+    if ref is not None:
+        world.enqueue(Command(key=f"look-{side}-{ref}", op="look", side=side, ref=ref))
+
+
+_ACTIONS: Mapping[str, Callable[..., None]] = {
+    "create": _create,
+    "company": _company,
+    "works": _works,
+    "edit": _edit,
+    "clear": _clear,
+    "rename": _rename,
+    "swap": _swap,
+    "delete": _delete,
+    "restore": _restore,
+    "merge": _merge,
+    "touch": _touch,
+    "label": _label,
+    "tick": _tick,
+    "slow": _slow,
+    "expire": _expire,
+    "forget_imports": _forget_imports,
+    "drop": _drop,
+    "regain": _regain,
+    "shorten": _shorten,
+    "slice": _slice,
+    "hint": _hint,
+}
+
+
+def profile_of(history: History) -> Profile:
+    return PROFILES[history.profile]
