@@ -210,8 +210,12 @@ class CompiledMap:
         return found is not None and found.needs(side)
 
     def references(self, side: Side) -> tuple[FieldName, ...]:
-        """The mapped columns of `side` that name a parent record."""
-        return tuple(item.name(side) for item in self.fields if item.spec(side).type is FieldType.REFERENCE)
+        """The mapped columns of `side` that name a parent record on both sides."""
+        return tuple(
+            item.name(side)
+            for item in self.fields
+            if item.crm_spec.type is FieldType.REFERENCE and item.partner_spec.type is FieldType.REFERENCE
+        )
 
     def scope(self, record: Record, now: datetime) -> bool | None:
         """Whether a Dynamics row meets the criteria; None when that cannot be told.

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from shared.domain.convert import Unfit
 from shared.domain.normalize import clip
-from shared.domain.records import FieldSpec, FieldType, Ref, Value
+from shared.domain.records import LINK_KIND, FieldSpec, FieldType, Ref, Value
 from shared.domain.text import unstorable, utf16_length
 
 _CLIPPED = frozenset({FieldType.TEXT, FieldType.MEMO})
@@ -97,6 +97,6 @@ def _option(choice: str, spec: FieldSpec) -> str:
 
 def _reference(value: Value, spec: FieldSpec) -> Value:
     ref = _typed(value, Ref)
-    if spec.targets and ref.kind not in spec.targets:
+    if spec.targets and ref.kind not in {*spec.targets, LINK_KIND}:
         raise Unfit("wrong_target")
     return ref

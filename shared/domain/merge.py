@@ -23,10 +23,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.domain.compiled import CompiledMap, Resolve
+from shared.domain.draft import Draft, Pair
 from shared.domain.identity import Agreed, Digester
 from shared.domain.merged import FieldConflict, Merged
 from shared.domain.records import ABSENT, FieldState, Record, Side
-from shared.domain.settle import Draft, Pair, create_field, judge
+from shared.domain.settle import create_field, judge
 
 __all__ = ["FieldConflict", "Merged", "merge"]
 

@@ -45,7 +45,8 @@ class Merged:
     values, and who won. `apart`: fields where each side keeps its own value by policy, told once. `parked`: field id
     to reason. `healed`: parked fields that are no longer. `blocked`: a side on which the record cannot be written at
     all, because a required field has no good value: (field id, reason); nothing is written there. `need`: sides that
-    have to be read before the fields left out can be judged. `bases`: the agreed choices of `union` fields.
+    have to be read before the fields left out can be judged. `clipped`: fields that lost their end in a write.
+    `bases`: the choices of `union` fields that are agreed now; `pending_bases` once that side's write was applied.
     """
 
     writes: Mapping[Side, Mapping[FieldName, Value | None]]
@@ -60,3 +61,4 @@ class Merged:
     need: frozenset[Side] = frozenset()
     clipped: Mapping[Side, frozenset[str]] = field(default_factory=dict)
     bases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    pending_bases: Mapping[Side, Mapping[str, frozenset[str]]] = field(default_factory=dict)

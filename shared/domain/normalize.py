@@ -16,7 +16,16 @@ from shared.domain.emails import is_role_address, match_value
 from shared.domain.records import FieldSpec, FieldType, Ref, Value
 from shared.domain.text import clip_text
 
-__all__ = ["Canonical", "canonical", "canonicaliser", "clip", "explainable", "is_role_address", "match_value"]
+__all__ = [
+    "Canonical",
+    "canonical",
+    "canonicaliser",
+    "clip",
+    "explainable",
+    "is_role_address",
+    "match_value",
+    "reformatted",
+]
 
 type Canonical = Callable[[Value | None], bytes]
 
@@ -180,6 +189,17 @@ def clip(value: Value | None, spec: FieldSpec) -> Value | None:
     return value
 
 
+def reformatted(intended: Value | None, seen: Value | None) -> bool:
+    """Whether `seen` differs from `intended` in case and white space only."""
+    if not isinstance(intended, str) or not isinstance(seen, str):
+        return intended == seen
+    return _bare(intended) == _bare(seen)
+
+
+def _bare(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
 def explainable(intended: Value | None, seen: Value | None) -> bool:
     """Whether `seen` is what a side may have made of `intended`: cut short, trimmed, or in another case.
 
@@ -189,5 +209,5 @@ def explainable(intended: Value | None, seen: Value | None) -> bool:
         return True
     if not isinstance(intended, str) or not isinstance(seen, str):
         return intended in (None, "") and seen in (None, "")
-    told, kept = (" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in (intended, seen))
-    return bool(kept) and told.startswith(kept)
+    kept = _bare(seen)
+    return bool(kept) and _bare(intended).startswith(kept)

@@ -24,6 +24,11 @@ FieldName = NewType("FieldName", str)
 """A system's own name of a field. Custom fields carry a prefix their connector chooses (`field:7`)."""
 
 
+LINK_KIND: Final = Kind("link")
+"""The kind of a reference that names the link of a parent instead of a record: while a pair is merged, both sides
+speak of a parent by the same words."""
+
+
 class Side(StrEnum):
     """The two sides of a connection: Dynamics 365, and the system it is paired with."""
 

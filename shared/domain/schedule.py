@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.domain.mistakes import MapErrors, Mistake
@@ -13,6 +14,7 @@ from shared.domain.rhythms import GRID_HOURS, Continuous, Daily, Due, Every, Gri
 
 __all__ = [
     "GRID_HOURS",
+    "KINDS",
     "Continuous",
     "Daily",
     "Due",
@@ -26,6 +28,8 @@ __all__ = [
     "next_due",
     "parse_rhythm",
 ]
+
+KINDS: Final = ("grid", "daily", "pause", "every", "continuous")
 
 
 def next_due(rhythm: Rhythm, *, last_slot: str, last_end: datetime | None, now: datetime) -> Due:
@@ -58,8 +62,10 @@ def late(rhythm: Rhythm, *, last_slot: str, last_end: datetime | None, now: date
 # -- the file form ----------------------------------------------------------------------------------------------------
 
 
-def parse_rhythm(data: object, *, place: str = "rhythm") -> Rhythm:
+def parse_rhythm(data: object, *, place: str = "rhythm", kinds: Collection[str] = KINDS) -> Rhythm:
     """A rhythm from its file form. Raises MapErrors naming what is wrong and what is allowed.
+
+    `kinds` are those that the connection's partner knows (ActiveCampaign: grid and daily).
 
     `{"kind": "grid", "hours": 4}`, `{"kind": "daily", "at": "06:30", "zone": "Europe/Madrid"}`,
     `{"kind": "pause", "minutes": 5, "jitter": 1}`, `{"kind": "every", "minutes": 15}`,
@@ -67,20 +73,19 @@ def parse_rhythm(data: object, *, place: str = "rhythm") -> Rhythm:
     """
     mistakes: list[Mistake] = []
     reader = Reader(data, place, mistakes)
-    rhythm = _read(reader)
+    rhythm = _read(reader, kinds)
     if rhythm is None or mistakes:
         raise MapErrors(mistakes)
     return rhythm
 
 
-def _read(reader: Reader) -> Rhythm | None:
+def _read(reader: Reader, kinds: Collection[str]) -> Rhythm | None:
     kind = reader.text("kind")
-    readers = {"grid": _grid, "daily": _daily, "pause": _pause, "every": _every, "continuous": _continuous}
-    if kind not in readers:
+    if kind not in kinds or kind not in _READERS:
         if kind:
-            reader.unknown("kind", kind, readers)
+            reader.unknown("kind", kind, kinds)
         return None
-    rhythm = readers[kind](reader)
+    rhythm = _READERS[kind](reader)
     reader.close()
     return rhythm
 
@@ -126,6 +131,15 @@ def _every(reader: Reader) -> Rhythm | None:
 
 def _continuous(reader: Reader) -> Rhythm | None:
     return Continuous(reader.number("minutes", 1, least=1, most=5))
+
+
+_READERS: Final[Mapping[str, Callable[[Reader], Rhythm | None]]] = {
+    "grid": _grid,
+    "daily": _daily,
+    "pause": _pause,
+    "every": _every,
+    "continuous": _continuous,
+}
 
 
 def describe(rhythm: Rhythm) -> Mapping[str, object]:
