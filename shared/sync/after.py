@@ -24,7 +24,7 @@ def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: 
     return Entry(
         key=link.key,
         crm=link.crm,
-        partner=link.partner if write.op is not Op.CREATE or not write.ref.id else write.ref,
+        partner=write.ref if _names_partner(write) else link.partner,
         op=write.op,
         entity=case.map.entity.name,
         before=dict(write.before),
@@ -37,6 +37,11 @@ def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: 
         incarnation=link.incarnation,
         facts=facts,
     )
+
+
+def _names_partner(write: PlannedWrite) -> bool:
+    """A create at a partner that lets its caller choose the id."""
+    return write.op is Op.CREATE and write.side is Side.PARTNER and bool(write.ref.id)
 
 
 def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None = None, revision: str = "") -> Link:
