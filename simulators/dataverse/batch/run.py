@@ -162,7 +162,9 @@ def _part_response(context: Context, operation: Operation, response: Response) -
     headers = [(name, value) for name, value in response.headers if name.lower() in _SHOWN]
     made = response.header("odata-entityid")
     if made and not response.header("location"):
-        headers.insert(0, ("Location", made))
+        headers.insert(
+            next(i for i, (name, _) in enumerate(headers) if name.lower() == "odata-entityid"), ("Location", made)
+        )
     if response.status >= HTTPStatus.BAD_REQUEST:
         headers.insert(0, ("REQ_ID", context.service.new_id()))
     try:
