@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,18 @@ class WorkerLost(Exception):
 
 
 class WorkerStartError(Exception):
-    """The worker could not load the app; the text is the worker's own reason."""
+    """The worker could not load the app; the text is the worker's own reason, ``trace`` its stack trace or empty."""
+
+    def __init__(self, reason: str, trace: str = "") -> None:
+        super().__init__(reason)
+        self.trace = trace
+
+    def place_in(self, folder: Path) -> str:
+        """The deepest line of the app's own code in the trace, such as ``function_app.py line 7``; empty if none."""
+        frames = re.findall(r'File "([^"]+)", line (\d+)', self.trace)
+        own = [(Path(file), line) for file, line in frames if Path(file).is_relative_to(folder)]
+        own = [(file, line) for file, line in own if not file.is_relative_to(sys.prefix)]
+        return f"{own[-1][0].relative_to(folder)} line {own[-1][1]}" if own else ""
 
 
 class WorkerChannel:
@@ -137,7 +149,9 @@ class WorkerChannel:
 
     def _require_success(self, result: Any) -> None:
         if result.status != self._protos.StatusResult.Success:
-            raise WorkerStartError(f"{result.exception.message}\n{result.exception.stack_trace}".strip())
+            # The library adds general advice and the whole sys.path to an ImportError.
+            reason = result.exception.message.partition(" Cannot find module. Please check")[0]
+            raise WorkerStartError(reason, result.exception.stack_trace)
 
     def _read_messages(self) -> None:
         for message in self._wire.messages():

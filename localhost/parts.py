@@ -135,9 +135,11 @@ class HostParts:
         try:
             metadata = [start.result() for start in starts]
         except WorkerStartError as error:
+            self.logs.write("error", "Host", f"The app cannot be loaded: {error}\n{error.trace}".rstrip())
+            place = error.place_in(app_dir)
             raise HostError(
-                f"The app in {app_dir} cannot be loaded. The worker says: {error}",
-                "Correct the app (the last lines name the place) and start again.",
+                f"The app in {app_dir} cannot be loaded{f' ({place})' if place else ''}. The worker says: {error}",
+                "Put right what it names and start again.",
             ) from None
         if not metadata[0]:
             raise HostError(

@@ -147,7 +147,7 @@ class Worker:
                 self._reason = str(error)
                 self._broken = True
                 self._changed.notify_all()
-            self._logs.error(f"The {self.name} worker cannot load the app: {error}")
+            self._logs.error(f"The {self.name} worker cannot load the app: {error}\n{error.trace}".rstrip())
             channel.kill()  # its end brings the next attempt
             return
         self._announce(channel)

@@ -92,8 +92,8 @@ def test_wrong_local_settings(tmp_path: Path, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import nothing_of_this_name\n", ["No module named 'nothing_of_this_name'", "function_app.py"]),
-        ("def broken(:\n", ["SyntaxError"]),
+        ("import nothing_of_this_name\n", ["No module named 'nothing_of_this_name'", "(function_app.py line 1)"]),
+        ("x = 1\ndef broken(:\n", ["SyntaxError", "(function_app.py line 2)"]),
         ("import sys; sys.exit(3)\n", ["ended during its start (exit code"]),
         ("x = 1\n", ["Could not find top level function app instances"]),
         (HELLO, ["has no functions"]),
