@@ -63,7 +63,9 @@ def body_of(request: func.HttpRequest) -> Mapping[str, object]:
         data = request.get_json()
     except ValueError:
         raise ConfigError(
-            "The body is not JSON", code="body_not_json", next_step="Send a JSON object with Content-Type application/json."
+            "The body is not JSON",
+            code="body_not_json",
+            next_step="Send a JSON object with Content-Type application/json.",
         ) from None
     if not isinstance(data, dict):
         raise ConfigError("The body is not a JSON object", code="body_not_json", next_step="Send a JSON object.")

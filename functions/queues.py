@@ -43,4 +43,8 @@ def _lane(message: func.QueueMessage) -> tuple[str, str, str]:
         )
     shard = data.get("shard")
     trace = data.get("traceparent")
-    return data["connection"], shard if isinstance(shard, str) and shard else "main", trace if isinstance(trace, str) else ""
+    return (
+        data["connection"],
+        shard if isinstance(shard, str) and shard else "main",
+        trace if isinstance(trace, str) else "",
+    )

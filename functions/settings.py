@@ -74,7 +74,7 @@ def connection_status(req: func.HttpRequest) -> func.HttpResponse:
     connection = req.route_params["connection"]
     app = application()
     stored = app.connections.get(connection)
-    return ok(lane_body(stored.config, app.lane_view(connection)))
+    return ok(lane_body(stored.config, app.lane(connection).peek()))
 
 
 @blueprint.route(route="connections/{connection}/runs", methods=["GET"])
@@ -83,4 +83,4 @@ def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     connection = req.route_params["connection"]
     app = application()
     app.connections.get(connection)
-    return listed([run_body(run) for run in app.runs(connection)])
+    return listed([run_body(run) for run in app.journal(connection).runs()])

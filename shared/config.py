@@ -33,7 +33,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DYNASYNC_STATE_KEY",
         "32 random bytes in base64. Keys the digests in the state tables and encrypts what is kept for 30 days. Losing "
-        "it means a resync; make one with: python -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'",
+        "it means a resync. Make one with: openssl rand -base64 32",
         required=True,
         secret=True,
     ),

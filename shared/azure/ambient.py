@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -33,10 +34,8 @@ class SystemClock:
         now = time.monotonic()
         if now - self._looked >= 0.2:  # noqa: PLR2004 - a driven clock is followed within a fifth of a second
             self._looked = now
-            try:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # half written: the last one stands
                 self._offset = float(json.loads(self._file.read_text())["offset"])
-            except (OSError, ValueError, KeyError, TypeError):
-                pass  # half written or not there yet: the last offset stands
         return self._offset
 
 

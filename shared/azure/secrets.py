@@ -10,7 +10,7 @@ _PARTITION = "secrets"
 
 
 class TableSecrets:
-    """Secrets sealed under the state key, one row each. Written, replaced and read by name; never listed with values."""
+    """Secrets sealed under the state key, one row each. Written, replaced and read by name; never listed."""
 
     def __init__(self, store: PartitionStore, sealer: Sealer) -> None:
         self._store = store

@@ -95,7 +95,9 @@ class Connections:
         secrets: dict[str, str] = {}
         for side in ("crm", "partner"):
             if side in changes:
-                merged, given = self._side(config.id, side, {side: {**getattr(config, side), **_mapping(changes, side)}})
+                merged, given = self._side(
+                    config.id, side, {side: {**getattr(config, side), **_mapping(changes, side)}}
+                )
                 config = replace(config, **{side: merged})  # type: ignore[arg-type]
                 secrets.update(given)
         if "name" in changes:

@@ -189,7 +189,7 @@ class Applier:
             case.crm = None
         else:
             case.partner, case.partner_ref = None, result.ref
-        case.adopt = task.write.side
+        case.stale.add(task.write.side)
         self._again(case)
 
     def _look_again(self, task: Task, seen: Gone | None) -> None:

@@ -29,7 +29,6 @@ class Case:
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
-    adopt: Side | None = None  # a create on this side met a record that was there already
 
     def seen(self, side: Side) -> Record | Gone | None:
         return self.crm if side is Side.CRM else self.partner
@@ -75,14 +74,15 @@ class Decision:
     """What to do about a case.
 
     `link` is the link as it stands before any of `writes` was applied (None: leave it as it is); `done` says what more
-    is true once all of them were. `retire` is another link that ends with this decision. `need` names sides to be
-    read before anything can be decided. `look_up` asks Dynamics for rows with the case's match value.
-    `candidate` keeps an unlinked partner record under its match key. `code` is the outcome when nothing goes wrong.
+    is true once all of them were. `retire` is another link that ends with this decision, `forget` one that is
+    taken out altogether. `need` names sides to be read before anything can be decided. `look_up` asks Dynamics for
+    rows with the case's match value. `candidate` keeps an unlinked partner record under its match key. `code` is the outcome when nothing goes wrong.
     """
 
     code: str
     link: Link | None = None
     retire: Link | None = None
+    forget: LinkKey | None = None
     done: Done = Done()
     writes: tuple[PlannedWrite, ...] = ()
     need: frozenset[Side] = frozenset()

@@ -65,7 +65,7 @@ class Cycle:
         work.engine.journal.end_run(run, state="succeeded")
         for name in ("run", "done", "guard_released", "deletes", "initial"):
             work.facts.pop(name, None)
-        work.facts["initial_done"] = 1
+        work.facts.update({"initial_done": 1, "runs_ended": work.number("runs_ended") + 1})
         work.facts.update({"last_run": run, "last_end": work.now.isoformat(), "last_slot": work.text("slot")})
 
     # -- sources -------------------------------------------------------------------------------------------------------

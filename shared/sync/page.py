@@ -142,6 +142,8 @@ class Page:
     def _keep(self, case: Case, decision: Decision) -> None:
         if decision.retire is not None:
             self.links.put(decision.retire)
+        if decision.forget is not None:
+            self.links.remove(decision.forget)
         if decision.link is not None:
             self.links.put(decision.link)
         if decision.candidate is not None and case.partner_ref is not None:

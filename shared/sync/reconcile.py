@@ -241,14 +241,24 @@ class Reconciler:
     def _unlinked(self, case: Case, link: Link | None, links: WorkingSet) -> Decision:
         crm, partner = _record(case.crm), _record(case.partner)
         if crm is not None and partner is not None:
-            return self._first_link(case, link)
+            return self._first_link(case, link, links)
         if crm is not None:
             return self._from_crm(case, crm, link, links)
         if partner is not None:
             return self._from_partner(case, partner, link, links)
         return Decision(code="skipped:gone")
 
-    def _first_link(self, case: Case, link: Link | None) -> Decision:
+    def _first_link(self, case: Case, link: Link | None, links: WorkingSet) -> Decision:
+        """Two records that belong together meet. What was parked for the partner record on its own is over."""
+        other = links.of_partner(case.partner_ref) if case.partner_ref is not None else None
+        if other is not None and other.key != case.key and other.state in {LinkState.LINKED, LinkState.AWAITING}:
+            case.partner = case.partner_ref = None
+            return self._park(case, link, "conflicted:duplicate_match")
+        decision = self._meet(case, link)
+        parked = other is not None and other.key != case.key and other.state is LinkState.PARKED
+        return replace(decision, forget=other.key) if parked and other is not None else decision
+
+    def _meet(self, case: Case, link: Link | None) -> Decision:
         base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
         match = self._match_key(self.match_of(case))
         fresh = replace(base, partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+TITLE = "ActiveCampaign"
+
+RATE = (4, 1.0)
+"""Calls and seconds: 80 % of the account's five requests a second (all keys and integrations together)."""
+
 LEAD, CONTACT = "D365: Lead", "D365: Contact"
 PUSHED, PULLED = "D365: Pushed from Dynamics", "D365: Pulled from ActiveCampaign"
 
@@ -39,6 +44,11 @@ def default_entities() -> Sequence[Mapping[str, object]]:
 def default_rhythm() -> Mapping[str, object]:
     """Every hour: the shortest of the vendor's seven."""
     return {"kind": "grid", "hours": 1}
+
+
+def default_options() -> Mapping[str, object]:
+    """The initial sync goes from Dynamics to ActiveCampaign only, as the vendor's own does."""
+    return {"initial_one_way": True}
 
 
 def _entity(name: str, *, kind: str, foreign: Mapping[str, str], rank: int) -> Mapping[str, object]:

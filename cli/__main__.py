@@ -1,0 +1,5 @@
+"""`python -m cli`: the operator's command line."""
+
+from cli.main import main
+
+main()

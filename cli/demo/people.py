@@ -1,0 +1,62 @@
+"""The people of the demo: the sample file when it lies beside the project, else generated ones."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+_SAMPLE = Path(__file__).resolve().parents[2].parent / "shared/data/dynamics/contacts_adventureworks_prospects.csv"
+_COLUMNS = ("firstname", "lastname", "emailaddress1", "jobtitle", "telephone1", "address1_city", "address1_postalcode")
+
+_FIRST: Mapping[str, Sequence[str]] = {
+    "es": ("Lucía", "Íñigo", "José", "María", "Núria", "Álvaro", "Begoña", "Raúl", "Sofía", "Ramón"),
+    "it": ("Giulia", "Niccolò", "Chiara", "Matteo", "Desirée", "Luca", "Noemi", "Pietro", "Beatrice", "Andrea"),
+    "en": ("Emma", "Oliver", "Zoë", "Harry", "Chloe", "Liam", "Grace", "Owen", "Ruby", "Noah"),
+}
+_LAST: Mapping[str, Sequence[str]] = {
+    "es": ("García", "Muñoz", "Ibáñez", "López", "Núñez", "Peña", "Sáenz", "Ruiz", "Vázquez", "Ortiz"),
+    "it": ("Rossi", "D'Angelo", "Bianchi", "Caffè", "Esposito", "Ferrari", "Greco", "Marino", "Conti", "Gallo"),
+    "en": ("Smith", "O'Neill", "Taylor-Reed", "Brown", "Walker", "Hughes", "Clarke", "Wood", "Hall", "Young"),
+}
+_CITIES = {"es": "Sevilla", "it": "Bologna", "en": "Leeds"}
+
+
+def people(count: int | None) -> tuple[str, list[dict[str, str]]]:
+    """Where they come from, and rows in Dynamics' column names."""
+    if count is None and _SAMPLE.exists():
+        return "sample file", list(_from_file())
+    return "generated", list(generated(count or 500))
+
+
+def _from_file() -> Iterator[dict[str, str]]:
+    with _SAMPLE.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield {name: row[name] for name in _COLUMNS if row.get(name)}
+
+
+def generated(count: int, seed: int = 7) -> Iterator[dict[str, str]]:
+    """Deterministic people with Spanish, Italian and English names at reserved domains (RFC 2606)."""
+    draw = random.Random(seed)
+    for number in range(count):
+        language = ("es", "it", "en")[number % 3]
+        yield {
+            "firstname": draw.choice(_FIRST[language]),
+            "lastname": draw.choice(_LAST[language]),
+            "emailaddress1": f"person{number}@{language}.example.org",
+            "telephone1": f"+00 555 {number:06d}",
+            "address1_city": _CITIES[language],
+            "jobtitle": draw.choice(("Buyer", "Engineer", "Owner", "Analyst")),
+        }
+
+
+def expected(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, Mapping[str, str]], int]:
+    """One person an e-mail address (compared without case), and how many rows share an address with another."""
+    found: dict[str, Mapping[str, str]] = {}
+    doubled = 0
+    for row in rows:
+        key = row["emailaddress1"].strip().lower()
+        doubled += key in found
+        found.setdefault(key, row)
+    return found, doubled

@@ -1,0 +1,118 @@
+"""The demo's world: simulators of both systems, a storage emulator, the local host with the app."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+
+if TYPE_CHECKING:
+    from localhost import RunningHost
+
+ROOT = Path(__file__).resolve().parents[2]
+TENANT = "demo-tenant"
+CLIENT_ID = "6f1d3c4e-8f7a-4a57-9d3e-1b2c3d4e5f60"
+
+
+class CannotStart(Exception):
+    """Something the demo needs did not start; says what and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulators:
+    """The running simulators, and the driver's way to their control API."""
+
+    urls: Mapping[str, str]
+    ca_file: str
+
+    def control(self, system: str, method: str, path: str, body: object = None) -> dict[str, object]:
+        """A control call; raises CannotStart with the simulator's own words when it refuses."""
+        answer = requests.request(
+            method, f"{self.urls[system]}/_sim/{path}", json=body, timeout=120, verify=self.ca_file
+        )
+        if answer.status_code >= 400:
+            raise CannotStart(f"the {system} simulator refused {path}: {answer.text[:300]}")
+        found: dict[str, object] = answer.json() if answer.content else {}
+        return found
+
+
+@contextlib.contextmanager
+def simulators() -> Iterator[Simulators]:
+    """Starts `python -m simulators`; the parent's end ends it."""
+    with tempfile.TemporaryDirectory(prefix="dynasync-sim-") as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "simulators",
+            "--systems",
+            "dataverse,activecampaign",
+            "--base-port",
+            "0",
+            "--dir",
+            folder,
+        ]
+        log = Path(folder) / "simulators.log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(  # noqa: S603
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+            )
+        try:
+            line = process.stdout.readline() if process.stdout is not None else b""
+            if not line.strip():
+                raise CannotStart("the simulators did not start:\n" + log.read_text(errors="replace")[-2000:])
+            ready = json.loads(line)
+            yield Simulators(ready["systems"], ready["ca"])
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            if process.poll() is None:
+                process.kill()
+
+
+@contextlib.contextmanager
+def app(sims: Simulators, *, port: int, clock_file: Path) -> Iterator[RunningHost]:
+    """The app on the local host, trusting the simulators' addresses and certificates and nothing else."""
+    import localhost
+    from localhost.errors import HostError
+
+    clock_file.write_text('{"offset": 0}')
+    settings = {
+        "DYNASYNC_STATE_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "DYNASYNC_TRUSTED_HOSTS": ",".join(url.removeprefix("https://") for url in sims.urls.values()),
+        "REQUESTS_CA_BUNDLE": sims.ca_file,
+        "PYTHON_THREADPOOL_THREAD_COUNT": "8",
+    }
+    os.environ.pop("CONTAINER_NAME", None)
+    try:
+        host = localhost.start(ROOT, port=port, settings=settings, clock_file=clock_file, queue_lease=30.0)
+    except HostError as error:
+        raise CannotStart(str(error)) from error
+    with host:
+        yield host
+
+
+def seed(sims: Simulators, rows: list[dict[str, str]]) -> dict[str, str]:
+    """Puts the people into Dynamics, an application into its directory and a key into ActiveCampaign."""
+    client_secret, api_key = secrets.token_urlsafe(24), secrets.token_hex(24)
+    sims.control("dataverse", "POST", "reset", {"seed": 1})
+    sims.control("activecampaign", "POST", "reset", {"seed": 1})
+    sims.control(
+        "entra", "POST", "seed", {"apps": [{"tenant": TENANT, "client_id": CLIENT_ID, "secret": client_secret}]}
+    )
+    sims.control("dataverse", "POST", "seed", {"app_users": [{"application_id": CLIENT_ID}], "rows": {"contact": rows}})
+    sims.control("activecampaign", "POST", "seed", {"users": [{"username": "dynasync", "apiKey": api_key}]})
+    return {"client_secret": client_secret, "api_key": api_key}

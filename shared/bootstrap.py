@@ -1,0 +1,218 @@
+"""The only place that knows both sides of every port: it builds the application from its settings."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from shared import config
+from shared.azure.ambient import RandomIds, SystemClock
+from shared.azure.sealed import Sealer, digest_key
+from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.identity import Digester
+from shared.domain.schedule import next_due, parse_rhythm
+from shared.ports.state import PartitionStore
+
+if TYPE_CHECKING:
+    from shared.azure.runs import TableJournal
+    from shared.azure.secrets import TableSecrets
+    from shared.azure.tables import Tables
+    from shared.connectors.surroundings import Surroundings
+    from shared.manage.checks import SideStep
+    from shared.manage.connections import Connections
+    from shared.ports.connector import Connector
+    from shared.ports.coordination import RequestBudget
+    from shared.state.lane import LaneStore
+    from shared.sync.engine import Engine, SliceResult
+
+
+@functools.cache
+def application() -> Application:
+    """The application of this process, from its environment. Nothing is called before it is used."""
+    return Application(config.load(os.environ))
+
+
+@dataclass(slots=True)
+class Application:
+    """Builds what a trigger needs, once, and hands it out."""
+
+    settings: config.Settings
+    clock: SystemClock = field(init=False)
+    ids: RandomIds = field(init=False)
+    _made: dict[object, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = SystemClock(self.settings.clock_file)
+        self.ids = RandomIds()
+
+    def _once[T](self, key: object, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]  # type: ignore[assignment]
+        return made
+
+    # -- storage -------------------------------------------------------------------------------------------------------
+
+    def _tables(self) -> Tables:
+        from shared.azure.tables import Tables
+
+        if self.settings.storage:
+            return Tables.by_connection_string(self.settings.storage, self.clock, prefix=self.settings.tables)
+        from shared.azure.credential import ManagedIdentity
+
+        credential = ManagedIdentity(self.settings.identity_client)
+        return Tables.by_credential(self.settings.table_endpoint, credential, self.clock, prefix=self.settings.tables)
+
+    def store(self, name: str) -> PartitionStore:
+        tables = self._once("tables", self._tables)
+        return self._once(("table", name), lambda: tables.store(name))
+
+    def probe(self) -> None:
+        """Reads one row. Raises Transient when the state tables do not answer."""
+        self.store("connections").get("probe", "probe")
+
+    # -- systems -------------------------------------------------------------------------------------------------------
+
+    def title(self, system: str) -> str:
+        return str(self._defaults(system).TITLE)
+
+    def crm(self, connection: ConnectionConfig) -> Connector:
+        from shared.connectors.registry import CRM, build
+
+        return build(CRM, connection.crm, self._surroundings(connection, "crm"))
+
+    def partner(self, connection: ConnectionConfig) -> Connector:
+        from shared.connectors.registry import build
+
+        return build(connection.system, connection.partner, self._surroundings(connection, "partner"))
+
+    def default_entities(self, system: str) -> Sequence[Mapping[str, object]]:
+        found: Sequence[Mapping[str, object]] = self._defaults(system).default_entities()
+        return found
+
+    def default_rhythm(self, system: str) -> Mapping[str, object]:
+        found: Mapping[str, object] = self._defaults(system).default_rhythm()
+        return found
+
+    def default_options(self, system: str) -> Mapping[str, object]:
+        found: Mapping[str, object] = self._defaults(system).default_options()
+        return found
+
+    def _defaults(self, system: str) -> Any:
+        from shared.connectors.registry import defaults_of
+
+        return defaults_of(system)
+
+    def _budget(self, system: str, account: str) -> RequestBudget:
+        from shared.http.budget import LocalBudget, Rate
+
+        calls, seconds = self._defaults(system).RATE
+        return LocalBudget(account, Rate(calls, seconds), self.clock)
+
+    def _surroundings(self, connection: ConnectionConfig, side: str) -> Surroundings:
+        from shared.connectors.registry import CRM
+        from shared.connectors.surroundings import Memo, Surroundings
+        from shared.http.client import Runtime
+        from shared.http.entra import TokenPool
+        from shared.http.session import shared_session
+
+        system = CRM if side == "crm" else connection.system
+        account = f"{system}|{getattr(connection, side).get('url', '')}"
+        runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter)
+        return Surroundings(
+            runtime=runtime,
+            budget=self._once(("budget", account), lambda: self._budget(system, system)),
+            secrets=self.secrets,
+            tokens=self._once("tokens", TokenPool),
+            memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),
+            trusted_hosts=self.settings.trusted_hosts,
+        )
+
+    # -- use cases -----------------------------------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> Connections:
+        from shared.azure.connections import TableConnections
+        from shared.manage.connections import Connections
+
+        return self._once(
+            "connections",
+            lambda: Connections(
+                store=TableConnections(self.store("connections")), secrets=self.secrets, systems=self, ids=self.ids
+            ),
+        )
+
+    @property
+    def secrets(self) -> TableSecrets:
+        from shared.azure.secrets import TableSecrets
+
+        sealer = Sealer(self.settings.state_key, "connection secrets")
+        return self._once("secrets", lambda: TableSecrets(self.store("secrets"), sealer))
+
+    def check(self, connection_id: str) -> Iterator[SideStep]:
+        from shared.manage.checks import check_connection
+
+        return check_connection(self.connections.get(connection_id).config, self)
+
+    # -- lanes ---------------------------------------------------------------------------------------------------------
+
+    def lane(self, connection_id: str, shard: str = "main") -> LaneStore:
+        from shared.state.lane import LaneStore
+        from shared.state.model import LaneId
+
+        return LaneStore(self.store("lanes"), LaneId(connection_id, shard), clock=self.clock, ids=self.ids)
+
+    def journal(self, connection_id: str) -> TableJournal:
+        from shared.azure.runs import TableJournal
+
+        return TableJournal(self.store("runs"), connection_id, self.clock)
+
+    def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
+        from shared.sync.engine import Engine
+        from shared.sync.options import parse_options
+
+        rhythm = parse_rhythm(connection.rhythm)
+
+        def due(facts: Mapping[str, object], now: datetime) -> tuple[datetime, str]:
+            ended = facts.get("last_end")
+            last_end = datetime.fromisoformat(ended) if isinstance(ended, str) else None
+            found = next_due(rhythm, last_slot=str(facts.get("last_slot", "")), last_end=last_end, now=now)
+            return found.when, found.slot
+
+        defaults = self.default_options(connection.system)
+        return Engine(
+            connection=connection,
+            crm=self.crm(connection),
+            partner=self.partner(connection),
+            lane=self.lane(connection.id, shard),
+            clock=self.clock,
+            ids=self.ids,
+            digester=Digester(digest_key(self.settings.state_key)),
+            journal=self.journal(connection.id),
+            options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
+            due=due,
+        )
+
+    def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
+        """One slice of a lane; a lane of a connection that is gone or off has nothing to do."""
+        from shared.sync.engine import SliceResult
+
+        stored = self.connections.store.get(connection_id)
+        if stored is None or stored.config.switch is not Switch.ON:
+            return SliceResult(ran=False)
+        return self.engine(stored.config, shard).run_slice(owner)
+
+    def due_lanes(self) -> list[dict[str, str]]:
+        """The lanes that want a worker now: due, wanted, or left by a worker that died."""
+        from shared.manage.status import wants_worker
+
+        now = self.clock.now()
+        return [
+            {"connection": stored.config.id, "shard": "main"}
+            for stored in self.connections.list()
+            if stored.config.switch is Switch.ON and wants_worker(self.lane(stored.config.id).peek(), now)
+        ]
