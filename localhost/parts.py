@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,10 +75,11 @@ class HostParts:
         for timer in self._timers:
             timer.stop_firing()
         self.server.close()
+        deadline = time.monotonic() + drain
         for queue in self._queues:
-            queue.wait_until_idle(drain)
+            queue.wait_until_idle(max(0.0, deadline - time.monotonic()))
         for timer in self._timers:
-            timer.close(drain)
+            timer.close(max(0.0, deadline - time.monotonic()))
         self._undo.close()
 
     def _build(self) -> None:

@@ -1,6 +1,6 @@
 """The wire between this host and its worker processes: Microsoft's protobuf messages, each behind its length.
 
-Azure's host speaks the same messages over gRPC. A socket pair made at the fork carries them here: no port to choose,
+Azure's host speaks the same messages over gRPC. A socket pair made at the worker's start carries them here: no port to choose,
 and the worker notices at once when its host is gone.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from localhost.errors import HostError
 
 STORAGE = "AzureWebJobsStorage"
-# azure-functions-runtime takes any of these as a sign that it runs in Azure.
+# Azure's platform sets these; worker code and apps take them as the sign that they run there.
 _CLOUD_ONLY = ("CONTAINER_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
 _PLACEHOLDER = re.compile(r"%([^%\s]+)%")
 _FILE = "local.settings.json"

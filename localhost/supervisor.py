@@ -144,6 +144,8 @@ class Worker:
             channel.load_app()
         except WorkerStartError as error:
             with self._changed:
+                if self._stopping:
+                    return
                 self._reason = str(error)
                 self._broken = True
                 self._changed.notify_all()

@@ -75,6 +75,14 @@ def test_an_app_that_no_longer_loads_is_reported_and_recovers(tmp_path: Path, az
         until(lambda: app.get("hello").status_code == 200)
 
 
+def test_closing_waits_for_what_is_in_hand(tmp_path: Path, azurite: str) -> None:
+    with sample(tmp_path, azurite) as app:
+        app.send("WORK_QUEUE", json.dumps({"id": "last", "sleep": 0.7}))
+        until(lambda: app.records("work", "last"))
+    assert app.records("work-done", "last")
+    assert app.queue("WORK_QUEUE").get_queue_properties().approximate_message_count == 0
+
+
 @rule("WORKER-08")
 @pytest.mark.slow
 def test_random_kills_lose_no_message(tmp_path: Path) -> None:
