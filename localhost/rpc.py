@@ -1,7 +1,7 @@
 """The wire between this host and its worker processes: Microsoft's protobuf messages, each behind its length.
 
-Azure's host speaks the same messages over gRPC. A socket pair made at the worker's start carries them here: no port to choose,
-and the worker notices at once when its host is gone.
+Azure's host speaks the same messages over gRPC. Here a socket pair made at the worker's start carries them: no port to
+choose, and the worker notices at once when its host is gone.
 """
 
 import contextlib
