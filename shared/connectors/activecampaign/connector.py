@@ -1,0 +1,209 @@
+"""One ActiveCampaign account as a connector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from shared.connectors.activecampaign.checks import check
+from shared.connectors.activecampaign.client import ApiKey, Client
+from shared.connectors.activecampaign.contacts import ContactMapper
+from shared.connectors.activecampaign.feed import ContactFeed
+from shared.connectors.activecampaign.fields import CONTACT, EMAIL, describe_contacts
+from shared.connectors.activecampaign.importer import MOST, Importer, importable
+from shared.connectors.activecampaign.reader import ContactReader
+from shared.connectors.activecampaign.relations import Relations
+from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
+from shared.connectors.activecampaign.tags import TagBook
+from shared.connectors.activecampaign.writer import ContactWriter
+from shared.connectors.surroundings import Surroundings
+from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema
+from shared.errors import Rejected, SyncError
+from shared.http.client import HttpClient, Manners
+from shared.ports.connector import (
+    Capabilities,
+    ChangePage,
+    CheckStep,
+    ClearBy,
+    CreateKey,
+    Cursor,
+    Deletes,
+    FeedKind,
+    KindCapabilities,
+    Op,
+    Settled,
+    Ticket,
+    Write,
+    WriteResult,
+)
+
+TITLE = "ActiveCampaign"
+FIND_SIZE = 50
+_SCHEMA_SECONDS = 3600.0
+_MANNERS = Manners(
+    title=TITLE, throttling=frozenset({HTTPStatus.TOO_MANY_REQUESTS.value, HTTPStatus.SERVICE_UNAVAILABLE.value})
+)
+
+
+class ActiveCampaignConnector:
+    """See `shared.ports.connector.Connector`. Nothing is called before the first method is."""
+
+    def __init__(self, settings: ActiveCampaignSettings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._capabilities = Capabilities(
+            system="activecampaign",
+            title=TITLE,
+            kinds={CONTACT: _contact_capabilities(settings)},
+            concurrency=settings.concurrency,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @cached_property
+    def client(self) -> Client:
+        """The account's API."""
+        around, settings = self._surroundings, self._settings
+        http = HttpClient(
+            system="activecampaign",
+            origin=settings.origin,
+            runtime=around.runtime,
+            budget=around.budget,
+            authorizer=ApiKey(lambda: around.secrets.secret(settings.key)),
+            manners=_MANNERS,
+            scope=settings.origin.url,
+        )
+        return Client(http)
+
+    def check(self) -> Iterable[CheckStep]:
+        return check(self.client, self._surroundings.runtime.clock)
+
+    def identity(self) -> str:
+        """The account's own host name, as its answers tell it; the configured one where they do not."""
+        links = self.client.get("users/me", "check").one("user").get("links")
+        for link in links.values() if isinstance(links, Mapping) else ():
+            host = urlsplit(link).hostname if isinstance(link, str) else None
+            if host:
+                return host.lower()
+        return self._settings.origin.host
+
+    def describe(self, kind: Kind) -> Schema:
+        return self._schema(kind, fresh=True)
+
+    def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        mapper = ContactMapper(self._schema(kind), tuple(fields))
+        feed = ContactFeed(
+            self.client,
+            mapper,
+            reader=self._reader(mapper),
+            tags=self._tags,
+            settings=self._settings,
+            clock=self._surroundings.runtime.clock,
+        )
+        return feed.page(cursor)
+
+    def read(
+        self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
+    ) -> Mapping[RemoteId, Record | Gone]:
+        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_ids(ids) if ids else {}
+
+    def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
+        if len(values) > FIND_SIZE:
+            raise ValueError(f"{kind}: more values than one call takes")
+        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_email(values) if values else {}
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        """ValueError for more writes than `bulk_size`, of several kinds or operations, or with a key twice."""
+        if not writes:
+            return []
+        kind, op = writes[0].ref.kind, writes[0].op
+        if len(writes) > self._capabilities.kinds[kind].bulk_size or len({write.key for write in writes}) < len(writes):
+            raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
+        if any(write.ref.kind != kind or write.op is not op for write in writes):
+            raise ValueError(f"{kind}: writes of several kinds or operations in one call")
+        return self._write_contacts(writes)
+
+    def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
+        return self._importer(self._schema(CONTACT)).settle(tickets) if tickets else []
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _write_contacts(self, writes: Sequence[Write]) -> list[WriteResult]:
+        """By import from `import_from` contacts up, the others each by itself."""
+        schema = self._schema(CONTACT)
+        bulk = [write for write in writes if importable(write)] if self._settings.import_from else []
+        if len(bulk) < self._settings.import_from:
+            bulk = []
+        chosen = {write.key for write in bulk}
+        singly = [write for write in writes if write.key not in chosen]
+        results: dict[str, WriteResult] = {}
+        if bulk:
+            results.update(self._importer(schema).write(bulk))
+        if singly:
+            try:
+                results.update(self._writer(schema).write(singly))
+            except SyncError as error:
+                if not results:
+                    raise
+                from shared.connectors.activecampaign.results import not_tried
+
+                results.update({write.key: not_tried(write, error) for write in singly})
+        return [results[write.key] for write in writes]
+
+    @property
+    def _tags(self) -> TagBook:
+        return TagBook(self.client, self._surroundings.memo)
+
+    def _importer(self, schema: Schema) -> Importer:
+        return Importer(
+            self.client,
+            schema,
+            self._surroundings.memo,
+            self._surroundings.runtime.clock,
+            automations=self._settings.run_automations,
+            concurrency=self._settings.concurrency,
+        )
+
+    def _writer(self, schema: Schema) -> ContactWriter:
+        relations = Relations(self.client, replace=self._settings.second_account == "replace")
+        return ContactWriter(self.client, schema, self._tags, relations, concurrency=self._settings.concurrency)
+
+    def _reader(self, mapper: ContactMapper) -> ContactReader:
+        return ContactReader(
+            self.client,
+            mapper,
+            self._tags,
+            side_load=self._settings.custom_values is CustomValues.INCLUDE,
+            concurrency=self._settings.concurrency,
+        )
+
+    def _schema(self, kind: Kind, *, fresh: bool = False) -> Schema:
+        if kind not in self._capabilities.kinds:
+            raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
+        key = ("activecampaign", "schema", self._settings.origin, kind)
+        if fresh:
+            self._surroundings.memo.drop(key)
+        return self._surroundings.memo.get(key, _SCHEMA_SECONDS, lambda: self._describe(kind))
+
+    def _describe(self, kind: Kind) -> Schema:
+        del kind
+        return describe_contacts(self.client, accounts=True, opt_outs=self._settings.opt_outs)
+
+
+def _contact_capabilities(settings: ActiveCampaignSettings) -> KindCapabilities:
+    return KindCapabilities(
+        feed=FeedKind.SINCE,
+        deletes=Deletes.ABSENCE,
+        writes=frozenset(Op),
+        create_key=CreateKey.UNIQUE_MATCH,
+        match_field=EMAIL,
+        asynchronous_create=settings.import_from > 0,
+        labels=True,
+        bulk_size=MOST,
+        find_size=FIND_SIZE,
+        clear=ClearBy.EMPTY,
+    )

@@ -1,0 +1,137 @@
+"""Contacts as records: from rows of a list, from one contact's detail, from single values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.connectors.activecampaign.fields import (
+    ACCOUNT,
+    ACCOUNT_FIELD,
+    CONTACT,
+    OPTED_OUT,
+    STANDARD,
+    field_id,
+    from_text,
+    is_custom,
+    parse_time,
+)
+from shared.domain.records import Absent, FieldName, Record, Ref, RemoteId, Schema, Value
+from shared.errors import Transient
+
+_UNSUBSCRIBED = "2"
+
+type Fields = dict[FieldName, Value | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMapper:
+    """Reads contacts for some fields; what a source does not hold stays absent."""
+
+    schema: Schema
+    fields: Sequence[FieldName]
+
+    @property
+    def custom(self) -> list[FieldName]:
+        """The custom fields asked for that exist."""
+        return [name for name in dict.fromkeys(self.fields) if is_custom(name) and name in self.schema.fields]
+
+    def wants(self, name: FieldName) -> bool:
+        return name in self.fields and name in self.schema.fields
+
+    def listed(
+        self, row: Mapping[str, Any], extra: Fields | None = None, labels: Iterable[str] | None = None
+    ) -> Record:
+        """A contact of a list, with what was read of it elsewhere."""
+        return Record(
+            contact_ref(row.get("id")),
+            self._standard(row) | self._bounced(row) | (extra or {}),
+            modified_at=_time(row.get("udate")),
+            labels=frozenset(labels) if labels is not None else None,
+        )
+
+    def detailed(self, data: Mapping[str, Any], labels: Iterable[str] | None) -> Record:
+        """A contact with all that hangs on it."""
+        row = data.get("contact")
+        if not isinstance(row, Mapping):
+            raise Transient("ActiveCampaign answered a contact without its data", code="unreadable_answer")
+        values: Fields = dict.fromkeys(self.custom)
+        values.update(self.values(data.get("fieldValues") or ()))
+        if self.wants(ACCOUNT_FIELD):
+            values[ACCOUNT_FIELD] = _account(data.get("accountContacts") or ())
+        if self.wants(OPTED_OUT) and _is_out(data.get("contactLists") or ()):
+            values[OPTED_OUT] = True
+        return self.listed(row, values, labels)
+
+    def values(self, rows: Iterable[Mapping[str, Any]]) -> Fields:
+        """Custom values of one contact; unmapped fields are passed over, unreadable ones stay absent."""
+        by_id = {field_id(name): name for name in self.custom}
+        found: Fields = {}
+        for row in rows:
+            name = by_id.get(str(row.get("field")))
+            if name is None:
+                continue
+            value = from_text(self.schema.fields[name], row.get("value"))
+            if not isinstance(value, Absent):
+                found[name] = value
+        return found
+
+    def side_loaded(self, data: Mapping[str, Any], names: Mapping[str, str]) -> list[Record]:
+        """Contacts of a list that came with their values and tags. `names` are the tags' names by id."""
+        values: dict[str, list[Mapping[str, Any]]] = {}
+        for value in data.get("fieldValues") or ():
+            values.setdefault(str(value.get("contact")), []).append(value)
+        labels: dict[str, list[str]] = {}
+        for tag in data.get("contactTags") or ():
+            name = names.get(str(tag.get("tag")))
+            if name is not None:
+                labels.setdefault(str(tag.get("contact")), []).append(name)
+        records: list[Record] = []
+        for row in data.get("contacts") or ():
+            contact = str(row.get("id"))
+            extra: Fields = dict.fromkeys(self.custom)
+            extra.update(self.values(values.get(contact, ())))
+            records.append(self.listed(row, extra, labels.get(contact, ())))
+        return records
+
+    def _standard(self, row: Mapping[str, Any]) -> Fields:
+        found: Fields = {}
+        for name in STANDARD:
+            if name in self.fields and name in row:
+                found[name] = str(row[name]) if row[name] not in (None, "") else None
+        return found
+
+    def _bounced(self, row: Mapping[str, Any]) -> Fields:
+        """A hard bounce is an opt-out. The opposite is never told: only the person's own act clears an opt-out."""
+        hard = str(row.get("bounced_hard") or "0")
+        return {OPTED_OUT: True} if self.wants(OPTED_OUT) and hard.isdigit() and int(hard) > 0 else {}
+
+
+def contact_ref(vendor_id: object) -> Ref:
+    return Ref(CONTACT, as_id(vendor_id))
+
+
+def as_id(vendor_id: object) -> RemoteId:
+    """An id as the port compares it: digits without leading zeros. Raises Transient for what is no id."""
+    text = str(vendor_id).strip() if isinstance(vendor_id, str | int) and not isinstance(vendor_id, bool) else ""
+    if not (text.isascii() and text.isdigit()):
+        raise Transient("ActiveCampaign sent a record without a usable id", code="unreadable_answer")
+    return RemoteId(text.lstrip("0") or "0")
+
+
+def _account(rows: Iterable[Mapping[str, Any]]) -> Ref | None:
+    """A contact belongs to one account at most."""
+    return next((Ref(ACCOUNT, as_id(row.get("account"))) for row in rows), None)
+
+
+def _is_out(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """On some list once, and unsubscribed from every one."""
+    return bool(rows) and all(str(row.get("status")) == _UNSUBSCRIBED for row in rows)
+
+
+def _time(text: object) -> Any:
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None

@@ -1,0 +1,258 @@
+"""Bulk imports: many contacts in one call, done later by the server.
+
+Source: the vendor's page on bulk import. At most 250 contacts and 399,999 bytes a call, 100 calls a minute (20 of a
+single contact); over that the answer is 400, as for a bad contact. An import knows contacts by their e-mail only, so
+it may carry new contacts, and changes to those whose e-mail there is the one we send.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from threading import Lock
+from typing import Any
+
+from shared.connectors.activecampaign.client import Client, Fetched, encode
+from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
+from shared.connectors.activecampaign.fields import EMAIL, BadValueError, field_id, is_custom, to_text
+from shared.connectors.activecampaign.results import not_tried, rejected, unknown
+from shared.connectors.surroundings import Memo
+from shared.domain.records import FieldName, Schema
+from shared.errors import OutcomeUnknown, SyncError
+from shared.http.parallel import run_all
+from shared.http.redaction import mask
+from shared.ports.ambient import Clock
+from shared.ports.connector import Op, Outcome, Settled, Ticket, Write, WriteResult
+
+MOST = 250
+MAX_BYTES = 399_999
+A_MINUTE = 95  # of the vendor's 100
+_NAMES: Mapping[FieldName, str] = {
+    FieldName("firstName"): "first_name",
+    FieldName("lastName"): "last_name",
+    FieldName("phone"): "phone",
+}
+_DONE = frozenset({"completed", "complete", "done", "finished", "failed", "error"})
+_LIMIT_PAUSE = 15.0
+
+type Results = dict[str, WriteResult]
+type Item = tuple[Write, dict[str, Any]]
+
+
+def importable(write: Write) -> bool:
+    """May this write go by import? What an import cannot do: clear, change an e-mail, remove a tag, set an account."""
+    if not write.match or write.remove_labels or write.op is Op.DELETE:
+        return False
+    if write.op is Op.UPDATE and EMAIL in write.fields:
+        return False
+    known = all(is_custom(name) or name in _NAMES or name == EMAIL for name in write.fields)
+    return known and (write.op is Op.CREATE or all(value is not None for value in write.fields.values()))
+
+
+class Importer:
+    """Sends imports and asks what became of them."""
+
+    def __init__(
+        self, client: Client, schema: Schema, memo: Memo, clock: Clock, *, automations: bool, concurrency: int
+    ) -> None:
+        self._client = client
+        self._schema = schema
+        self._automations = automations
+        self._concurrency = concurrency
+        key = ("activecampaign", "imports", client.http.origin)
+        self._window = memo.get(key, float("inf"), lambda: MinuteWindow(clock, A_MINUTE))
+
+    def write(self, writes: Sequence[Write]) -> Results:
+        """One result a write: ACCEPTED with a ticket, or why not. Never raises after something was sent."""
+        results: Results = {}
+        items: list[Item] = []
+        met: set[str] = set()
+        for write in writes:
+            problem, item = self._item(write)
+            if problem is not None or item is None:
+                results[write.key] = problem or rejected(write, "bad_value", "")
+                continue
+            if item["email"].casefold() in met:
+                results[write.key] = WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, code="same_email_in_call")
+                continue
+            met.add(item["email"].casefold())
+            items.append((write, item))
+        chunks = _chunks(items)
+        told = run_all([partial(self._send, chunk) for chunk in chunks], at_once=self._concurrency)
+        for chunk, found in zip(chunks, told, strict=True):
+            results.update(_failed(chunk, found) if isinstance(found, SyncError) else found)
+        errors = [found for found in told if isinstance(found, SyncError)]
+        if errors and len(errors) == len(chunks) and len(items) == len(writes):
+            raise errors[0]
+        return results
+
+    def settle(self, tickets: Sequence[Ticket]) -> list[Settled]:
+        """What became of imports, one call each. The order of ids in the answer says nothing, and is not used."""
+        told = run_all([partial(self._settle, ticket) for ticket in tickets], at_once=self._concurrency)
+        for found in told:
+            if isinstance(found, SyncError):
+                raise found
+        return [found for found in told if isinstance(found, Settled)]
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _item(self, write: Write) -> tuple[WriteResult | None, dict[str, Any] | None]:
+        """A contact of an import; or the result of a write that cannot be one. Nobody is ever subscribed."""
+        email = write.fields.get(EMAIL) if write.op is Op.CREATE else write.match
+        item: dict[str, Any] = {"email": str(email or write.match or "").strip()}
+        custom: list[dict[str, str]] = []
+        for name, value in write.fields.items():
+            if name == EMAIL or value is None:
+                continue
+            spec = self._schema.fields.get(name)
+            if spec is None:
+                return rejected(write, "unknown_field", "the account has no such field", name), None
+            try:
+                text = to_text(spec, value)
+            except BadValueError as error:
+                return rejected(write, "bad_value", str(error), name), None
+            if name in _NAMES:
+                item[_NAMES[name]] = text
+            else:
+                custom.append({"id": field_id(name), "value": text})
+        if custom:
+            item["fields"] = [{"id": int(each["id"]), "value": each["value"]} for each in custom]
+        if write.add_labels:
+            item["tags"] = sorted(write.add_labels)
+        return None, item
+
+    def _send(self, chunk: Sequence[Item]) -> Results:
+        """One import. Contacts it names as bad are refused, the others are sent again without them, once or twice."""
+        results: Results = {}
+        left = list(chunk)
+        for _ in range(3):
+            if not left:
+                return results
+            found = self._post([item for _, item in left])
+            if isinstance(found, Fetched):
+                return results | _accepted([write for write, _ in left], found)
+            if found.error.is_rate_limit:
+                return results | {write.key: _later(write, found.error) for write, _ in left}
+            if not found.bad:
+                return results | {write.key: _refused(write, found.error) for write, _ in left}
+            for place in sorted(found.bad):
+                write = left[place][0]
+                results[write.key] = rejected(write, "import_refused", mask(found.bad[place], [write.match]))
+            left = [item for place, item in enumerate(left) if place not in found.bad]
+        return results | {write.key: rejected(write, "import_refused", "") for write, _ in left}
+
+    def _post(self, contacts: Sequence[Mapping[str, Any]]) -> Fetched | Refusal:
+        wait = self._window.take()
+        if wait > 0:
+            raise self._client.http.throttled(wait, "its limit of imports a minute was reached")
+        body: dict[str, Any] = {"contacts": list(contacts)}
+        if not self._automations:
+            # Where it counts is not clear from the documents: at the top or in each contact. Both say the same.
+            body["exclude_automations"] = True
+            body["contacts"] = [{**contact, "exclude_automations": True} for contact in contacts]
+        answer = self._client.send_raw("POST", "import/bulk_import", "import", encode(body))
+        if isinstance(answer, Fetched):
+            return answer
+        error, data = answer
+        return Refusal(error, _bad_contacts(data))
+
+    def _settle(self, ticket: Ticket) -> Settled:
+        found = self._client.try_get("import/info", "outcomes", [("batchId", ticket)])
+        if isinstance(found, VendorError):
+            if found.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} and not found.is_rate_limit:
+                return Settled(ticket=ticket, running=False, lost=True)
+            raise raise_for(found, "to tell about an import")
+        status = str(found.data.get("status", "")).lower()
+        if status not in _DONE:
+            return Settled(ticket=ticket, running=True)
+        failed = found.data.get("failure")
+        refused = {str(email): "import_refused" for email in failed} if isinstance(failed, list) else {}
+        return Settled(ticket=ticket, running=False, refused=refused)
+
+
+class Refusal:
+    """A refused import: what was said, and which contacts (by place) were named as bad, with the reasons."""
+
+    def __init__(self, error: VendorError, bad: Mapping[int, str]) -> None:
+        self.error = error
+        self.bad = bad
+
+
+class MinuteWindow:
+    """At most so many calls in any minute, in this process. A lane has one worker at a time, so that is enough."""
+
+    def __init__(self, clock: Clock, most: int) -> None:
+        self._clock = clock
+        self._most = most
+        self._taken: deque[float] = deque()
+        self._lock = Lock()
+
+    def take(self) -> float:
+        """0.0 and a place in the window, or the seconds until there is one."""
+        with self._lock:
+            now = self._clock.monotonic()
+            while self._taken and self._taken[0] <= now - 60.0:
+                self._taken.popleft()
+            if len(self._taken) >= self._most:
+                return self._taken[0] + 60.0 - now
+            self._taken.append(now)
+            return 0.0
+
+
+def _chunks(items: Sequence[Item]) -> list[list[Item]]:
+    """By number and by bytes."""
+    chunks: list[list[Item]] = []
+    size = MAX_BYTES
+    for write, item in items:
+        length = len(encode(item)) + 40  # a comma, and the mark that keeps automations out
+        if not chunks or len(chunks[-1]) >= MOST or size + length > MAX_BYTES - 100:
+            chunks.append([])
+            size = 0
+        chunks[-1].append((write, item))
+        size += length
+    return chunks
+
+
+def _accepted(writes: Sequence[Write], answer: Fetched) -> Results:
+    ticket = answer.data.get("batchId")
+    success = str(answer.data.get("success", answer.data.get("Success", "")))
+    if not isinstance(ticket, str) or not ticket or success not in {"1", "True"}:
+        return {write.key: unknown(write, "no_batch_id") for write in writes}
+    return {
+        write.key: WriteResult(
+            key=write.key,
+            outcome=Outcome.ACCEPTED,
+            ref=write.ref if write.op is Op.UPDATE else None,
+            ticket=Ticket(ticket),
+        )
+        for write in writes
+    }
+
+
+def _bad_contacts(data: object) -> dict[int, str]:
+    reasons = data.get("failureReasons") if isinstance(data, Mapping) else None
+    bad: dict[int, str] = {}
+    for reason in reasons if isinstance(reasons, list) else ():
+        place = reason.get("contact") if isinstance(reason, Mapping) else None
+        if isinstance(place, int | str) and str(place).isdigit():
+            bad.setdefault(int(place), str(reason.get("failureReason", "")))
+    return bad
+
+
+def _later(write: Write, error: VendorError) -> WriteResult:
+    return WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, code=error.name, retry_after=_LIMIT_PAUSE)
+
+
+def _refused(write: Write, error: VendorError) -> WriteResult:
+    outcome = outcome_of(error)
+    if outcome is Outcome.UNKNOWN:
+        return unknown(write, error.name)
+    return rejected(write, error.name, mask(error.message, [write.match]))
+
+
+def _failed(chunk: Sequence[Item], error: SyncError) -> Results:
+    if isinstance(error, OutcomeUnknown):
+        return {write.key: unknown(write, error.code) for write, _ in chunk}
+    return {write.key: not_tried(write, error) for write, _ in chunk}
