@@ -76,7 +76,8 @@ class Decision:
     `link` is the link as it stands before any of `writes` was applied (None: leave it as it is); `done` says what more
     is true once all of them were. `retire` is another link that ends with this decision, `forget` one that is
     taken out altogether. `need` names sides to be read before anything can be decided. `look_up` asks Dynamics for
-    rows with the case's match value. `candidate` keeps an unlinked partner record under its match key. `code` is the outcome when nothing goes wrong.
+    rows with the case's match value. `candidate` keeps an unlinked partner record under its match key. `code` is the
+    outcome when nothing goes wrong.
     """
 
     code: str

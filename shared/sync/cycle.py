@@ -123,7 +123,7 @@ class Cycle:
         for kind in kinds:
             partner = Feed(self.work, Side.PARTNER, kind)
             drained = partner.readable and partner.capabilities.feed in {FeedKind.DELTA, FeedKind.SINCE, FeedKind.LOG}
-            while drained and partner.step() and self.work.left > _MARGIN:
+            while drained and partner.step(may_walk=False) and self.work.left > _MARGIN:
                 self.work.tick()
 
     def _settle(self) -> bool:

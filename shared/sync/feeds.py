@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from shared.domain.identity import LinkState
 from shared.domain.records import FieldName, Gone, Kind, Record, Side
 from shared.errors import CursorExpired
 from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
-from shared.state.model import CursorState
+from shared.state.model import CursorState, Fact
 from shared.sync.cases import Case
 from shared.sync.context import Work
 from shared.sync.intake import from_crm, from_partner
@@ -50,9 +51,14 @@ class Feed:
         found = self.work.held.cursor(self.name)
         return found if found is not None and found.digest == self.ground else None
 
-    def step(self) -> bool:
-        """Takes one page from the feed to its fold; answers whether another may follow at once."""
+    def step(self, *, may_walk: bool = True) -> bool:
+        """Takes one page from the feed to its fold; answers whether another may follow at once.
+
+        `may_walk` is false where only what changed is wanted: then no walk begins that could wait.
+        """
         state = self.cursor()
+        if may_walk and state is not None and self._walk_is_due(state):
+            state = None
         try:
             page = self._read(state)
         except CursorExpired:
@@ -62,6 +68,18 @@ class Feed:
         epoch = self._epoch(state) if walking else 0
         self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)
         return page.more
+
+    def _walk_is_due(self, state: CursorState) -> bool:
+        """Deletes that nobody tells are only found by a walk over everything, each turn or once in a while."""
+        if state.phase != LIVE:
+            return False
+        if self.capabilities.feed is FeedKind.WALK:
+            return True
+        walked = state.facts.get("walked")
+        pause = timedelta(hours=self.work.engine.options.sweep_hours)
+        return self.capabilities.deletes is Deletes.ABSENCE and (
+            not isinstance(walked, datetime) or self.work.now - walked >= pause
+        )
 
     def _read(self, state: CursorState | None) -> ChangePage:
         cursor = Cursor(state.token) if state is not None else None
@@ -80,10 +98,13 @@ class Feed:
 
     def _next(self, state: CursorState | None, page: ChangePage, *, walking: bool, epoch: int) -> CursorState:
         phase = LIVE
+        facts: dict[str, Fact] = {"epoch": epoch} if epoch else {}
         if walking:
             absent = self.capabilities.deletes is not Deletes.NEVER and epoch
             phase = WALK if not page.walked else SWEEP if absent else LIVE
-        facts = {"epoch": epoch} if epoch else {}
+            facts["walked"] = self.work.now
+        elif state is not None:
+            phase, facts = state.phase, {**state.facts}
         return CursorState(token=page.cursor, digest=self.ground, phase=phase, facts=facts)
 
     def _take(self, changes: ChangePage, cursor: CursorState, *, epoch: int) -> None:
