@@ -17,9 +17,9 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-CLIENT_ID = os.environ.get("SIM_CLIENT_ID", "11111111-1111-4111-8111-111111111111")
-CLIENT_SECRET = os.environ.get("SIM_CLIENT_SECRET", "secret")
-TENANT = os.environ.get("SIM_TENANT", "22222222-2222-4222-8222-222222222222")
+CLIENT_ID = os.environ.get("SIM_CLIENT_ID", "9a1e5b70-3c42-4d8e-b6f1-0c7d2a4e5f63")
+CLIENT_SECRET = os.environ.get("SIM_CLIENT_SECRET", "simulated~secret-of-the-default-app")
+TENANT = os.environ.get("SIM_TENANT", "5d2f1c44-7c1b-4a86-9f0e-2b6a3c9d8e10")
 
 
 class Walk:

@@ -13,12 +13,12 @@ const step = (operation, run) => steps.push([operation, run]);
 
 async function token() {
   const form = new URLSearchParams({
-    client_id: process.env.SIM_CLIENT_ID ?? "11111111-1111-4111-8111-111111111111",
-    client_secret: process.env.SIM_CLIENT_SECRET ?? "secret",
+    client_id: process.env.SIM_CLIENT_ID ?? "9a1e5b70-3c42-4d8e-b6f1-0c7d2a4e5f63",
+    client_secret: process.env.SIM_CLIENT_SECRET ?? "simulated~secret-of-the-default-app",
     grant_type: "client_credentials",
     scope: `${base}/.default`,
   });
-  const tenant = process.env.SIM_TENANT ?? "22222222-2222-4222-8222-222222222222";
+  const tenant = process.env.SIM_TENANT ?? "5d2f1c44-7c1b-4a86-9f0e-2b6a3c9d8e10";
   const answer = await fetch(`${entra}/${tenant}/oauth2/v2.0/token`, { method: "POST", body: form });
   return (await answer.json()).access_token;
 }

@@ -227,7 +227,7 @@ def test_a_batch_holds_no_batch(org: Org) -> None:
 @pytest.mark.rule("DV-BA-04")
 def test_more_than_a_thousand_requests_are_refused_before_the_first_runs(org: Org) -> None:
     text = org.refused(
-        400, "0x80060888", "POST", "$batch", batch(*[part("POST", CONTACTS, {"lastname": "n"})] * 1001), headers=TYPE
+        400, "", "POST", "$batch", batch(*[part("POST", CONTACTS, {"lastname": "n"})] * 1001), headers=TYPE
     )
     assert "'1000'" in text
     assert names(org) == []
