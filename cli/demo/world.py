@@ -84,7 +84,9 @@ def simulators() -> Iterator[Simulators]:
 
 
 @contextlib.contextmanager
-def app(sims: Simulators, *, port: int, clock_file: Path) -> Iterator[RunningHost]:
+def app(
+    sims: Simulators, *, port: int, clock_file: Path, keep: Path | None = None, queue_lease: float = 30.0
+) -> Iterator[RunningHost]:
     """The app on the local host, trusting the simulators' addresses and certificates and nothing else."""
     import localhost
     from localhost.errors import HostError
@@ -98,7 +100,9 @@ def app(sims: Simulators, *, port: int, clock_file: Path) -> Iterator[RunningHos
     }
     os.environ.pop("CONTAINER_NAME", None)
     try:
-        host = localhost.start(ROOT, port=port, settings=settings, clock_file=clock_file, queue_lease=30.0)
+        host = localhost.start(
+            ROOT, port=port, keep=keep, settings=settings, clock_file=clock_file, queue_lease=queue_lease
+        )
     except HostError as error:
         raise CannotStart(str(error)) from error
     with host:
