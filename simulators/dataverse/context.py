@@ -90,6 +90,8 @@ class Context:
     Attributes:
         references: inside a batch, `Content-ID` to the relative URL of what that part made (`contacts(guid)`).
         in_batch: the request is a part of a batch.
+        made: the relative URL of the row that the request made or changed, for `Content-ID` references.
+        silent: writes are neither logged nor told to listeners (seeding).
         cost: shared by all parts of a batch; add to `cost.rows_written` for each row written.
     """
 
@@ -100,6 +102,8 @@ class Context:
     prefer: Prefer = field(default_factory=Prefer)
     references: dict[str, str] = field(default_factory=dict)
     in_batch: bool = False
+    made: str = ""
+    silent: bool = False
     cost: Cost = field(default_factory=Cost)
 
     @property
@@ -131,7 +135,9 @@ class Context:
 
     def part(self, request: Request) -> Context:
         """Return the context of one request inside a batch; caller, references and cost are shared."""
-        return replace(self, request=request, prefer=Prefer.parse(request.headers.get("prefer", "")), in_batch=True)
+        return replace(
+            self, request=request, prefer=Prefer.parse(request.headers.get("prefer", "")), in_batch=True, made=""
+        )
 
     def acting_as(self, caller: Caller) -> Context:
         """Return the same context for another caller."""

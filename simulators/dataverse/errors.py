@@ -33,7 +33,7 @@ class DataverseError(Exception):
         self.headers = headers
         self.name = name
 
-    def body(self) -> dict[str, object]:
+    def body(self) -> dict[str, dict[str, str]]:
         """Return the JSON body: `{"error": {"code": "0x...", "message": "..."}}` (dataverse.md 1.10)."""
         return {"error": {"code": self.code, "message": self.message}}
 
@@ -53,6 +53,22 @@ def error_kinds() -> dict[str, ErrorKind]:
     """Return the table of errors this simulator can raise, by name."""
     lines = json.loads(_DATA.read_text("utf-8"))["errors"]
     return {name: ErrorKind(name, code, status, text) for name, (code, status, text) in lines.items()}
+
+
+DETAILS = "Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus"
+
+
+def error_annotations(refusal: DataverseError) -> dict[str, str]:
+    """Return what `odata.include-annotations` adds to an error (dataverse.md 1.10)."""
+    prefix = "@Microsoft.PowerApps.CDS"
+    link = "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException"
+    return {
+        f"{prefix}.ErrorDetails.OperationStatus": "0",
+        f"{prefix}.ErrorDetails.SubErrorCode": "0",
+        f"{prefix}.HelpLink": f"{link}%3a{refusal.code.removeprefix('0x')}&client=platform",
+        f"{prefix}.TraceText": "",
+        f"{prefix}.InnerError.Message": refusal.message,
+    }
 
 
 def error(

@@ -104,6 +104,7 @@ class Hooks:
         after_commit: run once the outermost transaction has been kept (asynchronous webhooks).
         seeders: by key of the seed spec, `f(service, value) -> created`, run in order of registration.
         actions: by name of the control call `POST /_sim/do/<name>`, `f(service, spec) -> answer`.
+        table_added: told of a custom table that was declared (at seed or over the API), `f(service, table)`.
         collections: by navigation property of a collection-valued partylist (`email_activity_parties`),
             `f(context, table, row_id, items)` that writes what a body holds there.
     """
@@ -114,4 +115,5 @@ class Hooks:
     after_commit: list[Listener] = field(default_factory=list)
     seeders: dict[str, Callable[..., object]] = field(default_factory=dict)
     actions: dict[str, Callable[..., dict[str, object]]] = field(default_factory=dict)
-    collections: dict[str, Callable[..., None]] = field(default_factory=dict)
+    table_added: list[Callable[..., None]] = field(default_factory=list)
+    collections: Mapping[str, Callable[..., None]] = field(default_factory=dict)

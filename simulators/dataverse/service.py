@@ -17,21 +17,30 @@ added.
 from __future__ import annotations
 
 import importlib
+import random
 import uuid
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from simulators.dataverse.auth import authenticate
 from simulators.dataverse.context import Caller, Context, Prefer
-from simulators.dataverse.errors import DataverseError, error
+from simulators.dataverse.errors import DETAILS, DataverseError, error, error_annotations
 from simulators.dataverse.hooks import Hooks
 from simulators.dataverse.odata.path import ResourcePath, Segment, parse_path
 from simulators.dataverse.registry import Handler, Operations, Shape
+from simulators.dataverse.replies import JSON
 from simulators.dataverse.schema import Schema
 from simulators.dataverse.store import Store
+from simulators.dataverse.tokens import TokenAuthority
 from simulators.frame import Clock, ControlError, Request, Response, Switch, SystemBase, json_response
 
-CORE = ("switches", "basics", "query", "crud", "changes", "bulk", "limits", "seeding", "control")
+if TYPE_CHECKING:
+    from simulators.dataverse.limits import Limits
+
+MAX_URL = 32_768
+MAX_BATCH_URL = 65_536
+CORE = ("switches", "seeding", "rejections", "basics", "query", "crud", "bulk", "limits", "control")
 MODULES = (*CORE, "batch", "metadata", "security", "actions", "webhooks", "parties")
 VERSIONS = ("v9.0", "v9.1", "v9.2")
 _PACKAGE = "simulators.dataverse"
@@ -42,10 +51,11 @@ class DataverseSystem(SystemBase):
 
     name = "dataverse"
 
-    def __init__(self, clock: Clock | None = None, *, seed: int = 1) -> None:
+    def __init__(self, clock: Clock | None = None, *, seed: int = 1, authority: TokenAuthority | None = None) -> None:
         modules = [importlib.import_module(f"{_PACKAGE}.{name}") for name in MODULES if find_spec(f"{_PACKAGE}.{name}")]
         self.switch_list: tuple[Switch, ...] = sum((getattr(m, "SWITCHES", ()) for m in modules), ())
         super().__init__(clock, seed=seed)
+        self.authority = authority or TokenAuthority()
         self._modules = [module for module in modules if hasattr(module, "install")]
         self._build()
 
@@ -56,7 +66,9 @@ class DataverseSystem(SystemBase):
             self.store.add_table(table.name, table.primary_id)
         self.operations = Operations()
         self.hooks = Hooks()
+        self._ids = random.Random(self.chance.random())
         self.extra: dict[str, Any] = {}
+        self.limits: Limits
         for module in self._modules:
             module.install(self)
 
@@ -64,6 +76,7 @@ class DataverseSystem(SystemBase):
         """See `System.reset`."""
         with self.store.lock:
             super().reset(seed)
+            self.authority.reset()
             self._build()
 
     def new_id(self) -> str:
@@ -97,9 +110,11 @@ class DataverseSystem(SystemBase):
 
     def refuse(self, refusal: DataverseError, context: Context | None = None) -> Response:
         """Build the error response."""
-        del context
-        headers = [("OData-Version", "4.0"), *refusal.headers]
-        return json_response(refusal.status, refusal.body(), headers)
+        headers = [("Content-Type", JSON), ("OData-Version", "4.0"), *refusal.headers]
+        body = refusal.body()
+        if context is not None and context.annotate(DETAILS):
+            body["error"] = {**refusal.body()["error"], **error_annotations(refusal)}
+        return json_response(refusal.status, body, headers)
 
     def seed(self, spec: dict[str, Any]) -> dict[str, Any]:
         """See `System.seed`; each key of `spec` goes to the seeder registered for it."""
@@ -108,9 +123,14 @@ class DataverseSystem(SystemBase):
             raise ControlError(f"unknown seed keys {unknown}; there are: {', '.join(sorted(self.hooks.seeders))}")
         with self.store.transaction():
             try:
-                return {key: seeder(self, spec[key]) for key, seeder in self.hooks.seeders.items() if key in spec}
-            except DataverseError as refusal:
-                raise ControlError(refusal.message) from refusal
+                made = {key: seeder(self, spec[key]) for key, seeder in self.hooks.seeders.items() if key in spec}
+                give_roles = self.hooks.seeders.get("user_roles")
+                waiting = self.extra.pop("roles_to_give", [])
+                if give_roles is not None and waiting:
+                    give_roles(self, waiting)
+            except (DataverseError, KeyError) as refusal:
+                raise ControlError(str(refusal)) from refusal
+            return made
 
     def act(self, action: str, spec: dict[str, Any]) -> dict[str, Any]:
         """See `System.act`."""
@@ -123,21 +143,42 @@ class DataverseSystem(SystemBase):
             raise ControlError(refusal.message) from refusal
 
     def state(self, query: dict[str, str]) -> dict[str, Any]:
-        """See `System.state`."""
-        del query
-        return {}
+        """See `System.state`: tables with their row counts; with `table`, its rows by key (`after`, `limit`)."""
+        from simulators.dataverse.inspection import describe
+
+        with self.store.lock:
+            return describe(self, query)
 
     def _admit(self, request: Request) -> Response:
-        base = service_base(request)
-        caller = Caller(user_id="")
         context = Context(
             service=self,
             request=request,
-            caller=caller,
-            base_url=base,
+            caller=Caller(user_id=""),
+            base_url=service_base(request),
             prefer=Prefer.parse(request.headers.get("prefer", "")),
         )
-        return self.answer(context, request)
+        check_url(request)
+        with self.store.lock:
+            context.caller = authenticate(context)
+        with self.limits.request(context):
+            response = self._serve(context, request)
+        response.headers += [
+            ("x-ms-service-request-id", self._request_id()),
+            ("REQ_ID", self._request_id()),
+            *self.limits.headers(context.caller.charged_user_id),
+        ]
+        return response
+
+    def _serve(self, context: Context, request: Request) -> Response:
+        try:
+            context.caller = self.hooks.security.caller(context)
+            return self.execute(context, request)
+        except DataverseError as refusal:
+            return self.refuse(refusal, context)
+
+    def _request_id(self) -> str:
+        with self.store.lock:
+            return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
     def _handler(self, path: ResourcePath, method: str, context: Context) -> Handler:
         handlers = self._handlers(path, context)
@@ -196,6 +237,16 @@ def service_base(request: Request) -> str:
         raise error("SegmentNotFound", segment=request.path[:200])
     host = request.headers.get("host") or "org.crm.dynamics.com"
     return f"https://{host}/api/data/{parts[2]}"
+
+
+def check_url(request: Request, limit: int = MAX_URL) -> None:
+    """Refuse a URL that is too long: 32,768 characters, inside a batch 65,536 (dataverse.md 1.2).
+
+    Raises:
+        DataverseError: 414.
+    """
+    if len(request.raw_target) > limit:
+        raise error("UrlTooLong")
 
 
 def relative_path(path: str, context: Context) -> str:

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from heapq import merge
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 FIRST_VERSION = 1_000_000
@@ -54,6 +55,9 @@ class Block(Protocol):
 
     def first_above(self, version: int) -> int:
         """Return the position of the first row whose version is greater."""
+
+    def first_from(self, column: str, value: str) -> int:
+        """Return the first position whose column may reach `value`; 0 where the column does not ascend."""
 
     def candidates(self, column: str, value: Value) -> Iterable[int] | None:
         """Return the positions that may hold `value` in `column`, or None when only a scan can tell."""
@@ -96,12 +100,26 @@ class TableRows:
             return own
         return merge(own, *(self._block_ids(block, after) for block in self.blocks))
 
-    def rows(self, after: str | None = None, columns: frozenset[str] | None = None) -> Iterator[Row]:
-        """Yield rows in key order; computed rows hold only `columns` when these are given."""
+    def rows(
+        self, after: str | None = None, columns: frozenset[str] | None = None, floor: tuple[str, str] | None = None
+    ) -> Iterator[Row]:
+        """Yield rows in key order.
+
+        Args:
+            after: only rows with a greater id.
+            columns: what computed rows need hold.
+            floor: a column and the value that rows must reach; computed rows below it may be left out.
+        """
+        start = 0 if after is None else bisect_right(self._own_ids, after)
+        own = self._own_ids
         if not self.blocks:
             live = self._live
-            return (live[row_id] for row_id in self.ids(after))
-        return self._mixed_rows(after, columns)
+            return (live[own[i]] for i in range(start, len(own)))
+        sources = [self._block_rows(block, after, columns, floor) for block in self.blocks]
+        if start < len(own):
+            sources.append((own[i], self._live[own[i]]) for i in range(start, len(own)))
+        merged = sources[0] if len(sources) == 1 else merge(*sources, key=itemgetter(0))
+        return map(itemgetter(1), merged)
 
     def changed(self, above: int, upto: int) -> list[tuple[int, str]]:
         """Return (version, id) of the rows whose present version lies in `(above, upto]`, by version."""
@@ -173,19 +191,23 @@ class TableRows:
         start = 0 if after is None else block.first_after(after)
         return (row_id for i in range(start, len(block)) if (row_id := block.id_at(i)) not in gone)
 
-    def _mixed_rows(self, after: str | None, columns: frozenset[str] | None) -> Iterator[Row]:
-        for row_id in self.ids(after):
-            row = self._live.get(row_id)
-            if row is None:
-                row = self._computed(row_id, columns)
-            yield row
-
-    def _computed(self, row_id: str, columns: frozenset[str] | None) -> Row:
-        for block in self.blocks:
-            position = block.position(row_id)
-            if position is not None:
-                return block.row(position, columns)
-        raise KeyError(row_id)
+    def _block_rows(
+        self, block: Block, after: str | None, columns: frozenset[str] | None, floor: tuple[str, str] | None
+    ) -> Iterator[tuple[str, Row]]:
+        """Yield ids and rows of a block, those that were written in their present form (however low)."""
+        live, gone = self._live, self._gone
+        start = 0 if after is None else block.first_after(after)
+        first = start if floor is None else max(start, block.first_from(*floor))
+        if first > start:
+            touched = sorted(p for row_id in live if (p := block.position(row_id)) is not None and start <= p < first)
+            yield from ((row_id := block.id_at(p), live[row_id]) for p in touched)
+        for i in range(first, len(block)):
+            row_id = block.id_at(i)
+            row = live.get(row_id)
+            if row is not None:
+                yield row_id, row
+            elif row_id not in gone:
+                yield row_id, block.row(i, columns)
 
     def _in_block(self, row_id: str) -> bool:
         return any(block.position(row_id) is not None for block in self.blocks)

@@ -201,18 +201,29 @@ def _refuse_inactive(context: Context, table: Table, row: Row, payload: Payload)
 
 
 def _notify_before(context: Context, event: WriteEvent) -> None:
+    if context.silent:
+        return
     for listener in context.service.hooks.before_write:
         listener(context, event)
 
 
 def _finish(context: Context, event: WriteEvent) -> None:
     context.cost.rows_written += 1
+    if context.silent:
+        return
     for listener in context.service.hooks.after_write:
         listener(context, event)
     context.store.on_commit(lambda: _commit(context, event))
 
 
 def _commit(context: Context, event: WriteEvent) -> None:
+    log_write(context, event)
+    for listener in context.service.hooks.after_commit:
+        listener(context, event)
+
+
+def log_write(context: Context, event: WriteEvent) -> None:
+    """Note a write in the write log: who, what, and the columns with their old and new values."""
     context.service.writes.add(
         at=context.service.clock.time(),
         who=context.caller.name or context.caller.user_id,
@@ -221,8 +232,6 @@ def _commit(context: Context, event: WriteEvent) -> None:
         record_id=event.id,
         changed=_differences(event.before or {}, event.after or {}, event.op),
     )
-    for listener in context.service.hooks.after_commit:
-        listener(context, event)
 
 
 def _differences(before: Row, after: Row, op: Op) -> dict[str, list[object]]:

@@ -1,0 +1,120 @@
+"""Service-protection limits of a user: requests, execution time, concurrency; sliding window (dataverse.md 1.11)."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from simulators.dataverse.context import Context, Cost
+from simulators.dataverse.errors import error
+from simulators.dataverse.service import DataverseSystem
+
+WINDOW = 300
+_LONGEST = 300
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one user did in the window: (time, execution ms) of each request, and refusals since the last success."""
+
+    requests: deque[tuple[float, float]] = field(default_factory=deque)
+    execution_ms: float = 0.0
+    refused: int = 0
+
+    def forget(self, before: float) -> None:
+        while self.requests and self.requests[0][0] <= before:
+            self.execution_ms -= self.requests.popleft()[1]
+
+    def free_at(self, room_ms: float, room_requests: int) -> float:
+        """Return when the window will hold no more than this again."""
+        over_ms, over_requests = self.execution_ms - room_ms, len(self.requests) - room_requests
+        last = 0.0
+        for moment, spent in self.requests:
+            last, over_ms, over_requests = moment, over_ms - spent, over_requests - 1
+            if over_ms <= 0 and over_requests <= 0:
+                break
+        return last + WINDOW
+
+
+class Limits:
+    """The limits of all users. Thread-safe; time is the simulator's clock."""
+
+    def __init__(self, service: DataverseSystem) -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._usage: dict[str, Usage] = {}
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def request(self, context: Context) -> Iterator[Cost]:
+        """Count one request of the caller; its cost is charged at the end.
+
+        Raises:
+            DataverseError: 429 with `Retry-After`, which grows while the caller keeps pushing.
+        """
+        user = context.caller.charged_user_id
+        with self._lock:
+            self._check(user)
+            self._under_way[user] += 1
+        try:
+            yield context.cost
+        finally:
+            with self._lock:
+                self._under_way[user] -= 1
+                self._charge(user, context.cost)
+
+    def headers(self, user: str) -> list[tuple[str, str]]:
+        """Return what remains to the user, and the hint of how parallel to be."""
+        switches = self._service.switches
+        with self._lock:
+            usage = self._usage.get(user, Usage())
+            requests = max(0, int(switches.number("limit_requests")) - len(usage.requests))
+            seconds = max(0.0, (switches.number("limit_execution_ms") - usage.execution_ms) / 1000)
+        return [
+            ("x-ms-ratelimit-burst-remaining-xrm-requests", str(requests)),
+            ("x-ms-ratelimit-time-remaining-xrm-requests", f"{seconds:,.2f}"),
+            ("x-ms-dop-hint", str(int(switches.number("hint_parallelism")))),
+        ]
+
+    def in_flight(self, user: str) -> int:
+        """Return how many requests of the user are under way."""
+        return self._under_way[user]
+
+    def _check(self, user: str) -> None:
+        now = self._service.clock.time()
+        usage = self._usage.setdefault(user, Usage())
+        usage.forget(now - WINDOW)
+        number = self._service.switches.number
+        concurrent = int(number("limit_concurrent"))
+        if concurrent and self._under_way[user] >= concurrent:
+            raise self._refusal(usage, "ConcurrencyExceeded", concurrent, now)
+        requests = int(number("limit_requests"))
+        if requests and len(usage.requests) >= requests:
+            raise self._refusal(usage, "RequestsExceeded", requests, usage.free_at(math.inf, requests - 1))
+        execution = number("limit_execution_ms")
+        if execution and usage.execution_ms >= execution:
+            free = usage.free_at(execution, len(usage.requests))
+            raise self._refusal(usage, "ExecutionTimeExceeded", f"{int(execution):,}", free)
+
+    def _refusal(self, usage: Usage, name: str, limit: object, free_at: float) -> Exception:
+        usage.refused += 1
+        wait = max(0.0, free_at - self._service.clock.time()) + usage.refused
+        seconds = str(max(1, min(_LONGEST, math.ceil(wait))))
+        return error(name, headers=(("Retry-After", seconds),), limit=limit, window=WINDOW)
+
+    def _charge(self, user: str, cost: Cost) -> None:
+        number = self._service.switches.number
+        spent = cost.ms + number("ms_per_request") + cost.rows_written * number("ms_per_row_written")
+        usage = self._usage.setdefault(user, Usage())
+        usage.requests.append((self._service.clock.time(), spent))
+        usage.execution_ms += spent
+        usage.refused = 0
+
+
+def install(service: DataverseSystem) -> None:
+    """Put the limits into the service."""
+    service.limits = Limits(service)
