@@ -1,0 +1,119 @@
+"""What connectors are given in tests: a clock that costs no time, secrets, a budget, a trusted local server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shared.connectors.surroundings import Memo, Surroundings
+from shared.errors import ConfigError, Throttled
+from shared.http.calls import Observer
+from shared.http.client import Runtime
+from shared.http.counts import CallCounts
+from shared.http.entra import TokenPool
+from shared.http.session import new_session
+from simulators.frame import Authority, Clock, make_authority
+
+
+class DrivenClock:
+    """Our clock, on the simulator's: a sleep passes at once, on both sides."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._passed = 0.0
+        self._lock = threading.Lock()
+        self.slept: list[float] = []
+        self.offset = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time() + self.offset, tz=UTC)
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds <= 5, "waits over 5 seconds go back to the lane"
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._passed += seconds
+        self._clock.advance(seconds)
+
+
+class Budget:
+    """Gives leave until it is closed; remembers how it was used."""
+
+    def __init__(self, clock: DrivenClock) -> None:
+        self._clock = clock
+        self.taken = 0
+        self.closed_until = 0.0
+        self.closings: list[float] = []
+
+    def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
+        del interactive
+        left = self.closed_until - self._clock.monotonic()
+        if 0 < left <= 5:
+            self._clock.sleep(left)
+        elif left > 0:
+            raise Throttled("closed", retry_after=left, scope="test")
+        self.taken += calls
+
+    def close_for(self, seconds: float) -> None:
+        self.closings.append(seconds)
+        self.closed_until = max(self.closed_until, self._clock.monotonic() + seconds)
+
+    def open(self) -> None:
+        self.closed_until = 0.0
+
+
+class Secrets:
+    """Secrets by name."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = known
+
+    def secret(self, name: str) -> str:
+        if name not in self.known:
+            raise ConfigError(f"there is no secret named {name}", setting=name)
+        return self.known[name]
+
+
+class Around:
+    """Surroundings with their parts in reach."""
+
+    def __init__(self, clock: Clock, *, trusted: frozenset[str], secrets: Mapping[str, str]) -> None:
+        self.clock = DrivenClock(clock)
+        self.budget = Budget(self.clock)
+        self.secrets = Secrets(**secrets)
+        self.counts = CallCounts()
+        self.observers: list[Observer] = [self.counts]
+        self.memo = Memo(self.clock.monotonic)
+        self.session = new_session()
+        self.surroundings = Surroundings(
+            runtime=Runtime(session=self.session, clock=self.clock, jitter=lambda: 0.5, observers=self.observers),
+            budget=self.budget,
+            secrets=self.secrets,
+            tokens=TokenPool(),
+            memo=self.memo,
+            trusted_hosts=trusted,
+        )
+
+    def calls(self, system: str) -> dict[str, int]:
+        """Calls by purpose."""
+        return {what: tally.calls for (name, what), tally in self.counts.snapshot().items() if name == system}
+
+
+@contextmanager
+def authority(folder: Path) -> Iterator[Authority]:
+    """A CA that this process trusts meanwhile."""
+    made = make_authority(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(made.ca_file))
+        yield made
