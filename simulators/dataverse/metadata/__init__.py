@@ -48,6 +48,7 @@ def install(service: DataverseSystem) -> None:
     operations.root("RetrieveMetadataChanges", "GET", changes.retrieve_changes)
     operations.root("$metadata", "GET", read_csdl)
     messages.seed_messages(service)
+    service.hooks.table_added.append(lambda service, table: messages.add_filters(service, table.name))
 
 
 def read_csdl(context: Context, path: ResourcePath) -> Response:

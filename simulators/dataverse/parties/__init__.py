@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,21 @@ def install(service: DataverseSystem) -> None:
         notes.check_note,
     ]
     hooks.after_write += [pointers.mirror, members.keep_system_parties, pointers.follow_deletion]
+    hooks.table_added.append(lambda service, table: link_activities(service.schema))
+    rows = hooks.seeders.get("rows")
+    if rows is not None:
+        hooks.seeders["rows"] = _mirroring(rows)
+
+
+def _mirroring(seeder: Callable[..., object]) -> Callable[..., object]:
+    """Seeded rows are heard by no listener: the table of all activities is brought up to date afterwards."""
+
+    def run(service: DataverseSystem, spec: object) -> object:
+        made = seeder(service, spec)
+        pointers.mirror_all(service)
+        return made
+
+    return run
 
 
 def link_activities(schema: Schema) -> None:

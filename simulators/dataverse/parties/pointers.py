@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import DataverseError
 from simulators.dataverse.hooks import WriteEvent
-from simulators.dataverse.store import Value
+from simulators.dataverse.schema import Table
+from simulators.dataverse.store import Row, Value
 from simulators.dataverse.writing import delete_row
+
+if TYPE_CHECKING:
+    from simulators.dataverse.service import DataverseSystem
 
 POINTER = "activitypointer"
 
@@ -20,10 +26,24 @@ def mirror(context: Context, event: WriteEvent) -> None:
         if pointers.get(event.id) is not None:
             context.store.delete(POINTER, event.id)
         return
-    columns = context.schema[POINTER].columns
-    row: dict[str, Value] = {name: value for name, value in event.after.items() if name in columns}
-    row["activitytypecode"] = event.table.name
-    context.store.put(POINTER, row)
+    _put(context.service, event.table, event.after)
+
+
+def _put(service: DataverseSystem, table: Table, activity: Row) -> None:
+    columns = service.schema[POINTER].columns
+    row: dict[str, Value] = {name: value for name, value in activity.items() if name in columns}
+    row["activitytypecode"] = table.name
+    service.store.put(POINTER, row)
+
+
+def mirror_all(service: DataverseSystem) -> None:
+    """Give every activity that has none its row in `activitypointer`."""
+    known = service.store[POINTER]
+    for table in service.schema.tables.values():
+        if table.activity and table.name != POINTER:
+            for row in service.store[table.name].rows():
+                if known.get(str(row["activityid"])) is None:
+                    _put(service, table, row)
 
 
 def follow_deletion(context: Context, event: WriteEvent) -> None:

@@ -35,6 +35,7 @@ def install(service: DataverseSystem) -> None:
         security.cache.written(event.table.name)
 
     service.hooks.after_write.append(written)
+    service.hooks.table_added.append(seeds.add_privileges)
     bound = service.operations.bound
     bound("RetrieveUserPrivileges", "GET", functions.retrieve_user_privileges)
     bound("RetrieveUserPrivilegeByPrivilegeName", "GET", functions.retrieve_privilege_by_name)

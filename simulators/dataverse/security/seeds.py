@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simulators.dataverse.metadata.labels import metadata_id
+from simulators.dataverse.schema import Table
 from simulators.dataverse.security import names
 from simulators.dataverse.security.names import Depth
 from simulators.dataverse.store import Ref, Row, Value
@@ -45,6 +46,12 @@ def _basic(service: DataverseSystem) -> dict[str, Depth]:
     for name in _BASIC_READS:
         found[names.privilege_name("Read", service.schema[name])] = Depth.GLOBAL
     return found
+
+
+def add_privileges(service: DataverseSystem, table: Table) -> None:
+    """Write the privileges of a table that came later."""
+    for right in names.RIGHTS:
+        put_privilege(service, names.privilege_name(right, table))
 
 
 def put_privilege(service: DataverseSystem, name: str) -> None:
