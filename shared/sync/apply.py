@@ -169,15 +169,16 @@ class Applier:
     def _applied(self, task: Task, result: WriteResult) -> None:
         if task.entry is None:
             raise AssertionError("an answer to a write that was never begun")
+        known = self._links.link(task.case.key)
         after = link_after(
-            self._links.link(task.case.key),
+            known,
             task.entry,
             task.write.side,
             ref=result.ref,
             revision=result.revision or "",
         )
-        if result.outcome is Outcome.ACCEPTED:
-            after = replace(after, ticket=result.ticket or "")
+        if result.outcome is Outcome.ACCEPTED:  # it may still be refused: its tries count on
+            after = replace(after, ticket=result.ticket or "", tries=known.tries if known is not None else 0)
         self._links.put(after)
         self._tally.wrote(task.case, task.write.side, task.decision.code)
 

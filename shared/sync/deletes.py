@@ -32,7 +32,9 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: Wo
         return Decision(code="deleted", link=tombstone)
     policy = case.map.entity.deletes[survivor]
     if policy is DeletePolicy.IGNORE:
-        return Decision(code="skipped:delete_ignored", link=tombstone)
+        # a partner record whose Dynamics row is gone may be linked with another row of the same match value
+        candidate = link.match if gone_side is Side.CRM else None
+        return Decision(code="skipped:delete_ignored", link=tombstone, candidate=candidate)
     if seen is None:
         return Decision(code="waiting", need=frozenset({survivor}))
     if _edited(reconciler, case, link, survivor):

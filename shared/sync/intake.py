@@ -40,9 +40,10 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
     cases: list[Case] = []
     for ref, seen in latest.items():
         case = _linked(page, ref, seen)
-        if case is None and isinstance(seen, Gone):
+        if isinstance(seen, Gone):
             page.links.remember(ref, None)
-            continue
+            if case is None:
+                continue
         if case is None and isinstance(seen, Record):
             text = matches[ref]
             case = _awaiting(page, kind, seen, text) or _own(page, maps, seen)

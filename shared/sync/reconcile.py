@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.identity import Agreed, Digest, Digester, Link, LinkState, MatchKey, crm_id_for
+from shared.domain.identity import Agreed, Digest, Digester, Link, LinkState, MatchKey, crm_id_for, link_key
 from shared.domain.mapping import CompiledMap
 from shared.domain.merge import Merged, merge
 from shared.domain.merged import ASKED
@@ -52,6 +52,8 @@ class Reconciler:
 
     def decide(self, case: Case, links: WorkingSet) -> Decision:
         link = links.link(case.key)
+        if link is None or link.state is LinkState.PARKED:
+            self._without_the_gone(case, link, links)
         if isinstance(case.crm, Gone) or isinstance(case.partner, Gone):
             return decide_gone(self, case, link, links)
         if link is None or link.state is LinkState.PARKED:
@@ -63,6 +65,17 @@ class Reconciler:
         if link.state is LinkState.TOMBSTONE:
             return self._tombstone(case, link, links)
         return self.linked(case, link)
+
+    def _without_the_gone(self, case: Case, link: Link | None, links: WorkingSet) -> None:
+        """A record that was no pair yet looks for another counterpart when the one it was to have is gone."""
+        if isinstance(case.crm, Record) and isinstance(case.partner, Gone):
+            links.remember(case.partner.ref, None)
+            case.partner = case.partner_ref = None
+        elif isinstance(case.partner, Record) and isinstance(case.crm, Gone):
+            kind, incarnation = case.map.entity.crm_kind, link.incarnation if link is not None else 0
+            case.crm = None
+            case.crm_ref = Ref(kind, crm_id_for(self.connection, kind, case.partner.ref, incarnation))
+            case.key = link_key(case.crm_ref)
 
     # -- a pair that is linked ---------------------------------------------------------------------------------------
 
@@ -225,7 +238,8 @@ class Reconciler:
         """Only a record that comes back under its own id is taken up again."""
         gone_side = Side.CRM if "gone:crm" in link.flags else Side.PARTNER
         if _record(case.seen(gone_side)) is None:
-            return Decision(code="skipped:deleted")
+            candidate = self._match_key(self.match_of(case)) if gone_side is Side.CRM else None
+            return Decision(code="skipped:deleted", candidate=candidate)
         fresh = replace(
             link,
             state=LinkState.PARKED,

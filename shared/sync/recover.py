@@ -201,7 +201,7 @@ def _settled(page: Page, batch: Batch, answer: Settled) -> None:
         if known is None or known.ticket != answer.ticket:
             continue
         if code is None:
-            page.links.put(replace(known, ticket=""))
+            page.links.put(replace(known, ticket="", tries=0, retry_at=0))
         else:
             _take_back(page, batch, entry, known, code)
 

@@ -78,11 +78,14 @@ class WorkingSet:
         # A candidate that changed its match value within this page stands under its new one only.
         return Matched(
             tuple(link for link in links if link is not None and link.match == match and _in_use(link)),
-            tuple(
-                ref for ref in candidates if self.of_partner(ref) is None and self._candidates.get(ref, match) == match
-            ),
+            tuple(ref for ref in candidates if self._free(ref) and self._candidates.get(ref, match) == match),
             more,
         )
+
+    def _free(self, ref: Ref) -> bool:
+        """Whether a partner record may be linked: it never was, or its Dynamics row was deleted."""
+        link = self.of_partner(ref)
+        return link is None or link.state is LinkState.TOMBSTONE
 
     def put(self, link: Link) -> None:
         before = self.link(link.key)
