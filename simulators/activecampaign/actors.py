@@ -16,6 +16,7 @@ class Actor:
     who: str
     user: str = "0"
     importing: bool = False
+    seeding: bool = False
 
     @classmethod
     def api(cls, user_id: int) -> Actor:
@@ -44,3 +45,5 @@ class Actor:
 
 
 SYSTEM = Actor("system", "system")
+SEEDING = Actor("system", "seed", importing=True, seeding=True)
+"""Whoever prepares an account for a test: heard by no webhook, and moving no udate."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulators.activecampaign.accounts import account_by_name, associate, create_account
-from simulators.activecampaign.actors import SYSTEM, Actor
+from simulators.activecampaign.actors import SEEDING
 from simulators.activecampaign.contacts.model import ACTIVE, Contact
 from simulators.activecampaign.contacts.service import new_contact
 from simulators.activecampaign.custom_data import ACCOUNT, DEAL, Family, create_meta, put_data
@@ -38,7 +38,6 @@ from simulators.activecampaign.tenant import Tenant
 from simulators.activecampaign.times import parse_instant
 from simulators.frame.system import ControlError
 
-QUIET = Actor("system", "seed", importing=True)
 Part = Callable[[Tenant, Any], Any]
 
 
@@ -56,7 +55,7 @@ def seed(tenant: Tenant, spec: dict[str, Any]) -> dict[str, Any]:
             answer["generated"] = generate(tenant, spec["generate"])
     except ApiError as error:
         raise ControlError(f"seed: refused as the API would refuse it: {error.body}") from error
-    except (KeyError, AttributeError) as error:
+    except (KeyError, AttributeError, TypeError) as error:
         raise ControlError(f"seed: {type(error).__name__} {error}; see the shapes in the documents") from error
     finally:
         tenant.writes.truncate(mark)
@@ -86,21 +85,21 @@ def _tag(tenant: Tenant, item: Any) -> Any:
 
 
 def _list(tenant: Tenant, item: Any) -> Any:
-    row = create_list(tenant, QUIET, {"name": item} if isinstance(item, str) else item)
+    row = create_list(tenant, SEEDING, {"name": item} if isinstance(item, str) else item)
     return {"id": row["id"], "name": row["name"]}
 
 
 def _field(tenant: Tenant, item: dict[str, Any]) -> Any:
-    field = create_field(tenant, QUIET, item)
+    field = create_field(tenant, SEEDING, item)
     for option in item.get("options", ()):
-        create_option(tenant, QUIET, field, {"value": option} if isinstance(option, str) else option)
+        create_option(tenant, SEEDING, field, {"value": option} if isinstance(option, str) else option)
     tenant.field_rels.add({"field": field["id"], "relid": 0})
     return {"id": field["id"], "title": field["title"], "perstag": field["perstag"]}
 
 
 def _meta(family: Family) -> Part:
     def part(tenant: Tenant, item: dict[str, Any]) -> Any:
-        meta = create_meta(tenant, QUIET, family, item)
+        meta = create_meta(tenant, SEEDING, family, item)
         return {"id": meta["id"], "fieldLabel": meta["label"]}
 
     return part
@@ -108,10 +107,10 @@ def _meta(family: Family) -> Part:
 
 def _account(tenant: Tenant, item: Any) -> Any:
     spec: dict[str, Any] = {"name": item} if isinstance(item, str) else item
-    account = create_account(tenant, QUIET, spec["name"], url=spec.get("accountUrl", ""))
+    account = create_account(tenant, SEEDING, spec["name"], url=spec.get("accountUrl", ""))
     for label, value in spec.get("fields", {}).items():
         meta = next(row for row in tenant.account_meta if label in (row["label"], str(row["id"])))
-        put_data(tenant, QUIET, ACCOUNT, account["id"], {"customFieldId": meta["id"], "fieldValue": value})
+        put_data(tenant, SEEDING, ACCOUNT, account["id"], {"customFieldId": meta["id"], "fieldValue": value})
     return {"id": account["id"], "name": account["name"]}
 
 
@@ -124,14 +123,14 @@ def _contact(tenant: Tenant, item: dict[str, Any]) -> Any:
     for name, value in item.get("fields", {}).items():
         put_value(tenant, contact, _field_named(tenant, str(name)), str(value))
     for name in item.get("tags", ()):
-        apply_tag(tenant, QUIET, contact, tag_named(tenant, name), automations=False)
+        apply_tag(tenant, SEEDING, contact, tag_named(tenant, name), automations=False)
     for each in item.get("lists", ()):
         spec = each if isinstance(each, dict) else {"list": each}
         target = list_named(tenant, str(spec["list"]))
-        set_status(tenant, QUIET, contact, target, int(spec.get("status", ACTIVE)), automations=False)
+        set_status(tenant, SEEDING, contact, target, int(spec.get("status", ACTIVE)), automations=False)
     if item.get("account"):
-        account = account_by_name(tenant, item["account"]) or create_account(tenant, QUIET, item["account"])
-        associate(tenant, QUIET, contact, account, item.get("jobTitle", ""))
+        account = account_by_name(tenant, item["account"]) or create_account(tenant, SEEDING, item["account"])
+        associate(tenant, SEEDING, contact, account, item.get("jobTitle", ""))
     if item.get("bounced"):
         contact.more().hard = 1
     _date(tenant, contact, item)
@@ -139,7 +138,6 @@ def _contact(tenant: Tenant, item: dict[str, Any]) -> Any:
 
 
 def _date(tenant: Tenant, contact: Contact, item: dict[str, Any]) -> None:
-    contact.updated_by = None
     for key, slot in (("cdate", "created"), ("udate", "updated")):
         if key in item:
             instant = parse_instant(str(item[key]))
@@ -175,14 +173,14 @@ def _automation(tenant: Tenant, item: dict[str, Any]) -> Any:
 
 
 def _pipeline(tenant: Tenant, item: dict[str, Any]) -> Any:
-    row = create_pipeline(tenant, QUIET, item["title"], autoassign=str(item.get("autoassign", "1")))
+    row = create_pipeline(tenant, SEEDING, item["title"], autoassign=str(item.get("autoassign", "1")))
     return {"id": row["id"], "stages": [stage["id"] for stage in tenant.stages.where("group", row["id"])]}
 
 
 def _deal(tenant: Tenant, item: dict[str, Any]) -> Any:
     stage = tenant.stages.get(item.get("stage")) or next(iter(tenant.stages))
     new = {"group": stage["group"], "stage": stage["id"], "owner": 1, "currency": "usd", "value": 0, **item}
-    row = create_deal(tenant, QUIET, new)
+    row = create_deal(tenant, SEEDING, new)
     return {"id": row["id"], "title": row["title"]}
 
 
@@ -241,5 +239,3 @@ _PARTS: dict[str, Part] = {
     "webhooks": _webhook,
     "schemas": _schema,
 }
-
-__all__ = ["QUIET", "SYSTEM", "seed"]
