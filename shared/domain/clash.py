@@ -49,10 +49,12 @@ def _newest(draft: Draft, pair: Pair) -> None:
 
 def _fill(draft: Draft, pair: Pair) -> None:
     empty = next((side for side in Side if draft.empty(pair, side)), None)
-    if empty is not None and pair.field.flows(empty):
+    if empty is None:
+        draft.keep_apart(pair)
+    elif pair.field.flows(empty):
         draft.write(pair, empty)
     else:
-        draft.keep_apart(pair)
+        draft.settle(pair)
 
 
 def _keep(draft: Draft, pair: Pair) -> None:

@@ -113,14 +113,17 @@ def _meet(draft: Draft, pair: Pair) -> None:
 def _one_changed(draft: Draft, pair: Pair, side: Side) -> None:
     """`side` changed, the other did not (or did not tell)."""
     item, rule, target = pair.field, pair.field.policy.rule, side.other
+    left_open = pair.base is not None and NEVER in {pair.base.crm, pair.base.partner}
     if not item.flows(target):
         _drifted(draft, pair, side)
+    elif not pair.told(target) and (left_open or _cut_by_limit(pair, side)):
+        draft.need.add(target)
+    elif left_open and not item.flows(side):
+        _drifted(draft, pair, target)
     elif _stays(draft, pair, side):
         draft.settle(pair)
     elif rule is Rule.RESTRICTIVE:
         restrict(draft, pair, side)
-    elif _cut_by_limit(pair, side) and not pair.told(target):
-        draft.need.add(target)
     elif pair.told(target) and item.flows(side) and draft.holds(pair, draft.carried(pair, target), side):
         draft.settle(pair)  # the other side's own value under today's limits: no edit
     elif draft.write(pair, target) and rule is Rule.UNION:
@@ -150,7 +153,8 @@ def _remember(draft: Draft, pair: Pair, side: Side) -> None:
 def _drifted(draft: Draft, pair: Pair, side: Side) -> None:
     """A one-way field was edited on the side it flows into.
 
-    It yields to the source's row as soon as that is seen again; until then the source's base is left open.
+    It yields to the source's row as soon as that is seen again; until then the source's base is left open, and then
+    both are read, so that the value that yields is kept in the conflict's record.
     """
     source = side.other
     if pair.field.policy.rule in {Rule.ONLY_ON_CREATE, Rule.FILL_IF_EMPTY, Rule.RESTRICTIVE}:
