@@ -6,6 +6,7 @@ Names are common Spanish, Italian and English ones put together by chance; addre
 from __future__ import annotations
 
 import json
+import random
 import re
 import unicodedata
 from bisect import bisect_left
@@ -16,7 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simulators.dataverse.context import iso
 from simulators.dataverse.store import Ref, Value
 
 _NAMES = Path(__file__).parent / "data" / "names.json"
@@ -25,6 +25,8 @@ _ID_SPAN = 0xF0000000
 _SPREAD_SECONDS = 2 * 365 * 86_400
 _TAIL_NUMBER = re.compile(r".*?(\d+)(@.*)?")
 _MAIL_EVERY = 40
+PATTERNS = 8_192
+_TURN = PATTERNS - 1
 
 type Maker = Callable[[int], Value]
 
@@ -40,13 +42,6 @@ def ascii_word(text: str) -> str:
     """Return a name as it stands in an e-mail address."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z]", "", plain.lower())
-
-
-def scatter(number: int, salt: int) -> int:
-    """Return a number that looks random, from 0 to 2**32 - 1."""
-    mixed = (number * 0x9E3779B1 + salt * 0x85EBCA77 + 0x27D4EB2F) & _MASK
-    mixed ^= mixed >> 15
-    return (mixed * 0x2C1B3C6D) & _MASK ^ (mixed >> 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +147,55 @@ def _bisect(count: int, passed: Callable[[int], bool]) -> int:
     return bisect_left(range(count), True, key=passed)  # noqa: FBT003 - the first position that passes
 
 
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Values that rows share by turns: row `i` takes the entry `i & (PATTERNS - 1)` of each list."""
+
+    first: list[str]
+    last: list[str]
+    mail: list[str]
+    job: list[str | None]
+    company: list[str]
+    town: list[str]
+    country: list[str]
+    dial: list[str]
+    postal: list[str]
+    birthday: list[str | None]
+    number: list[int]
+
+
+@cache
+def patterns(seed: int, languages: tuple[str, ...]) -> Patterns:
+    """Return the shared values for a seed."""
+    lists, chance = name_lists(), random.Random(seed)
+    made = Patterns([], [], [], [], [], [], [], [], [], [], [])
+    for _ in range(PATTERNS):
+        words = lists["languages"][chance.choice(languages)]
+        first, last = chance.choice(words["first"]), chance.choice(words["last"])
+        made.first.append(first)
+        made.last.append(last)
+        made.mail.append(f"{ascii_word(first)}.{ascii_word(last)}.")
+        made.job.append(chance.choice(words["jobs"]) if chance.random() < 0.75 else None)
+        made.company.append(f"{chance.choice(words['last'])} {chance.choice(lists['companies'])}")
+        made.town.append(chance.choice(words["towns"]))
+        made.country.append(words["country"][0])
+        made.dial.append(words["dial"][0])
+        made.postal.append(f"{chance.randrange(10_000, 100_000)}")
+        born = f"{chance.randrange(1945, 2005)}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}"
+        made.birthday.append(born if chance.random() < 0.67 else None)
+        made.number.append(chance.getrandbits(30))
+    return made
+
+
 def _makers(setting: Setting) -> dict[str, Maker]:
-    makers = _common(setting)
-    if setting.table == "account":
-        makers |= _company(setting)
-    else:
-        makers |= _person(setting)
-    return makers
+    shared = patterns(setting.seed, setting.languages)
+    special = _company(shared) if setting.table == "account" else _person(setting, shared)
+    return _common(setting, shared) | special
 
 
-def _common(setting: Setting) -> dict[str, Maker]:
-    end = int(setting.now.timestamp())
-    start = end - _SPREAD_SECONDS
-
-    def moment(i: int) -> str:
-        return iso(datetime.fromtimestamp(min(end - 3600, start + 60 * i), tz=UTC))
-
-    def active(i: int) -> bool:
-        return scatter(i, 11) % 50 != 0
-
+def _common(setting: Setting, shared: Patterns) -> dict[str, Maker]:
+    numbers, lead = shared.number, setting.table == "lead"
+    moment = _moments(int(setting.now.timestamp()))
     return {
         "createdon": moment,
         "modifiedon": moment,
@@ -179,69 +204,65 @@ def _common(setting: Setting) -> dict[str, Maker]:
         "ownerid": lambda i: setting.owner,
         "owninguser": lambda i: setting.owner,
         "owningbusinessunit": lambda i: setting.unit,
-        "statecode": (lambda i: 0) if setting.table == "lead" else (lambda i: 0 if active(i) else 1),
-        "statuscode": (lambda i: 1) if setting.table == "lead" else (lambda i: 1 if active(i) else 2),
+        "statecode": lambda i: 0 if lead or numbers[i & _TURN] % 50 else 1,
+        "statuscode": lambda i: 1 if lead or numbers[i & _TURN] % 50 else 2,
         "new_externalid": lambda i: f"G-{i:07}",
+        "address1_city": lambda i: shared.town[i & _TURN],
+        "address1_country": lambda i: shared.country[i & _TURN],
+        "telephone1": lambda i: f"{shared.dial[i & _TURN]} {600_000_000 + i * 7_919 % 99_999_999}",
     }
 
 
-def _person(setting: Setting) -> dict[str, Maker]:
-    lists = name_lists()
-    languages = [lists["languages"][code] for code in setting.languages]
-    seed, several = setting.seed, len(languages)
-    mails = [[[ascii_word(name) for name in language[part]] for part in ("first", "last")] for language in languages]
+def _moments(end: int) -> Maker:
+    """Return when row `i` was made: a minute apart over two years, an hour ago at the latest."""
+    start, last = end - _SPREAD_SECONDS, end - 3_600
+    days: dict[int, str] = {}
 
-    def of(i: int, part: str, salt: int) -> str:
-        words = languages[scatter(i, seed) % several][part]
-        return str(words[scatter(i, seed + salt) % len(words)])
+    def moment(i: int) -> str:
+        at = min(last, start + 60 * i)
+        number, rest = divmod(at, 86_400)
+        day = days.get(number)
+        if day is None:
+            day = days[number] = datetime.fromtimestamp(number * 86_400, tz=UTC).strftime("%Y-%m-%d")
+        return f"{day}T{rest // 3_600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
+
+    return moment
+
+
+def _person(setting: Setting, shared: Patterns) -> dict[str, Maker]:
+    first, last, numbers = shared.first, shared.last, shared.number
+    domains = name_lists()["domains"]
+    several, missing, doubled = len(domains), setting.missing_every, setting.duplicates_every
 
     def mail(i: int) -> str | None:
-        if setting.missing_every and i % setting.missing_every == setting.missing_every - 1:
+        if missing and i % missing == missing - 1:
             return None
-        if setting.duplicates_every and i % setting.duplicates_every == setting.duplicates_every - 1:
+        if doubled and i % doubled == doubled - 1:
             i -= 1
-        first, last = mails[scatter(i, seed) % several]
-        one, two = first[scatter(i, seed + 1) % len(first)], last[scatter(i, seed + 2) % len(last)]
-        return f"{one}.{two}.{i}@{lists['domains'][i % len(lists['domains'])]}"
-
-    def birthday(i: int) -> str | None:
-        number = scatter(i, seed + 5)
-        return f"{1945 + number % 60}-{1 + number % 12:02}-{1 + number % 28:02}" if number % 3 else None
+        return f"{shared.mail[i & _TURN]}{i}@{domains[i % several]}"
 
     return {
-        "firstname": lambda i: of(i, "first", 1),
-        "lastname": lambda i: of(i, "last", 2),
-        "fullname": lambda i: f"{of(i, 'first', 1)} {of(i, 'last', 2)}",
+        "firstname": lambda i: first[i & _TURN],
+        "lastname": lambda i: last[i & _TURN],
+        "fullname": lambda i: f"{first[i & _TURN]} {last[i & _TURN]}",
         "emailaddress1": mail,
-        "jobtitle": lambda i: of(i, "jobs", 3) if i % 4 else None,
-        "companyname": lambda i: f"{of(i, 'last', 4)} {lists['companies'][i % len(lists['companies'])]}",
-        "subject": lambda i: f"{of(i, 'first', 1)} {of(i, 'last', 2)}",
-        "telephone1": lambda i: f"{of(i, 'dial', 0)} {600000000 + scatter(i, 6) % 99999999}",
-        "mobilephone": lambda i: f"{of(i, 'dial', 0)} {700000000 + scatter(i, 7) % 99999999}" if i % 3 else None,
-        "address1_city": lambda i: of(i, "towns", 8),
-        "address1_country": lambda i: of(i, "country", 0),
-        "address1_postalcode": lambda i: f"{scatter(i, 9) % 90000 + 10000}",
-        "birthdate": birthday,
-        "gendercode": lambda i: 1 + scatter(i, 10) % 2,
-        "donotbulkemail": lambda i: scatter(i, 12) % 10 == 0,
-        "donotemail": lambda i: scatter(i, 13) % 50 == 0,
+        "jobtitle": lambda i: shared.job[i & _TURN],
+        "companyname": lambda i: shared.company[i & _TURN],
+        "subject": lambda i: f"{first[i & _TURN]} {last[i & _TURN]}",
+        "mobilephone": lambda i: f"{shared.dial[i & _TURN]} {700_000_000 + i * 6_151 % 99_999_999}" if i % 3 else None,
+        "address1_postalcode": lambda i: shared.postal[i & _TURN],
+        "birthdate": lambda i: shared.birthday[i & _TURN],
+        "gendercode": lambda i: 1 + numbers[i & _TURN] % 2,
+        "donotbulkemail": lambda i: numbers[i & _TURN] % 10 == 0,
+        "donotemail": lambda i: numbers[i & _TURN] % 49 == 0,
     }
 
 
-def _company(setting: Setting) -> dict[str, Maker]:
-    lists = name_lists()
-    languages = [lists["languages"][code] for code in setting.languages]
-
-    def of(i: int, part: str, salt: int) -> str:
-        words = languages[scatter(i, setting.seed) % len(languages)][part]
-        return str(words[scatter(i, setting.seed + salt) % len(words)])
-
+def _company(shared: Patterns) -> dict[str, Maker]:
+    domains = name_lists()["domains"]
     return {
-        "name": lambda i: f"{of(i, 'last', 2)} {lists['companies'][i % len(lists['companies'])]} {i}",
+        "name": lambda i: f"{shared.company[i & _TURN]} {i}",
         "accountnumber": lambda i: f"A{i:08}",
-        "emailaddress1": lambda i: f"info.{i}@{lists['domains'][i % len(lists['domains'])]}",
-        "telephone1": lambda i: f"{of(i, 'dial', 0)} {900000000 + scatter(i, 6) % 99999999}",
-        "address1_city": lambda i: of(i, "towns", 8),
-        "address1_country": lambda i: of(i, "country", 0),
-        "numberofemployees": lambda i: 1 + scatter(i, 7) % 5000,
+        "emailaddress1": lambda i: f"info.{i}@{domains[i % len(domains)]}",
+        "numberofemployees": lambda i: 1 + shared.number[i & _TURN] % 5_000,
     }

@@ -48,6 +48,18 @@ class Limits:
         self._lock = threading.Lock()
         self._usage: dict[str, Usage] = {}
         self._under_way: Counter[str] = Counter()
+        self._flights: Counter[str] = Counter()
+
+    @contextmanager
+    def flight(self, application_id: str) -> Iterator[None]:
+        """Count a call of an application that is on its way, latency included."""
+        with self._lock:
+            self._flights[application_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._flights[application_id] -= 1
 
     @contextmanager
     def request(self, context: Context) -> Iterator[Cost]:
@@ -58,7 +70,7 @@ class Limits:
         """
         user = context.caller.charged_user_id
         with self._lock:
-            self._check(user)
+            self._check(user, context.caller.application_id)
             self._under_way[user] += 1
         try:
             yield context.cost
@@ -80,17 +92,13 @@ class Limits:
             ("x-ms-dop-hint", str(int(switches.number("hint_parallelism")))),
         ]
 
-    def in_flight(self, user: str) -> int:
-        """Return how many requests of the user are under way."""
-        return self._under_way[user]
-
-    def _check(self, user: str) -> None:
+    def _check(self, user: str, application_id: str) -> None:
         now = self._service.clock.time()
         usage = self._usage.setdefault(user, Usage())
         usage.forget(now - WINDOW)
         number = self._service.switches.number
         concurrent = int(number("limit_concurrent"))
-        if concurrent and self._under_way[user] >= concurrent:
+        if concurrent and max(self._under_way[user] + 1, self._flights[application_id]) > concurrent:
             raise self._refusal(usage, "ConcurrencyExceeded", concurrent, now)
         requests = int(number("limit_requests"))
         if requests and len(usage.requests) >= requests:

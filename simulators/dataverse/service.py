@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib
 import random
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -89,6 +90,11 @@ class DataverseSystem(SystemBase):
             return self._admit(request)
         except DataverseError as refusal:
             return self.refuse(refusal)
+
+    def flight(self, request: Request) -> AbstractContextManager[None]:
+        """See `System.flight`: calls count for the application whose token they carry."""
+        claims = self.authority.read(request.headers.get("authorization", "").partition(" ")[2].strip())
+        return self.limits.flight(claims.application_id) if claims else nullcontext()
 
     def execute(self, context: Context, request: Request) -> Response:
         """Run one request (the whole call, or one part of a batch) in a transaction.

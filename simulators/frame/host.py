@@ -53,8 +53,9 @@ class Host:
         started = time.perf_counter()
         self.system.agenda.run_due()
         effect = self.faults.strike(request.method, request.raw_target)
-        self._wait(self.latency_ms + (self._jitter.random() * self.jitter_ms if self.jitter_ms else 0.0))
-        delivery = self._faulty(request, effect) if effect else Delivery(self.system.handle(request))
+        with self.system.flight(request):
+            self._wait(self.latency_ms + (self._jitter.random() * self.jitter_ms if self.jitter_ms else 0.0))
+            delivery = self._faulty(request, effect) if effect else Delivery(self.system.handle(request))
         if delivery.response is not None:
             _compress(request, delivery.response)
         self._note(request, delivery, effect, started)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from simulators.frame.clock import Agenda, Clock
@@ -27,6 +28,10 @@ class System(Protocol):
 
     def handle(self, request: Request) -> Response:
         """Answer one vendor call. Must not raise, whatever the bytes."""
+        ...
+
+    def flight(self, request: Request) -> AbstractContextManager[None]:
+        """Entered while a vendor call is under way, latency included: what counts concurrent calls counts here."""
         ...
 
     def reset(self, seed: int) -> None:
@@ -67,6 +72,11 @@ class SystemBase:
         self.chance = random.Random(seed)
         self.urls: dict[str, str] = {}
         self.ca_file = ""
+
+    def flight(self, request: Request) -> AbstractContextManager[None]:
+        """See `System.flight`; most systems do not count."""
+        del request
+        return nullcontext()
 
     def reset(self, seed: int) -> None:
         """See `System.reset`; a system extends this."""

@@ -99,9 +99,26 @@ def convert(owner: str, name: str, facts: dict[str, Any], extra: dict[str, Any])
         column["valid"] = valid
     if name in extra["date_only"]:
         column["date_only"] = True
+    default = default_of(owner, name, column, extra)
+    if default is not None:
+        column["default"] = default
     if column["type"] in ("Lookup", "Owner", "Customer"):
         column |= lookup(owner, name, extra)
     return column
+
+
+def default_of(owner: str, name: str, column: dict[str, Any], extra: dict[str, Any]) -> int | bool | None:
+    """Return what a row has that says nothing: no for yes or no, the only value for choices with one."""
+    if f"{owner}.{name}" in extra["no_default"]:
+        return None
+    if column["type"] == "Boolean":
+        return name in extra["default_true"]
+    if column["type"] != "Picklist":
+        return None
+    named = extra["defaults"].get(f"{owner}.{name}", extra["defaults"].get(name))
+    if named is not None:
+        return int(named)
+    return 1 if column.get("options") == [[1, "Default Value"]] else None
 
 
 def limits(column: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -140,7 +157,9 @@ def lookup(owner: str, name: str, extra: dict[str, Any]) -> dict[str, Any]:
     if isinstance(facts, list):
         facts = {target: f"{name}_{target}_{owner}" for target in facts}
     reverse = extra["reverse"].get(f"{owner}.{name}")
-    return {"to": facts} | ({"reverse": reverse} if reverse else {})
+    found = {"to": facts} | ({"reverse": reverse} if reverse else {})
+    on_delete = extra["on_delete"].get(f"{owner}.{name}") or extra["on_delete"].get(name)
+    return found | ({"on_delete": on_delete} if on_delete else {})
 
 
 def validity(owner: str, name: str, facts: dict[str, Any], extra: dict[str, Any]) -> str:

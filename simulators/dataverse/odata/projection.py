@@ -61,6 +61,10 @@ class Projection:
             prefer.wants(name) for name in (FORMATTED, LOGICAL_NAME, NAVIGATION)
         )
         show = self._annotated if annotated else self._plain()
+        if self.table.name in _PRINCIPALS:
+            # Users and teams inherit `ownerid` as their key from `principal` (join-tables page).
+            inner, primary_id = show, self.table.primary_id
+            show = lambda row: inner(row) | {"ownerid": row[primary_id]}  # noqa: E731
         if not self.expansions:
             return show
         return lambda row: self._expanded(show(row), row)
