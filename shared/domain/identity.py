@@ -128,5 +128,9 @@ class Digester:
         keyed.update(data)
         return Digest(keyed.digest())
 
+    def keyed(self) -> blake2b:
+        """A hash that has taken in the key: `copy`, `update` and `digest` give what `raw` gives, in less time."""
+        return _keyed(self.secret).copy()
+
     def match(self, canonical: str) -> MatchKey:
         return MatchKey(blake2b(canonical.encode(), key=self.secret, digest_size=12, person=b"match").digest())

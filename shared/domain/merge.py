@@ -19,14 +19,15 @@ row is seen again (its next change, or a compare-only pass), and the lost value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from shared.domain.compiled import CompiledMap, Resolve
 from shared.domain.draft import Draft, Pair
-from shared.domain.identity import Agreed, Digester
-from shared.domain.merged import FieldConflict, Merged
-from shared.domain.records import ABSENT, FieldState, Record, Side
+from shared.domain.identity import Agreed, Digest, Digester
+from shared.domain.merged import UNCHANGED, FieldConflict, Merged
+from shared.domain.records import ABSENT, FieldName, Record, Side, Value
 from shared.domain.settle import create_field, judge
 
 __all__ = ["FieldConflict", "Merged", "merge"]
@@ -56,35 +57,65 @@ def merge(
     was not taken over. `bases` holds the last agreed choices of `union` fields, so that what one side took away stays
     away. `resolve` finds the other side's record for a reference.
     """
-    draft = Draft(digester, now, resolve, crm, partner, bases or {})
     if creating is not None:
+        draft = Draft(digester, now, resolve, crm, partner, bases or {})
         source = crm if creating is Side.PARTNER else partner
         for field in compiled.fields:
             create_field(draft, field, source, creating)
         return draft.done(parks)
-    bases_of = {} if first else agreed
     special = frozenset(decisions or ()) | frozenset(parks or ())
-    crm_fields = crm.fields if crm is not None else None
-    partner_fields = partner.fields if partner is not None else None
-    digest = digester.raw
-    for field in compiled.fields:
-        ours: FieldState
-        theirs: FieldState
-        if field.concat is None:
-            ours = crm_fields.get(field.crm_name, ABSENT) if crm_fields is not None else ABSENT
-            theirs = partner_fields.get(field.partner_name, ABSENT) if partner_fields is not None else ABSENT
-        else:
-            ours = field.take(crm, Side.CRM) if crm is not None else ABSENT
-            theirs = field.take(partner, Side.PARTNER) if partner is not None else ABSENT
-        crm_digest = None if ours is ABSENT else digest(field.prefix + field.crm_canonical(ours))
-        partner_digest = None if theirs is ABSENT else digest(field.prefix + field.partner_canonical(theirs))
-        base = bases_of.get(field.id)
-        if (
-            base is not None
-            and (crm_digest is None or crm_digest == base.crm)
-            and (partner_digest is None or partner_digest == base.partner)
-            and field.id not in special
-        ):
-            continue
-        judge(draft, Pair(field, ours, theirs, crm_digest, partner_digest, base), decisions, parks)
+    differing = list(_differing(compiled, {} if first else agreed, crm, partner, special=special, digester=digester))
+    if not differing:
+        return UNCHANGED
+    draft = Draft(digester, now, resolve, crm, partner, bases or {})
+    for pair in differing:
+        judge(draft, pair, decisions, parks)
     return draft.done(parks)
+
+
+def _differing(
+    compiled: CompiledMap,
+    agreed: Mapping[str, Agreed],
+    crm: Record | None,
+    partner: Record | None,
+    *,
+    special: frozenset[str],
+    digester: Digester,
+) -> Iterator[Pair]:
+    """The fields that have to be judged: those that differ from their base, lack one, or are singled out.
+
+    This is the record path: it runs for every field of every record that a feed brings.
+    """
+    ours = crm.fields if crm is not None else _NOTHING
+    theirs = partner.fields if partner is not None else _NOTHING
+    keyed = digester.keyed()
+    for field in compiled.fields:
+        if field.concat is None:
+            crm_value, partner_value = ours.get(field.crm_name, ABSENT), theirs.get(field.partner_name, ABSENT)
+        else:
+            crm_value = field.take(crm, Side.CRM) if crm is not None else ABSENT
+            partner_value = field.take(partner, Side.PARTNER) if partner is not None else ABSENT
+        crm_digest = partner_digest = None
+        if crm_value is not ABSENT:
+            state = keyed.copy()
+            state.update(field.prefix + field.crm_canonical(crm_value))
+            crm_digest = state.digest()
+        if partner_value is not ABSENT:
+            state = keyed.copy()
+            state.update(field.prefix + field.partner_canonical(partner_value))
+            partner_digest = state.digest()
+        base = agreed.get(field.id)
+        if (
+            base is None
+            or (crm_digest is not None and crm_digest != base.crm)
+            or (partner_digest is not None and partner_digest != base.partner)
+            or field.id in special
+        ):
+            yield Pair(field, crm_value, partner_value, _digest(crm_digest), _digest(partner_digest), base)
+
+
+def _digest(found: bytes | None) -> Digest | None:
+    return None if found is None else Digest(found)
+
+
+_NOTHING: Final[Mapping[FieldName, Value | None]] = {}

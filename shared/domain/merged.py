@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
 
 from shared.domain.identity import Agreed, Digest
 from shared.domain.records import FieldName, FieldState, Side, Value
@@ -62,3 +64,23 @@ class Merged:
     clipped: Mapping[Side, frozenset[str]] = field(default_factory=dict)
     bases: Mapping[str, frozenset[str]] = field(default_factory=dict)
     pending_bases: Mapping[Side, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+
+
+def _unchanged() -> Merged:
+    """Nothing differs, nothing is decided; one read-only object serves every such pair."""
+    empty: Mapping[str, Any] = MappingProxyType({})
+    sides: Mapping[Side, Any] = MappingProxyType(dict.fromkeys(Side, empty))
+    return Merged(
+        writes=sides,
+        settled=empty,
+        pending=sides,
+        before=sides,
+        parked=empty,
+        blocked=MappingProxyType({}),
+        clipped=MappingProxyType(dict.fromkeys(Side, frozenset[str]())),
+        bases=empty,
+        pending_bases=sides,
+    )
+
+
+UNCHANGED: Final = _unchanged()

@@ -29,6 +29,7 @@ __all__ = [
 
 type Canonical = Callable[[Value | None], bytes]
 
+_TO_SECONDS = len("2024-01-31T09:00:00")
 _TRAILING = " \t\r\n"
 _WIDEST_SCALE = 10  # Dataverse keeps at most 10 decimals, ActiveCampaign a text
 
@@ -82,6 +83,9 @@ def _text_without_blank(value: Value | None) -> bytes:
 def _email(value: Value | None) -> bytes:
     if type(value) is not str:
         return _plain(value)
+    if value.isascii():
+        plain = value.strip().lower()
+        return b"s" + plain.encode() if plain else b""
     found = unicodedata.normalize("NFC", unicodedata.normalize("NFC", value.strip()).casefold())
     return b"s" + found.encode("utf-8", "surrogatepass") if found else b""
 
@@ -121,6 +125,8 @@ def _date(value: Value | None) -> bytes:
 
 
 def _datetime(value: Value | None) -> bytes:
+    if type(value) is datetime and value.tzinfo is UTC:
+        return b"t" + value.isoformat().encode()[:_TO_SECONDS]
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     if not isinstance(value, datetime):
