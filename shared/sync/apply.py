@@ -45,6 +45,7 @@ class Applier:
         self._links = links
         self._tally = tally
         self._failed: set[str] = set()
+        self._off: set[str] = set()  # cases whose further writes wait: the pair is decided again
         self.again: list[Case] = []
         self.finished: list[str] = []
         self.unknown: list[str] = []
@@ -53,10 +54,11 @@ class Applier:
     def run(self, decided: Sequence[tuple[Case, Decision]]) -> None:
         self.again = []
         self._failed.clear()
+        self._off.clear()
         tasks = sorted(self._tasks(decided), key=_order)
         self._guard(tasks)
         for (side, kind, op), group in groupby(tasks, key=_group):
-            self._group(side, kind, op, list(group))
+            self._group(side, kind, op, [task for task in group if task.key not in self._off])
 
     def _tasks(self, decided: Sequence[tuple[Case, Decision]]) -> Iterator[Task]:
         for case, decision in decided:
@@ -134,8 +136,7 @@ class Applier:
         self._work.held.finish(batch.id, known)
         if unknown:
             self.unknown.append(batch.id)
-            for task in unknown:
-                self._links.restore(task.case.key)
+            self._take_back(unknown)
         elif not accepted:
             self.finished.append(batch.id)
         for task in tasks:
@@ -163,7 +164,11 @@ class Applier:
     def _give_back(self, tasks: Sequence[Task]) -> None:
         """These were not sent: nothing of their links changes, and the page is read again."""
         self.postponed = self.postponed or 0.0
+        self._take_back(tasks)
+
+    def _take_back(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
+            self._off.add(task.key)
             self._links.restore(task.case.key)
 
     def _applied(self, task: Task, result: WriteResult) -> None:
@@ -204,6 +209,7 @@ class Applier:
         self._again(case)
 
     def _again(self, case: Case) -> None:
+        self._off.add(case.key.hex())
         if case not in self.again:
             self.again.append(case)
 

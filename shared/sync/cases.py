@@ -77,7 +77,7 @@ class Decision:
     is true once all of them were. `retire` is another link that ends with this decision, `forget` one that is
     taken out altogether. `need` names sides to be read before anything can be decided. `look_up` asks Dynamics for
     rows with the case's match value. `candidate` keeps an unlinked partner record under its match key. `code` is the
-    outcome when nothing goes wrong.
+    outcome when nothing goes wrong. `retry`: the record is parked, and looked at again after a pause.
     """
 
     code: str
@@ -91,3 +91,4 @@ class Decision:
     candidate: MatchKey | None = None
     conflicts: tuple[FieldConflict, ...] = ()
     at_field: str = ""
+    retry: bool = False

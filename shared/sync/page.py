@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 
-from shared.domain.identity import LinkState, link_key
+from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Kind, Record, Side
 from shared.errors import Transient
 from shared.state.model import CursorState, LaneChanges
@@ -145,11 +145,17 @@ class Page:
         if decision.forget is not None:
             self.links.remove(decision.forget)
         if decision.link is not None:
-            self.links.put(decision.link)
+            self.links.put(self._parked(case, decision.link) if decision.retry else decision.link)
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
         for conflict in decision.conflicts:
             self.tally.conflicted(case, conflict)
+
+    def _parked(self, case: Case, link: Link) -> Link:
+        """A parked record with the time of its next try."""
+        when = next_try(self.work.engine.options.retries, link.tries, self.work.now)
+        self.work.retry(case, when)
+        return replace(link, retry_at=int(when.timestamp()), tries=link.tries + 1)
 
     def _note(self, case: Case, decision: Decision) -> None:
         link = self.links.link(case.key)

@@ -103,14 +103,14 @@ class Reconciler:
                 fields=fields,
                 expect=self._expected(case, link, side),
                 match=self._written_match(case, side, merged),
-                match_key=self._match_key(self._written_match(case, side, merged)),
+                match_key=self._match_key(match_value(self._written_match(case, side, merged))),
                 pending=merged.pending[side],
                 before=merged.before.get(side, {}),
             )
             for side, fields in sorted(allowed.items())
         )
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
-        done = Done() if diverged else self._settled(case, {write.side for write in planned})
+        done = Done() if diverged else self._settled(case, merged, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
         if not planned:
             after = finished(after, done)
@@ -181,7 +181,7 @@ class Reconciler:
             state=LinkState.LINKED,
         )
 
-    def _settled(self, case: Case, written: set[Side]) -> Done:
+    def _settled(self, case: Case, merged: Merged, written: set[Side]) -> Done:
         """What may be remembered once nothing of this pair is left to do.
 
         A revision is only worth keeping when everything it stands for was agreed: a later conditional write under it
@@ -189,7 +189,7 @@ class Reconciler:
         """
         crm, partner = _record(case.crm), _record(case.partner)
         return Done(
-            match=self._match_key(self.match_of(case)),
+            match=self._match_key(match_value(self._written_match(case, Side.CRM, merged))),
             crm_revision=crm.revision or "" if crm is not None and Side.CRM not in written else None,
             partner_revision=partner.revision or "" if partner is not None and Side.PARTNER not in written else None,
             settled=True,
@@ -267,7 +267,7 @@ class Reconciler:
         other = links.of_partner(case.partner_ref) if case.partner_ref is not None else None
         if other is not None and other.key != case.key and other.state in {LinkState.LINKED, LinkState.AWAITING}:
             case.partner = case.partner_ref = None
-            return self._park(case, link, "conflicted:duplicate_match")
+            return self._park(case, link, "conflicted:duplicate_match", retry=True)
         decision = self._meet(case, link)
         parked = other is not None and other.key != case.key and other.state is LinkState.PARKED
         return replace(decision, forget=other.key) if parked and other is not None else decision
@@ -304,7 +304,7 @@ class Reconciler:
             if rival is not None:
                 return self._rival(case, link, rival, match)
             if len(met.candidates) > 1 or met.more:
-                return self._park(case, link, "failed:ambiguous_match")
+                return self._park(case, link, "failed:ambiguous_match", retry=True)
             if met.candidates:
                 case.partner_ref = met.candidates[0]
                 return Decision(code="waiting", need=frozenset({Side.PARTNER}))
@@ -320,7 +320,7 @@ class Reconciler:
             base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
             moved = replace(base, partner=rival.partner, match=match, labels=rival.labels, made=rival.made)
             return Decision(code="waiting", link=moved, retire=retired, need=frozenset({Side.PARTNER}))
-        return self._park(case, link, "conflicted:duplicate_match")
+        return self._park(case, link, "conflicted:duplicate_match", retry=True)
 
     def _create_partner(
         self, case: Case, crm: Record, link: Link | None, text: str | None, match: MatchKey | None
@@ -374,7 +374,7 @@ class Reconciler:
         if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
             return Decision(code="skipped:not_linked", candidate=match)
         if case.ambiguous:
-            return self._park(case, link, "failed:ambiguous_match")
+            return self._park(case, link, "failed:ambiguous_match", retry=True)
         if text is not None and not case.looked_up and self._crm_caps(case).match_field is not None:
             return Decision(code="waiting", look_up=True)
         return self._create_crm(case, partner, link, match)
@@ -408,11 +408,12 @@ class Reconciler:
         )
         return Decision(code="created", link=after, writes=(write,))
 
-    def _park(self, case: Case, link: Link | None, code: str, field: str = "") -> Decision:
+    def _park(self, case: Case, link: Link | None, code: str, field: str = "", *, retry: bool = False) -> Decision:
+        """`retry`: what stands in the way may go away without this record being touched."""
         base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
         reason = code.partition(":")[2]
         parked = replace(base, state=LinkState.PARKED, partner=case.partner_ref or base.partner, parked={field: reason})
-        return Decision(code=code, link=parked, at_field=field)
+        return Decision(code=code, link=parked, at_field=field, retry=retry)
 
     # -- small answers -------------------------------------------------------------------------------------------------
 
