@@ -18,8 +18,8 @@ def connection_body(config: ConnectionConfig) -> dict[str, object]:
         "id": config.id,
         "name": config.name,
         "system": config.system,
-        "crm": _side(config.crm),
-        "partner": _side(config.partner),
+        "crm": _side(config, "crm"),
+        "partner": _side(config, "partner"),
         "entities": list(config.entities),
         "rhythm": dict(config.rhythm),
         "options": dict(config.options),
@@ -27,10 +27,12 @@ def connection_body(config: ConnectionConfig) -> dict[str, object]:
     }
 
 
-def _side(settings: Mapping[str, object]) -> dict[str, object]:
-    """A side's settings; of a secret only that there is one."""
-    shown = {name: value for name, value in settings.items() if name != "secret"}
-    return {**shown, "secretStored": bool(settings.get("secret"))}
+def _side(config: ConnectionConfig, side: str) -> dict[str, object]:
+    """A side's settings; of a secret only that there is one, under its setting's name."""
+    settings: Mapping[str, object] = config.crm if side == "crm" else config.partner
+    secrets = {name for name, value in settings.items() if value == f"{config.id}-{side}-{name}"}
+    shown = {name: value for name, value in settings.items() if name not in secrets}
+    return {**shown, "secretsStored": sorted(secrets)}
 
 
 def step_body(item: SideStep) -> dict[str, object]:

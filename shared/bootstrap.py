@@ -80,6 +80,11 @@ class Application:
     def title(self, system: str) -> str:
         return str(self._defaults(system).TITLE)
 
+    def secret_settings(self, system: str) -> Sequence[str]:
+        from shared.connectors.registry import CRM, settings_of
+
+        return [spec.name for spec in settings_of(system or CRM) if spec.secret]
+
     def crm(self, connection: ConnectionConfig) -> Connector:
         from shared.connectors.registry import CRM, build
 

@@ -120,9 +120,9 @@ def _connect(api: Api, sims: Simulators, keys: Mapping[str, str]) -> str:
             "tenant": TENANT,
             "client_id": CLIENT_ID,
             "authority": sims.urls["entra"].removeprefix("https://"),
-            "secret_value": keys["client_secret"],
+            "secrets": {"secret": keys["client_secret"]},
         },
-        "partner": {"url": sims.urls["activecampaign"], "secret_value": keys["api_key"]},
+        "partner": {"url": sims.urls["activecampaign"], "secrets": {"key": keys["api_key"]}},
     }
     return str(api.call("POST", "connections", body)["id"])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from localhost import RunningHost
 
 ROOT = Path(__file__).resolve().parents[2]
-TENANT = "demo-tenant"
+TENANT = "3c6e0b8a-9c15-4fd2-8e5b-7d0f4c1a2b39"
 CLIENT_ID = "6f1d3c4e-8f7a-4a57-9d3e-1b2c3d4e5f60"
 
 
@@ -114,9 +114,9 @@ def seed(sims: Simulators, rows: list[dict[str, str]]) -> dict[str, str]:
     client_secret, api_key = secrets.token_urlsafe(24), secrets.token_hex(24)
     sims.control("dataverse", "POST", "reset", {"seed": 1})
     sims.control("activecampaign", "POST", "reset", {"seed": 1})
-    sims.control(
-        "entra", "POST", "seed", {"apps": [{"tenant": TENANT, "client_id": CLIENT_ID, "secret": client_secret}]}
-    )
-    sims.control("dataverse", "POST", "seed", {"app_users": [{"application_id": CLIENT_ID}], "rows": {"contact": rows}})
+    application = {"tenant": TENANT, "client_id": CLIENT_ID, "secret": client_secret}
+    sims.control("entra", "POST", "seed", {"apps": [application]})
+    user = {"name": "# dynasync demo", "application_id": CLIENT_ID, "roles": ["System Administrator"]}
+    sims.control("dataverse", "POST", "seed", {"users": [user], "rows": {"contact": rows}})
     sims.control("activecampaign", "POST", "seed", {"users": [{"username": "dynasync", "apiKey": api_key}]})
     return {"client_secret": client_secret, "api_key": api_key}

@@ -51,8 +51,8 @@ class Connections:
         """
         system = _text(data, "system")
         connection_id = self.ids.new_id()
-        crm, crm_secrets = self._side(connection_id, "crm", data)
-        partner, partner_secrets = self._side(connection_id, "partner", data)
+        crm, crm_secrets = self._side(connection_id, system, "crm", data)
+        partner, partner_secrets = self._side(connection_id, system, "partner", data)
         config = ConnectionConfig(
             id=connection_id,
             name=_text(data, "name") or f"Dynamics 365 and {self.systems.title(system)}",
@@ -141,23 +141,44 @@ class Connections:
             )
         self.systems.lane(connection_id).erase()
         self.store.delete(connection_id)
-        for name in _secret_names(connection_id):
+        for name in self._secret_names(found.config):
             self.secrets.remove(name)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _side(
-        self, connection_id: str, side: str, data: Mapping[str, object]
+        self, connection_id: str, system: str, side: str, data: Mapping[str, object]
     ) -> tuple[dict[str, object], dict[str, str]]:
         """A side's settings with every secret replaced by its name, and the secrets by name."""
         given = dict(_mapping(data, side))
-        name = f"{connection_id}-{side}"
-        value = given.pop("secret_value", None)
-        if value is None:
-            return given, {}
-        if not isinstance(value, str) or not value.strip():
-            raise ConfigError(f"{side}.secret_value must be a text", setting=f"{side}.secret_value")
-        return {**given, "secret": name}, {name: value.strip()}
+        secrets = _mapping(given, "secrets")
+        given.pop("secrets", None)
+        known = self.systems.secret_settings(system if side == "partner" else "")
+        stored: dict[str, str] = {}
+        for setting, value in secrets.items():
+            if setting not in known:
+                raise ConfigError(
+                    f"{side}.secrets.{setting} is not a secret of this system",
+                    setting=f"{side}.secrets.{setting}",
+                    next_step="Use one of: " + ", ".join(known),
+                )
+            if not isinstance(value, str) or not value.strip():
+                raise ConfigError(
+                    f"{side}.secrets.{setting} must be a text",
+                    setting=f"{side}.secrets.{setting}",
+                    next_step="Enter the secret itself; it is stored apart and never shown again.",
+                )
+            given[setting] = f"{connection_id}-{side}-{setting}"
+            stored[str(given[setting])] = value.strip()
+        return given, stored
+
+    def _secret_names(self, config: ConnectionConfig) -> list[str]:
+        sides = (("crm", ""), ("partner", config.system))
+        return [
+            f"{config.id}-{side}-{setting}"
+            for side, system in sides
+            for setting in self.systems.secret_settings(system)
+        ]
 
     def _check(self, config: ConnectionConfig) -> None:
         self.systems.crm(config)
@@ -196,10 +217,6 @@ def _unique(config: ConnectionConfig) -> str:
 
 def _address(side: Mapping[str, object]) -> str:
     return str(side.get("url", "")).strip().rstrip("/").lower()
-
-
-def _secret_names(connection_id: str) -> tuple[str, str]:
-    return f"{connection_id}-crm", f"{connection_id}-partner"
 
 
 def _text(data: Mapping[str, object], name: str) -> str:

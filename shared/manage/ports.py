@@ -27,6 +27,10 @@ class Systems(Protocol):
         """Raises ConfigError for a system there is not."""
         ...
 
+    def secret_settings(self, system: str) -> Sequence[str]:
+        """The settings of a system ("" for Dynamics) that name a secret."""
+        ...
+
     def crm(self, config: ConnectionConfig) -> Connector:
         """Raises ConfigError naming a wrong setting; calls nobody."""
         ...

@@ -45,9 +45,9 @@ class World:
             "tenant": TENANT,
             "client_id": CLIENT_ID,
             "authority": self.sims.urls["entra"].removeprefix("https://"),
-            "secret_value": self.keys["client_secret"],
+            "secrets": {"secret": self.keys["client_secret"]},
         }
-        partner = {"url": self.sims.urls["activecampaign"], "secret_value": self.keys["api_key"]}
+        partner = {"url": self.sims.urls["activecampaign"], "secrets": {"key": self.keys["api_key"]}}
         body: dict[str, Any] = {"name": "Test", "system": "activecampaign", "crm": crm, "partner": partner}
         for name, value in changes.items():
             side, _, setting = name.partition("_")

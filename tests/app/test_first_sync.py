@@ -32,7 +32,7 @@ def test_a_check_names_its_steps_in_order_and_every_one_passes_on_a_good_connect
 @pytest.mark.feature("HUB-02.1", system="activecampaign")
 def test_steps_after_a_failed_one_are_skipped_and_the_failed_one_says_what_to_do(world: World) -> None:
     world.reseed(3)
-    connection = world.connect(crm_secret_value="not-the-secret")
+    connection = world.connect(crm_secrets={"secret": "not-the-secret"})
     found = world.call("POST", f"connections/{connection}/check")
     assert not found["passed"]
     token = next(step for step in found["steps"] if step["side"] == "crm" and step["name"] == "token")
@@ -49,7 +49,7 @@ def test_steps_after_a_failed_one_are_skipped_and_the_failed_one_says_what_to_do
 def test_a_bad_key_is_a_clear_error_whatever_form_the_refusal_takes(world: World, answer: str) -> None:
     world.reseed(2)
     world.sims.control("activecampaign", "POST", "switches", {"bad_key_answer": answer})
-    connection = world.connect(partner_secret_value="wrong-key")
+    connection = world.connect(partner_secrets={"key": "wrong-key"})
     found = world.call("POST", f"connections/{connection}/check")
     failed = [step for step in found["steps"] if step["state"] == "failed"]
     assert [step["side"] for step in failed] == ["partner"]
@@ -94,7 +94,7 @@ def test_a_connection_is_edited_paused_resumed_and_deleted_and_secrets_are_never
     connection = world.connect()
     shown = world.call("GET", f"connections/{connection}")
     assert world.keys["api_key"] not in str(shown)
-    assert shown["partner"]["secretStored"] is True
+    assert shown["partner"]["secretsStored"] == ["key"]
     assert world.call("PATCH", f"connections/{connection}", {"name": "Renamed"})["name"] == "Renamed"
     stale = {"name": "Mine"}
     answer = world.call("PATCH", f"connections/{connection}", {**stale, "nonsense": 1}, status=400)
