@@ -210,7 +210,7 @@ def _compare_null(op: Comparison, get: Getter) -> Test:
 
 def _compare_moment(scope: Scope, op: Comparison, get: Getter, literal: str) -> Test:
     """Stored moments have whole seconds and one form, so that they compare as text; a literal may lie between two."""
-    moment = datetime.fromisoformat(literal)
+    moment = datetime.fromisoformat(literal.upper())  # literals come folded
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment.microsecond:
         if op == "eq":
