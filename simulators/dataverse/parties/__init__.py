@@ -20,6 +20,12 @@ SWITCHES: tuple[Switch, ...] = (
         text="The owner of an activity and what it regards are parties too (masks 9 and 8), kept by the system.",
         source="dataverse.md 2 (masks are documented; that the system writes these rows is general knowledge)",
     ),
+    flag(
+        "parties_need_append_to",
+        default=False,
+        text="Naming someone as a party needs AppendTo on his table, as a lookup does.",
+        source="dataverse.md 3 (documented for lookups; for parties unconfirmed)",
+    ),
 )
 
 

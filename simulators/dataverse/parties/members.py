@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from simulators.dataverse.computed import new_row
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import DataverseError
 from simulators.dataverse.hooks import WriteEvent
@@ -16,11 +17,10 @@ from simulators.dataverse.payload import Payload, read_payload
 from simulators.dataverse.schema import Table
 from simulators.dataverse.store import Ref, Row, Value
 from simulators.dataverse.values import payload_error
-from simulators.dataverse.writing import create_row, delete_row
+from simulators.dataverse.writing import log_write
 
 SENDER, TO, CC, BCC, REQUIRED, OPTIONAL, ORGANIZER, REGARDING, OWNER = range(1, 10)
 PARTY = "activityparty"
-_MESSAGE = "ActivityParty"
 _ADDRESS = {"systemuser": "internalemailaddress", "team": "", "opportunity": ""}
 
 
@@ -67,7 +67,7 @@ def write_parties(context: Context, table: Table, activity_id: str, items: list[
         raise DataverseError(400, "0x80040316", "There should be only one sender party.", name="ExtraPartyInformation")
     for row in parties_of(context, activity_id):
         if row.get("participationtypemask") in masks:
-            delete_row(context, party, row, message=_MESSAGE)
+            _drop(context, row)
     for payload in payloads:
         _write_party(context, table, activity_id, payload)
     _refresh_texts(context, table, activity_id)
@@ -87,7 +87,24 @@ def _write_party(context: Context, table: Table, activity_id: str, payload: Payl
         values["partyobjecttypecode"] = who.table
         if values.get("addressused") is None:
             values["addressused"] = address_of(context, who)
-    create_row(context, context.schema[PARTY], payload, message=_MESSAGE)
+        if context.switches.on("parties_need_append_to"):
+            target = context.schema[who.table]
+            context.service.hooks.security.require(context, "AppendTo", target, context.store[who.table].get(who.id))
+    row = new_row(context, context.schema[PARTY], values)
+    context.store.put(PARTY, row)
+    _log(context, WriteEvent("create", context.schema[PARTY], str(row["activitypartyid"]), None, row, values, "Party"))
+
+
+def _drop(context: Context, row: Row) -> None:
+    party_id = str(row["activitypartyid"])
+    context.store.delete(PARTY, party_id)
+    _log(context, WriteEvent("delete", context.schema[PARTY], party_id, row, None, {}, "Party"))
+
+
+def _log(context: Context, event: WriteEvent) -> None:
+    """Parties are part of their activity: no listener hears of them, the write log shows them."""
+    if not context.silent:
+        context.store.on_commit(lambda: log_write(context, event))
 
 
 def address_of(context: Context, who: Ref) -> str | None:
@@ -129,13 +146,15 @@ def keep_system_parties(context: Context, event: WriteEvent) -> None:
 
 
 def _replace_party(context: Context, event: WriteEvent, mask: int, wanted: Value) -> None:
+    """What the system keeps is neither checked nor logged: it follows from the activity."""
     party = context.schema[PARTY]
     for row in parties_of(context, event.id):
         if row.get("participationtypemask") == mask:
-            delete_row(context, party, row, message=_MESSAGE)
+            context.store.delete(PARTY, str(row["activitypartyid"]))
     if isinstance(wanted, Ref) and wanted.table in party.columns["partyid"].targets:
-        values: dict[str, Value] = {"partyid": wanted, "participationtypemask": mask}
-        _write_party(context, event.table, event.id, Payload(values=values))
+        values: dict[str, Value] = {"partyid": wanted, "participationtypemask": mask, "ispartydeleted": False}
+        values |= {"activityid": Ref(event.table.name, event.id), "partyobjecttypecode": wanted.table}
+        context.store.put(PARTY, new_row(context, party, values))
 
 
 def refuse_direct_writes(context: Context, event: WriteEvent) -> None:

@@ -74,6 +74,8 @@ def put_role(
     if template:
         row["roletemplateid"] = template
     service.store.put("role", row)
+    for old in service.store["roleprivileges"].find("roleid", role_id):
+        service.store.delete("roleprivileges", str(old["roleprivilegeid"]))
     for privilege, depth in privileges.items():
         put_privilege(service, privilege)
         link: dict[str, Value] = {

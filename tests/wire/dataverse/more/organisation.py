@@ -10,7 +10,6 @@ import orjson
 from simulators.dataverse.context import Caller, Context, Prefer
 from simulators.dataverse.errors import DataverseError
 from simulators.dataverse.service import DataverseSystem
-from simulators.dataverse.store import Ref
 from simulators.frame import Clock, Request, Response
 
 BASE = "https://127.0.0.1:8800/api/data/v9.2"
@@ -32,20 +31,17 @@ class Org:
         self.system.seed({"user_roles": [{"user": ADMIN, "roles": ["System Administrator"]}]})
 
     def add_user(self, user_id: str, number: int, **values: Any) -> None:
-        row = {
-            "systemuserid": user_id,
-            "firstname": "User",
-            "lastname": str(number),
-            "fullname": f"User {number}",
-            "internalemailaddress": f"user{number}@example.com",
-            "azureactivedirectoryobjectid": f"bbbbbbbb-0000-4000-8000-00000000000{number}",
-            "isdisabled": False,
-            **values,
+        """Add a user without roles; `values` are columns of his row."""
+        declared = {
+            "id": user_id,
+            "name": f"User {number}",
+            "email": f"user{number}@example.com",
+            "object_id": f"bbbbbbbb-0000-4000-8000-00000000000{number}",
+            "roles": [],
         }
-        unit = next(iter(self.system.store["businessunit"].rows()), None)
-        if unit is not None:
-            row.setdefault("businessunitid", Ref("businessunit", str(unit["businessunitid"])))
-        self.system.store.put("systemuser", row)
+        self.system.seed({"users": [declared]})
+        row = self.system.store["systemuser"].get(user_id) or {}
+        self.system.store.put("systemuser", {**row, **values})
 
     def grant(self, user_id: str, **tables: Any) -> None:
         """Give a user one role of his own with rights on tables: `contact="Global"` or `contact={"Read": "Basic"}`."""
