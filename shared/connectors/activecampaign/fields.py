@@ -58,10 +58,10 @@ def field_name(vendor_id: object) -> FieldName:
 def describe_contacts(client: Client, *, accounts: bool, opt_outs: bool) -> Schema:
     """Standard fields and every custom one, however many pages of them there are."""
     specs = [
-        FieldSpec(name=EMAIL, type=FieldType.EMAIL, label="Email", required=True),
-        FieldSpec(name=FieldName("firstName"), type=FieldType.TEXT, label="First name"),
-        FieldSpec(name=FieldName("lastName"), type=FieldType.TEXT, label="Last name"),
-        FieldSpec(name=FieldName("phone"), type=FieldType.PHONE, label="Phone"),
+        FieldSpec(name=EMAIL, type=FieldType.EMAIL, label="Email", required=True, blank=False, clearable=False),
+        FieldSpec(name=FieldName("firstName"), type=FieldType.TEXT, label="First name", blank=False),
+        FieldSpec(name=FieldName("lastName"), type=FieldType.TEXT, label="Last name", blank=False),
+        FieldSpec(name=FieldName("phone"), type=FieldType.PHONE, label="Phone", blank=False),
     ]
     if accounts:
         specs.append(FieldSpec(name=ACCOUNT_FIELD, type=FieldType.REFERENCE, label="Account", targets=(ACCOUNT,)))
@@ -95,6 +95,7 @@ def _spec(row: Mapping[str, Any], options: Sequence[Option]) -> FieldSpec | None
         label=str(row.get("title") or row.get("perstag") or row["id"]),
         options=tuple(options) if kind in {FieldType.CHOICE, FieldType.MULTI_CHOICE} else (),
         custom=True,
+        blank=False,
     )
 
 

@@ -49,7 +49,8 @@ class Phase(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a feed stands. `link` is the next page ("" for the first of a phase), `keys` and `delta` are the links of
-    tokens kept for later, `mark` is when the walk began. `plain`: lookups are not asked for their tables."""
+    tokens kept for later, `mark` is when the walk began. `plain`: lookups are not asked for their tables. `paged`: the
+    page is not the first of its delta."""
 
     phase: Phase
     select: str
@@ -58,6 +59,7 @@ class Place:
     delta: str = ""
     mark: str = ""
     plain: bool = False
+    paged: bool = False
 
 
 class Feed:
@@ -147,9 +149,20 @@ class Feed:
 
     def _delta(self, place: Place) -> ChangePage:
         fetched = self._fetch(place, select="", purpose="delta", plain=place.plain)
-        items: list[Record | Gone] = list(self._items(fetched.data, place))
+        items = self._confirmed(self._items(fetched.data, place), place)
         link, delta = self._links(fetched.data, place)
-        return self._told(items, replace(place, link=link or delta), more=bool(link))
+        return self._told(items, replace(place, link=link or delta, paged=bool(link)), more=bool(link))
+
+    def _confirmed(self, items: list[Record | Gone], place: Place) -> list[Record | Gone]:
+        """Deletes are listed after changes, whatever came first. A row that is told as both (deleted, then restored
+        under its id) is read; so is every delete on a later page, because its row may stand on an earlier one."""
+        changed = {item.ref.id for item in items if isinstance(item, Record)}
+        doubtful = [item.ref.id for item in items if isinstance(item, Gone) and (place.paged or item.ref.id in changed)]
+        if not doubtful:
+            return items
+        reading = Reading(self._client, self._mapper.meta)
+        there = reading.present(doubtful, self._mapper.fields, purpose="confirm")
+        return [there.get(item.ref.id, item) for item in items]
 
     # -- pages -----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from shared.connectors.dynamics.client import DataverseClient, quoted
 from shared.connectors.dynamics.errors import parse_error, raise_for
 from shared.connectors.dynamics.security import Grants, read_grants
 from shared.connectors.dynamics.tables import Table
-from shared.connectors.dynamics.values import Column
+from shared.connectors.dynamics.values import FIRST_DAY, Column
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Option, Schema
 from shared.errors import Rejected
 from shared.http.body import decode_json
@@ -177,6 +177,9 @@ def _column(item: Mapping[str, Any], detail: Mapping[str, Any], navigation: Mapp
         creatable=bool(item.get("IsValidForCreate")),
         updatable=bool(item.get("IsValidForUpdate")),
         custom=bool(item.get("IsCustomAttribute")),
+        blank=False,  # an empty text is stored as null
+        clearable=name not in _BY_PLATFORM and _level(item) != "SystemRequired",
+        earliest=FIRST_DAY if kind in {FieldType.DATE, FieldType.DATETIME} else None,
     )
     return Column(
         spec=spec,

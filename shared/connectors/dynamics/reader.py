@@ -15,6 +15,7 @@ from shared.errors import Transient
 
 IDS_A_CALL = 500
 _PAGE = "odata.maxpagesize=5000"
+_DELICATE = frozenset("\"'\\[](){}") | {chr(code) for code in range(32)} | {chr(127)}
 
 
 class Reading:
@@ -29,16 +30,23 @@ class Reading:
     ) -> dict[RemoteId, Record | Gone]:
         """Each id's row as it is now. An id that no list shows is asked for once more by itself: only a 404 says that
         the row is gone, another refusal that it is hidden from us."""
-        mapper = RowMapper(self._meta, fields)
-        found: dict[RemoteId, Record | Gone] = {}
         wanted = list(dict.fromkeys(ids))
-        for group in _groups(wanted, IDS_A_CALL):
-            for row in self._rows(mapper, str(self._meta.table.key), group, purpose):
-                record = mapper.record(row, GoneReason.CONFIRMED)
-                found[record.ref.id] = record
+        found = self.present(wanted, fields, purpose=purpose)
         missing = [row for row in wanted if _plain(row) not in found]
         gone = self._confirm(missing) if missing else {}
         return {row: found.get(_plain(row)) or gone[row] for row in wanted}
+
+    def present(
+        self, ids: Sequence[RemoteId], fields: Sequence[FieldName], *, purpose: str
+    ) -> dict[RemoteId, Record | Gone]:
+        """The rows that are there, by their ids in lower case."""
+        mapper = RowMapper(self._meta, fields)
+        found: dict[RemoteId, Record | Gone] = {}
+        for group in _groups(ids, IDS_A_CALL):
+            for row in self._rows(mapper, str(self._meta.table.key), group, purpose):
+                record = mapper.record(row, GoneReason.CONFIRMED)
+                found[record.ref.id] = record
+        return found
 
     def by_match(self, values: Sequence[str], fields: Sequence[FieldName]) -> dict[str, list[Record]]:
         """The rows whose match column equals each value as the database compares: without case and accents."""
@@ -64,7 +72,7 @@ class Reading:
     def _rows(
         self, mapper: RowMapper, column: str, values: Sequence[str], purpose: str
     ) -> Iterator[Mapping[str, object]]:
-        members = ",".join(quoted(value) for value in values)
+        members = ",".join(_json_text(value) for value in values)
         chosen = f"Microsoft.Dynamics.CRM.In(PropertyName={quoted(column)},PropertyValues=[{members}])"
         target = self._client.target(self._meta.table.set_name, select=mapper.select, filter=chosen)
         seen: set[str] = set()
@@ -116,6 +124,16 @@ def database_key(text: str) -> str:
     return "".join(char for char in plain if not unicodedata.combining(char)).casefold()
 
 
+def _json_text(value: str) -> str:
+    """A member of a collection literal, which is JSON inside OData: whatever either could stumble over is escaped."""
+    return '"' + "".join(char if char.isascii() and char not in _DELICATE else _escape(char) for char in value) + '"'
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
+
+
 def _groups[T](items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
@@ -128,7 +146,7 @@ def _by_length(values: Iterable[str], room: int) -> Iterator[list[str]]:
     group: list[str] = []
     used = 0
     for value in values:
-        length = len(quote(value.replace("'", "''"), safe="")) + 3
+        length = len(quote(_json_text(value), safe="")) + 3
         if group and used + length > room:
             yield group
             group, used = [], 0

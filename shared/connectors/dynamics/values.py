@@ -14,7 +14,7 @@ from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Re
 
 LOOKUP_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 _TEXTS = frozenset({FieldType.TEXT, FieldType.MEMO, FieldType.EMAIL, FieldType.PHONE, FieldType.URL})
-_FIRST_DAY = date(1753, 1, 1)  # SQL Server's first
+FIRST_DAY = date(1753, 1, 1)  # SQL Server's first
 
 
 class BadValueError(ValueError):
@@ -198,7 +198,7 @@ def _boolean(value: Value) -> object:
 def _date(value: Value) -> object:
     if not isinstance(value, date) or isinstance(value, datetime):
         return None
-    if value < _FIRST_DAY:
+    if value < FIRST_DAY:
         raise BadValueError("dates before 1753 cannot be stored")
     return value.isoformat()
 
@@ -207,7 +207,7 @@ def _datetime(value: Value) -> object:
     if not isinstance(value, datetime) or value.tzinfo is None:
         return None
     told = value.astimezone(UTC)
-    if told.date() < _FIRST_DAY:
+    if told.date() < FIRST_DAY:
         raise BadValueError("times before 1753 cannot be stored")
     return told.strftime("%Y-%m-%dT%H:%M:%SZ")
 
