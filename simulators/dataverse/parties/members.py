@@ -74,8 +74,9 @@ def write_parties(context: Context, table: Table, activity_id: str, items: list[
 
 
 def parties_of(context: Context, activity_id: str) -> list[Row]:
-    """The party rows of an activity."""
-    return context.store[PARTY].find("activityid", activity_id)
+    """The party rows of an activity, in the order in which they were written."""
+    found = context.store[PARTY].find("activityid", activity_id)
+    return sorted(found, key=lambda row: int(str(row["versionnumber"])))
 
 
 def _write_party(context: Context, table: Table, activity_id: str, payload: Payload) -> None:
@@ -162,8 +163,10 @@ def refuse_direct_writes(context: Context, event: WriteEvent) -> None:
     if event.table.name != PARTY or event.message not in {"Create", "Update", "Delete"}:
         return
     activity = (event.before or {}).get("activityid")
-    if event.op == "delete" and isinstance(activity, Ref) and context.store[activity.table].get(activity.id) is None:
-        return
+    if event.op == "delete" and isinstance(activity, Ref):
+        tables = (activity.table, "activitypointer")
+        if any(context.store[table].get(activity.id) is None for table in tables):
+            return
     raise DataverseError(
         405,
         "0x80040800",
