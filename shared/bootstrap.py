@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 @functools.cache
 def application() -> Application:
     """The application of this process, from its environment. Nothing is called before it is used."""
+    for library in ("azure", "msal", "urllib3"):  # they log whole requests, addresses and keys included
+        logging.getLogger(library).setLevel(logging.WARNING)
     return Application(config.load(os.environ))
 
 
