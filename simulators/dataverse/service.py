@@ -187,23 +187,26 @@ class DataverseSystem(SystemBase):
             return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
     def _handler(self, path: ResourcePath, method: str, context: Context) -> Handler:
-        handlers = self._handlers(path, context)
+        handlers, operation = self._handlers(path)
         handler = handlers.get(method)
+        if handler is None and operation:
+            raise error("NoHttpResource", url=context.url(path.text))
         if handler is None:
-            raise error("MethodNotAllowed", method=method)
+            raise error("MethodNotAllowed", method=method[:20])
         return handler
 
-    def _handlers(self, path: ResourcePath, context: Context) -> dict[str, Handler]:
+    def _handlers(self, path: ResourcePath) -> tuple[dict[str, Handler], bool]:
+        """Return the handlers of a path by method, and whether it names a function or action."""
         name = path.first.name if path.segments else ""
         found = self.operations.find_root(name)
         if found is not None:
-            return found
+            return found, not name.startswith("$") and bool(name)
         if self.schema.by_set(name) is None:
             raise error("SegmentNotFound", segment=name)
         bound = self.operations.find_bound(path.last)
         if bound is not None:
-            return bound
-        return self.operations.find_shape(self._shape(path))
+            return bound, True
+        return self.operations.find_shape(self._shape(path)), False
 
     def _shape(self, path: ResourcePath) -> Shape:
         first, *rest = path.segments

@@ -58,14 +58,17 @@ def _first_status(column: Column, state: Value) -> Value:
     return options[0].value if options else None
 
 
-def check_required(table: Table, row: Row) -> None:
+def check_required(table: Table, row: Row, sent: Mapping[str, Value] | None = None) -> None:
     """Refuse a null in a column that the system requires (`ApplicationRequired` binds forms only).
+
+    Args:
+        sent: on an update, the columns it sends; only these are looked at.
 
     Raises:
         DataverseError: 400.
     """
     for column in table.required:
-        if value_of(row, column) is None:
+        if (sent is None or column.name in sent) and value_of(row, column) is None:
             raise error("RequiredFieldMissing", column=column.name)
 
 

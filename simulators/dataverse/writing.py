@@ -67,7 +67,7 @@ def update_row(context: Context, table: Table, row: Row, payload: Payload, *, me
     after = computed.changed_row(context, table, row, payload.values)
     settle_state(table, row, after, payload.values)
     _refuse_inactive(context, table, row, payload)
-    check_required(table, after)
+    check_required(table, after, payload.values)
     check_references(context, table, payload.values)
     computed.refresh(context, table, after)
     event = WriteEvent("update", table, row_id, row, after, payload.values, message)

@@ -91,8 +91,8 @@ def convert(owner: str, name: str, facts: dict[str, Any], extra: dict[str, Any])
         column["options"] = [
             [int(option[1]), option[0], *(int(state) for state in option[2:3])] for option in facts["options"]
         ]
-    level = REQUIRED.get(facts.get("required") or "")
-    if level and column["type"] != "Uniqueidentifier":
+    level = "SystemRequired" if name in extra["system_required"] else REQUIRED.get(facts.get("required") or "")
+    if level and column["type"] != "Uniqueidentifier" and f"{owner}.{name}" not in extra["not_required"]:
         column["required"] = level
     valid = validity(owner, name, facts, extra)
     if valid != "cru":
