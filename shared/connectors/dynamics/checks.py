@@ -18,7 +18,7 @@ _VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: 
 
 
 def check(client: DataverseClient, tables: Sequence[Table], clock: Clock) -> Iterator[CheckStep]:
-    """Steps: `settings`, `token`, `whoami`, `clock`; then `table:`, `privileges:`, `tracking:`, `bulk:` of each table."""
+    """Steps: `settings`, `token`, `whoami`, `clock`; then `table:`, `privileges:`, `tracking:`, `bulk:` a table."""
     steps = Stepper()
     yield steps.passed("settings", f"{client.http.origin.url} is an address of Dataverse")
     user: list[str] = []
