@@ -111,7 +111,7 @@ class _FieldCompiler:
 
     def compile(self) -> CompiledField:
         crm, partner = self._spec(Side.CRM, self.field.crm), self._spec(Side.PARTNER, self.field.partner)
-        joined, second = self._concat()
+        joined, parts = self._concat(crm, partner)
         if joined is not None:
             crm, partner = (_joined(crm), partner) if joined.side is Side.CRM else (crm, _joined(partner))
         there, back, filler, coarse = self._steps(crm, partner)
@@ -135,7 +135,7 @@ class _FieldCompiler:
             back=back,
             filler=filler,
             concat=joined,
-            second_spec=second,
+            part_specs=parts,
             coarse=coarse,
         )
         self._check_round_trip(compiled)
@@ -166,12 +166,13 @@ class _FieldCompiler:
             )
         return spec
 
-    def _concat(self) -> tuple[Concat | None, FieldSpec | None]:
+    def _concat(self, crm: FieldSpec, partner: FieldSpec) -> tuple[Concat | None, tuple[FieldSpec, ...]]:
         for item in self.field.transforms:
             if item.kind == "concat":
                 joined = concat(item.options)
-                return joined, self._spec(joined.side, joined.column)
-        return None, None
+                first = crm if joined.side is Side.CRM else partner
+                return joined, (first, self._spec(joined.side, joined.column))
+        return None, ()
 
     def _steps(
         self, crm: FieldSpec, partner: FieldSpec

@@ -54,6 +54,7 @@ class CompiledField:
     """One pair of fields, made ready.
 
     `to_crm` and `to_partner` say where values may flow. `prefix` goes before the canonical bytes in a digest.
+    `part_specs` are those of the two columns of a `concat`.
     `coarse`: a declared transform (trim, day) keeps less than Dynamics does; only what it keeps has to come back.
     """
 
@@ -75,7 +76,7 @@ class CompiledField:
     back: tuple[Step, ...]
     filler: Value | None = None
     concat: Concat | None = None
-    second_spec: FieldSpec | None = None
+    part_specs: tuple[FieldSpec, ...] = ()
     coarse: bool = False
 
     def name(self, side: Side) -> FieldName:
@@ -154,11 +155,11 @@ class CompiledField:
         return value
 
     def _fit(self, value: Value, target: Side) -> tuple[Value | None, bool]:
-        if self.concat is None or self.concat.side is not target or self.second_spec is None:
+        if self.concat is None or self.concat.side is not target:
             return fit(value, self.spec(target))
         cut = False
         parts: list[Value | None] = []
-        for part, spec in zip(self.concat.split(value), (self.spec(target), self.second_spec), strict=True):
+        for part, spec in zip(self.concat.split(value), self.part_specs, strict=True):
             kept, clipped = fit(part, spec) if part is not None else (None, False)
             cut = cut or clipped
             parts.append(kept)

@@ -31,14 +31,19 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`there` leads from Dynamics' type to the partner's, `back` the other way; None where there is no such way."""
+    """`there` leads from Dynamics' type to the partner's, `back` the other way; None where there is no such way.
+
+    `returns` false: each way works by itself, but what went there does not come back as it was (`007` as 7).
+    """
 
     there: Step | None
     back: Step | None
+    returns: bool = True
 
     def allows(self, direction: Direction) -> bool:
-        wanted = {Direction.BOTH: (self.there, self.back), Direction.TO_PARTNER: (self.there,)}
-        return all(step is not None for step in wanted.get(direction, (self.back,)))
+        if direction is Direction.BOTH:
+            return self.returns and self.there is not None and self.back is not None
+        return (self.there if direction is Direction.TO_PARTNER else self.back) is not None
 
 
 T: Final = FieldType
@@ -133,7 +138,9 @@ def _table() -> dict[tuple[FieldType, FieldType], Conversion]:
         table[(kind, T.TEXT)] = table[(T.TEXT, kind)] = both
     for kind in NUMBERS:
         table[(kind, T.TEXT)] = Conversion(number_text, text_whole if kind is T.INTEGER else text_decimal)
-        table[(T.TEXT, kind)] = Conversion(text_whole if kind is T.INTEGER else text_decimal, number_text)
+        table[(T.TEXT, kind)] = Conversion(
+            text_whole if kind is T.INTEGER else text_decimal, number_text, returns=False
+        )
     table[(T.DECIMAL, T.MONEY)] = table[(T.MONEY, T.DECIMAL)] = both
     for kind in (T.DECIMAL, T.MONEY):
         table[(T.INTEGER, kind)] = Conversion(as_decimal, whole)

@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shared.domain.criteria_tree import Criteria, read_criteria
 from shared.domain.entity_map import (
@@ -125,12 +126,13 @@ def _labels(top: Reader) -> Labels | None:
 def _field(data: object, top: Reader, index: int, default: Policy) -> FieldMap:
     reader = Reader(data, f"{top.place}.fields[{index}]", top.mistakes)
     crm = reader.text("crm")
+    direction = reader.choice("direction", Direction, Direction.BOTH)
     field = FieldMap(
         id=reader.text("id", crm or "field"),
         crm=FieldName(crm),
         partner=FieldName(reader.text("partner")),
-        direction=reader.choice("direction", Direction, Direction.BOTH),
-        policy=_policy(reader, "policy", default),
+        direction=direction,
+        policy=_field_policy(reader, direction, default),
         value_map=reader.pairs("values") if reader.has("values") else None,
         transforms=tuple(_transform(item, reader, at) for at, item in enumerate(reader.items("transforms"))),
         required=reader.flag("required", default=False),
@@ -138,6 +140,20 @@ def _field(data: object, top: Reader, index: int, default: Policy) -> FieldMap:
     )
     reader.close()
     return field
+
+
+def _field_policy(reader: Reader, direction: Direction, default: Policy) -> Policy:
+    """A field's own policy, else the entity's. A one-way field is owned by the side it comes from."""
+    policy = _policy(reader, "policy", default)
+    if policy.rule is not Rule.OWNER or direction is Direction.BOTH or not direction.into(policy.side):
+        return policy
+    if reader.has("policy"):
+        reader.note(
+            "policy",
+            "owner_never_sends",
+            f"{policy.name} owns a field that only flows into it; choose the other owner or another direction",
+        )
+    return replace(policy, side=policy.side.other)
 
 
 def _policy(reader: Reader, key: str, default: Policy) -> Policy:

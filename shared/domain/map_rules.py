@@ -78,12 +78,6 @@ def _writers(entity: EntityMap) -> Iterator[Mistake]:
 
 def _policy(place: str, field: FieldMap) -> Iterator[Mistake]:
     policy = field.policy
-    if policy.rule is Rule.OWNER and field.direction is not Direction.BOTH and field.direction.into(policy.side):
-        yield Mistake(
-            f"{place}.policy",
-            "owner_never_sends",
-            f"{policy.name} owns a field that only flows into it; choose the other owner or another direction",
-        )
     if policy.rule is Rule.RESTRICTIVE and not policy.strict:
         yield Mistake(f"{place}.policy.strict", "no_strict_value", "names no strict value; list them, strictest first")
 
