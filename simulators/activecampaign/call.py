@@ -10,7 +10,7 @@ from simulators.activecampaign.actors import Actor
 from simulators.activecampaign.errors import invalid, refused, unreadable
 from simulators.activecampaign.tables import Row
 from simulators.activecampaign.values import as_id, as_int
-from simulators.frame.http import Request, Response, json_response
+from simulators.frame.http import Request, Response, json_response, text_response
 
 if TYPE_CHECKING:
     from simulators.activecampaign.tenant import Tenant
@@ -149,6 +149,11 @@ def created(**parts: Any) -> Response:
 def deleted() -> Response:
     """200 with an empty object."""
     return json_response(200, {})
+
+
+def accepted() -> Response:
+    """202 without a body: what was asked is done later."""
+    return text_response(202, "")
 
 
 def echo(view: dict[str, Any], sent: Mapping[str, Any], *keys: str) -> dict[str, Any]:

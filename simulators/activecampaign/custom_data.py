@@ -345,6 +345,13 @@ def _mount_data(family: Family) -> None:
         return deleted()
 
 
+    @routes.get(f"/{family.owner_table}/{{id}}/{family.data}")
+    def data_of_record(call: Call) -> Response:
+        owner = found(call, family.records(call.tenant))
+        rows = family.values(call.tenant).where("owner", owner["id"])
+        return call.listing(family.data, rows, lambda row: data_row(call.tenant, family, row), total=int)
+
+
 def _mount_bulk(family: Family) -> None:
     def several(call: Call) -> int:
         needs_crm(call)

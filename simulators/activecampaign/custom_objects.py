@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from simulators.activecampaign.call import Call, created, ok
+from simulators.activecampaign.call import Call, accepted, created, ok
 from simulators.activecampaign.errors import UNPROCESSABLE, ApiError, refused
 from simulators.activecampaign.routes import routes
 from simulators.activecampaign.tables import Row
@@ -168,7 +168,7 @@ def delete_schema(call: Call) -> Response:
     del call.tenant.schemas[schema["id"]]
     call.tenant.records.pop(schema["id"], None)
     call.tenant.log(call.actor, "delete", "schema", schema["id"], {"slug": [schema["slug"], None]})
-    return Response(202)
+    return accepted()
 
 
 @routes.get("/customObjects/records/{schema}")
@@ -316,7 +316,7 @@ def _delete(call: Call, record: Row) -> Response:
         tenant.agenda.after(delay, effect)
     else:
         effect()
-    return Response(202)
+    return accepted()
 
 
 @routes.delete("/customObjects/records/{schema}/{record}")

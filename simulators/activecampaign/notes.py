@@ -128,7 +128,11 @@ def get_note(call: Call) -> Response:
 @routes.put("/notes/{id}")
 def put_note(call: Call) -> Response:
     """Changes the text."""
-    note, sent = note_of(call), call.body("note")
+    return _change(call, note_of(call))
+
+
+def _change(call: Call, note: Row) -> Response:
+    sent = call.body("note")
     text = as_text(sent.get("note"), "note")
     if not text:
         raise missing("The note was not provided.", "note")
@@ -161,6 +165,15 @@ def post_deal_note(call: Call) -> Response:
     deal, sent = deal_of(call), call.body("note")
     note = add_note(call, {**sent, "relid": deal["id"], "reltype": "Deal"})
     return created(note=note_row(call.tenant, note))
+
+
+@routes.put("/deals/{id}/notes/{note}")
+def put_deal_note(call: Call) -> Response:
+    """Changes the text of a note on this deal."""
+    deal, note = deal_of(call), call.tenant.notes.get(call.id(1))
+    if note is None or note["reltype"] != "Deal" or note["relid"] != deal["id"]:
+        raise no_result("Note", call.argument(1), status=FORBIDDEN)
+    return _change(call, note)
 
 
 @routes.get("/accounts/{id}/notes")

@@ -17,7 +17,7 @@ from simulators.activecampaign.tenant import DEFAULT_BASE, Tenant
 from simulators.activecampaign.webhooks.courier import Courier
 from simulators.activecampaign.webhooks.events import Announcer
 from simulators.frame.clock import Clock
-from simulators.frame.http import Request, Response, html_response, json_response
+from simulators.frame.http import Request, Response, html_response, json_response, text_response
 from simulators.frame.system import SystemBase
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class ActiveCampaign(SystemBase):
         if body == "html":
             response = html_response(status, "<html><body>Too Many Requests</body></html>")
         elif body == "empty":
-            response = Response(status)
+            response = text_response(status, "")
         else:
             response = json_response(status, {"message": "Too Many Requests"})
         response.headers.append(("Retry-After", str(int(self.switches.number("retry_after_seconds")))))

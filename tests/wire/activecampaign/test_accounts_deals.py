@@ -199,6 +199,8 @@ def test_contact_deals_and_deal_notes(sales: Vendor) -> None:
     assert sales.get("/contacts/2/contactDeals")["contactDeals"][0]["deal"] == "1"
     assert sales.call("DELETE", f"/contactDeals/{row['id']}") == (200, {})
     assert sales.call("POST", "/deals/1/notes", {"note": {"note": "n"}})[0] == 201
+    assert sales.put("/deals/1/notes/1", {"note": {"note": "m"}})["note"]["note"] == "m"
+    assert sales.call("PUT", "/deals/1/notes/9", {"note": {"note": "m"}})[0] == 403
     assert sales.get("/deals/1/notes")["notes"][0]["owner"] == {"type": "deal", "id": "1"}
 
 
@@ -223,6 +225,7 @@ def test_deal_fields(sales: Vendor) -> None:
     body = sales.post("/deals", deal(group=1, fields=[{"customFieldId": 1, "fieldValue": "web"}]))
     assert body["deal"]["fields"] == [{"customFieldId": 1, "fieldValue": "web", "dealId": "1"}]
     assert sales.get("/dealCustomFieldData?filters[dealId]=1")["dealCustomFieldData"][0]["fieldValue"] == "web"
+    assert sales.get("/deals/1/dealCustomFieldData")["dealCustomFieldData"][0]["customFieldId"] == 1
     assert sales.get("/dealCustomFieldMeta")["dealCustomFieldMeta"][0]["fieldLabel"] == "Source"
 
 
