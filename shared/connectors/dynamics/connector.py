@@ -71,8 +71,9 @@ class DynamicsConnector:
         return check(self.client, list(self._tables.values()), self._surroundings.runtime.clock)
 
     def identity(self) -> str:
-        """The organisation's id: a copy or a restored backup of an environment has another one."""
-        return str(self._who_am_i()["OrganizationId"]).lower()
+        """The organisation's id, asked for each time: a copy or a restored backup of an environment has another one."""
+        told = self._surroundings.memo.put(self._who_key, self._fetch_who_am_i())
+        return str(told["OrganizationId"]).lower()
 
     def describe(self, kind: Kind) -> Schema:
         return self._meta(kind, fresh=True).schema
@@ -144,8 +145,11 @@ class DynamicsConnector:
         return self._surroundings.memo.get(key, _SCHEMA_SECONDS, lambda: fetch_table(self.client, table, user))
 
     def _who_am_i(self) -> Mapping[str, object]:
-        key = ("dynamics", "whoami", self._settings.app)
-        return self._surroundings.memo.get(key, _SCHEMA_SECONDS, self._fetch_who_am_i)
+        return self._surroundings.memo.get(self._who_key, _SCHEMA_SECONDS, self._fetch_who_am_i)
+
+    @property
+    def _who_key(self) -> tuple[object, ...]:
+        return ("dynamics", "whoami", self._settings.app)
 
     def _fetch_who_am_i(self) -> Mapping[str, object]:
         data = self.client.get(self.client.target("WhoAmI"), "check").data
