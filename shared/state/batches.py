@@ -84,15 +84,17 @@ def removals(keys: Iterable[str]) -> list[Operation]:
 
 
 def _stored(partition: str, batch_id: str, intent: Mapping[int, Row], result: Mapping[int, Row]) -> Stored:
-    first = intent[0]
     keys = tuple(row.key for kind in (intent, result) for row in kind.values())
+    at = intent[0].key
     try:
         batch = _read_intent(batch_id, _joined(partition, intent))
+        order: Any = intent[0].cells["order"]
         if 0 in result:
+            at = result[0].key
             batch = _with_results(batch, _joined(partition, result))
-        return Stored(batch, int(first.cells["order"]), keys)  # type: ignore[arg-type]
+        return Stored(batch, int(order), keys)
     except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise StateDamaged(partition, first.key, f"it does not hold a batch ({error})") from error
+        raise StateDamaged(partition, at, f"it does not hold a batch ({error})") from error
 
 
 def _rows(batch_id: str, kind: str, body: bytes, order: int) -> list[Operation]:

@@ -64,7 +64,7 @@ class Directory:
         prefixes = []
         position = 0
         for depth in depths:
-            if depth > KEY_BITS or position >> KEY_BITS:
+            if depth > KEY_BITS or position >> KEY_BITS or position % (1 << (KEY_BITS - depth)):
                 raise ValueError("its depths make no tree")
             prefixes.append(f"{position:0{KEY_BITS}b}"[:depth])
             position += 1 << (KEY_BITS - depth)

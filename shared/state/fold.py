@@ -19,7 +19,7 @@ from shared.state.errors import AlreadyLinked
 from shared.state.lease import Fence
 from shared.state.links import pack_link, tally
 from shared.state.model import LaneChanges, MatchEntry
-from shared.state.page import Page
+from shared.state.page import SPLIT_BYTES, Page
 from shared.state.pages import Tree
 from shared.state.reader import LaneReader, is_live
 from shared.state.reverse import (
@@ -52,6 +52,7 @@ class Fold:
         self._old_matches = set(reader.stale.matches)
         self._old_candidates = set(reader.stale.candidates)
         self._live = {partner_key(link.partner) for link in self._links.values() if link.partner and is_live(link)}
+        self._moving: set[LinkKey] = set()
         self._added_links: dict[bytes, set[LinkKey]] = {}
         self._added_candidates: dict[bytes, set[Ref]] = {}
 
@@ -88,6 +89,7 @@ class Fold:
         }
         if not contested:
             return
+        self._moving = {key for others in contested.values() for key in others}
         before = self._reader.links(key for keys in contested.values() for key in keys)
         clashes: dict[LinkKey, tuple[Ref, LinkKey]] = {}
         for place, others in contested.items():
@@ -148,7 +150,15 @@ class Fold:
     # -- links ----------------------------------------------------------------------------------------------------
 
     def _put_links(self) -> None:
-        for page, wanted in self._walk(Tree.LINKS, self._links.keys() | self._removed):
+        changed = self._links.keys() | self._removed
+        moving = self._moving & changed
+        # a partner record goes from one link to another in one transaction, as long as those fit one
+        self._writer.make_room(2 * len(moving), 2 * len(moving) * SPLIT_BYTES)
+        self._put(moving)
+        self._put(changed - moving)
+
+    def _put(self, keys: Iterable[LinkKey]) -> None:
+        for page, wanted in self._walk(Tree.LINKS, keys):
             edits: list[Change] = []
             deltas: dict[bytes, tuple[Link | None, Link | None]] = {}
             for place in wanted:

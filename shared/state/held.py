@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -16,11 +18,12 @@ from shared.state import batches as batch_rows
 from shared.state import cursors, inbox
 from shared.state.fold import Fold
 from shared.state.lease import Fence
+from shared.state.links import tally
 from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
 from shared.state.page import Page
 from shared.state.pages import Tree, row_key
 from shared.state.reader import LaneReader, scan
-from shared.state.series import commit_series
+from shared.state.series import commit_series, fits_one
 
 _ROUNDS: Final = 5
 
@@ -138,11 +141,14 @@ class Held:
     def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
         """Writes what became of a batch's entries. May be called again, as when a ticket was settled: the last counts.
 
-        The batch is ACCEPTED while a result is, else DONE. An entry without a result is not known.
+        The batch is ACCEPTED while a result is, else DONE. An entry without a result is not known. ValueError for
+        results over some 3 MB: they must fit one transaction.
         """
         with self._guarded():
             rows = batch_rows.result_rows(batch_id, results, ticket, self._order())
-            commit_series(self._fence, rows)
+            if not fits_one(rows):
+                raise ValueError(f"the results of batch {batch_id} are too large: split the batch")
+            self._fence.commit(rows)
             self._batch_keys.setdefault(batch_id, set()).update(row.key for row in rows)
 
     def batches(self) -> list[Batch]:
@@ -173,23 +179,32 @@ class Held:
                 self._waiting = {key: waiting for key, waiting in self._waiting.items() if key in still}
         raise Transient("commands of the lane change too often to be folded", code="inbox_contended")
 
+    # -- repair -----------------------------------------------------------------------------------------------------
+
     def discard_page(self, tree: Tree, prefix: str) -> None:
-        """Empties a damaged page, to be rebuilt: a page of links by a resync, a reverse page by `rebuild_reverse`."""
+        """Empties a damaged page, to be filled anew: a reverse page by `rebuild_reverse`, a page of links by a resync,
+        which ends with `recount` (the counters still count what was lost)."""
         with self._guarded():
             self._fence.commit([Put(row_key(tree, prefix), Page(prefix).cells())])
             self._reader.pages.drop(tree, prefix)
 
-    def rebuild_reverse(self, after: LinkKey | None = None, limit: int | None = None) -> LinkKey | None:
-        """Writes the reverse entries of links again; answers the last link done, None when there are no more.
+    def rebuild_reverse(self, after: LinkKey | None = None, limit: int = 5000) -> LinkKey | None:
+        """Writes the reverse entries of up to `limit` links again; answers the last one done, None at the end.
 
         Candidates are not rebuilt: they come back with the partner's next walk.
         """
-        last = None
         links = list(self.scan_links(after, limit))
-        if links:
-            self.fold(LaneChanges(links=links))
-            last = links[-1].key
-        return last
+        self.fold(LaneChanges(links=links))
+        return links[-1].key if links else None
+
+    def recount(self) -> dict[str, int]:
+        """Counts all links afresh and corrects the lane's counters; for after a repair."""
+        counts: Counter[str] = Counter()
+        for link in self.scan_links():
+            counts.update(tally(link))
+        with self._guarded():
+            self._fence.commit((), lambda row: replace(row, counts=dict(counts)))
+        return dict(counts)
 
     def _fold(self, changes: LaneChanges) -> int:
         now = self._clock.now()

@@ -65,7 +65,7 @@ class LaneStore:
         return LaneRow.of(self._lane.partition, row).view(self._store.now())
 
     def reader(self) -> LaneReader:
-        """Reads links without the lease, as HTTP functions do. What it says may be a moment old."""
+        """Reads links without the lease, as HTTP functions do. Make one a request: it remembers what it read."""
         return LaneReader(self._store, self._lane.partition)
 
     def erase(self) -> int:

@@ -122,7 +122,7 @@ class Fence:
         self._seconds = seconds
         self._deadline = taken + seconds
         self._number = row.commit
-        self._undecided: int | None = None
+        self._undecided = False
         self._lost = False
         self.lock = threading.RLock()
         self.commits = 0
@@ -140,8 +140,10 @@ class Fence:
         with self.lock:
             if self._lost:
                 raise self._loss()
-            if self._undecided is not None or self.remaining() <= 0:
-                self.commit()
+            if self._undecided:
+                self._settle()
+            elif self.remaining() <= 0:
+                self._commit((), None)
 
     def commit(self, operations: Sequence[Operation] = (), edit: Callable[[LaneRow], LaneRow] | None = None) -> LaneRow:
         """One transaction: `operations` and the lane row, edited, its lease renewed. Answers the lane row as written.
@@ -153,7 +155,7 @@ class Fence:
         with self.lock:
             if self._lost:
                 raise self._loss()
-            if self._undecided is not None:
+            if self._undecided:
                 self._settle()
             return self._commit(operations, edit)
 
@@ -203,7 +205,7 @@ class Fence:
         """After a lost answer: true when the commit was applied, false to send it again (the same ETag decides)."""
         pause = next(pauses, None)
         if pause is None:
-            self._undecided = number
+            self._undecided = True
             raise lost
         self._clock.sleep(min(lost.retry_after or pause, 5.0))
         try:
@@ -212,11 +214,9 @@ class Fence:
             return False
 
     def _settle(self) -> None:
-        """Decides an earlier commit: it is there, or a commit of ours takes its ETag away, so that it never comes."""
-        number = self._undecided
-        if number is not None and not self._applied(number):
-            self._commit((), None)
-        self._undecided = None
+        """Decides an earlier commit: a commit of ours takes its ETag away, so that it has come by now or never will."""
+        self._commit((), None)
+        self._undecided = False
 
     def _applied(self, number: int) -> bool:
         """Reads the lane row again; whether our commit `number` stands in it. Raises LeaseLost when it is not ours."""

@@ -45,13 +45,12 @@ class Tree(StrEnum):
 class Pages:
     """The pages of one lane. Not for several threads at once: `Held` keeps a lock."""
 
-    def __init__(self, store: PartitionStore, partition: str, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, store: PartitionStore, partition: str) -> None:
         self._store = store
         self._partition = partition
         self._directories: dict[Tree, Directory] | None = None
         self._cache: OrderedDict[str, tuple[Page, int]] = OrderedDict()
         self._cached = 0
-        self._cache_bytes = cache_bytes
 
     def forget(self) -> None:
         """Believes nothing that was read before."""
@@ -116,7 +115,7 @@ class Pages:
         self.drop(tree, page.prefix)
         self._cache[key] = (page, page.weight())
         self._cached += page.weight()
-        while self._cached > self._cache_bytes and len(self._cache) > 1:
+        while self._cached > CACHE_BYTES and len(self._cache) > 1:
             _, (_, weight) = self._cache.popitem(last=False)
             self._cached -= weight
 

@@ -38,7 +38,7 @@ class Stale:
 
 
 class LaneReader:
-    """Reads one lane. With the lease in hand what it says holds until the next fold; without, it may be a little old.
+    """Reads one lane, each page once. With the lease in hand that stays true; without, it is as old as the reader.
 
     Raises StateDamaged for a page that does not decode, ConfigError for one of a newer release, Transient.
     """

@@ -21,3 +21,8 @@ def commit_series(fence: Fence, operations: Sequence[Operation]) -> None:
         group.append(operation)
         weight += cost
     fence.commit(group)
+
+
+def fits_one(operations: Sequence[Operation]) -> bool:
+    """Whether one transaction holds all of them, the lane row beside."""
+    return len(operations) <= MAX_SERIES_OPERATIONS and sum(map(weigh, operations)) <= MAX_SERIES_BYTES

@@ -65,23 +65,23 @@ class Writer:
             if applied:
                 applied(key)
         self._mark(tree, page)
-        self._make_room()
+        self.make_room()
 
     def add(self, operations: Sequence[Operation]) -> None:
         """Adds operations that belong together; none of their rows may be among those added before."""
         weight = sum(weigh(operation) for operation in operations)
-        self._make_room(len(operations), weight)
+        self.make_room(len(operations), weight)
         self._loose.extend(operations)
         self._loose_weight += weight
 
     def finish(self, operations: Sequence[Operation], facts: Mapping[str, Fact]) -> None:
         """Commits what is left, with the operations that must come last and the lane's new facts."""
-        self._make_room(len(operations), sum(weigh(operation) for operation in operations))
+        self.make_room(len(operations), sum(weigh(operation) for operation in operations))
         self._loose.extend(operations)
         self._commit(facts)
 
     def _divide(self, tree: Tree, page: Page) -> tuple[Page, Page]:
-        self._make_room(3, 2 * page.weight())
+        self.make_room(3, 2 * page.weight())
         children = page.split()
         self._pages.directory(tree).split(page.prefix)
         self._pages.drop(tree, page.prefix)
@@ -98,10 +98,11 @@ class Writer:
         self._weights[key] = page.weight()
         self._pages.keep(tree, page)
 
-    def _make_room(self, operations: int = 2, weight: int = 0) -> None:
-        """Commits when so much more would not fit. A split needs room for three rows at once."""
+    def make_room(self, operations: int = 2, weight: int = 0) -> None:
+        """Commits what is collected when so much more would not fit beside it."""
+        rows = len(self._dirty) + len(self._loose)
         held = sum(self._weights.values()) + self._loose_weight
-        if len(self._dirty) + len(self._loose) + operations > MAX_SERIES_OPERATIONS or held + weight > MAX_SERIES_BYTES:
+        if rows and (rows + operations > MAX_SERIES_OPERATIONS or held + weight > MAX_SERIES_BYTES):
             self._commit({})
 
     def _commit(self, facts: Mapping[str, Fact]) -> None:
