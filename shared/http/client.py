@@ -57,14 +57,15 @@ class Runtime:
 class Manners:
     """How one system wants to be treated.
 
-    `throttling` are the statuses that mean "wait" for the whole account. `login_at` is where a redirect would lead to
-    when the credentials are bad. `connect_seconds` bounds the TCP and TLS handshake.
+    `throttling` are the statuses that mean "wait" for the whole account. `definite` tells of an answer of status 5xx
+    that asking again will not change it: then the caller judges it. `connect_seconds` bounds the TCP and TLS handshake.
     """
 
     title: str
     throttling: frozenset[int] = frozenset({HTTPStatus.TOO_MANY_REQUESTS})
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     connect_seconds: float = 10.0
+    definite: Callable[[Answer], bool] = lambda _: False
 
 
 class Verdict(StrEnum):
@@ -178,7 +179,7 @@ class HttpClient:
             return Judged(verdict=Verdict.UNAUTHORISED, answer=outcome)
         if status // 100 == _REDIRECTION and status != HTTPStatus.NOT_MODIFIED:
             return Judged(verdict=Verdict.DONE, error=self._redirected(call))
-        if call.effect or status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if call.effect or status < HTTPStatus.INTERNAL_SERVER_ERROR or self._manners.definite(outcome):
             return self._decoded(call, outcome)
         error = Transient(self._says(call, f"answered {status}"), code=f"http_{status}")
         return Judged(verdict=Verdict.AGAIN, answer=outcome, error=error)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from shared.connectors.dynamics.checks import check
 from shared.connectors.dynamics.client import DataverseClient
+from shared.connectors.dynamics.errors import is_expired_token
 from shared.connectors.dynamics.feed import Feed
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.reader import Reading
@@ -57,7 +58,7 @@ class DynamicsConnector:
             runtime=around.runtime,
             budget=around.budget,
             authorizer=tokens,
-            manners=Manners(title=TITLE),
+            manners=Manners(title=TITLE, definite=is_expired_token),
             scope=settings.origin.url,
         )
         return DataverseClient(

@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from shared.errors import AuthError, ConfigError, CursorExpired, Rejected, SyncError, Throttled, Transient
 from shared.http.body import decode_json
+from shared.http.calls import Answer
 from shared.http.redaction import mask
 from shared.ports.connector import Op, Outcome
 
@@ -90,6 +91,11 @@ def _number(code: object) -> int:
     except ValueError:
         return 0
     return number & 0xFFFFFFFF
+
+
+def is_expired_token(answer: Answer) -> bool:
+    """Does this answer, whatever its status, say that a delta token is no longer good?"""
+    return parse_error(answer.status, answer.body).number == EXPIRED_TOKEN
 
 
 def outcome_of(error: VendorError, op: Op) -> Outcome:
