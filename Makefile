@@ -55,3 +55,15 @@ format: setup ## let the formatter and the safe fixes do their work
 .PHONY: features
 features: setup ## every clause of the feature contract and its tests
 	@$(PY) scripts/features.py $(ARGS)
+
+.PHONY: conformance
+conformance: setup ## independent clients against the simulators
+	@$(PY) -m tests.conformance $(ARGS)
+
+.PHONY: rules
+rules: setup ## every rule of the simulators and its tests, as a page
+	@$(PY) scripts/simulator_rules.py $(ARGS)
+
+.PHONY: bench-simulators
+bench-simulators: setup ## how fast the simulators are
+	@$(PY) -m simulators.frame.bench $(ARGS)

@@ -17,6 +17,7 @@ from simulators.activecampaign.values import as_id
 from simulators.frame.http import Response
 
 _DEPTH = 5
+_ENTRY_FILTERS = {"contact": "contact", "subscriberid": "contact", "automation": "automation", "seriesid": "automation"}
 
 
 def automation_row(tenant: Tenant, row: Row) -> dict[str, Any]:
@@ -166,11 +167,13 @@ def get_automation(call: Call) -> Response:
 
 @routes.get("/contactAutomations")
 def list_entries(call: Call) -> Response:
-    """Entries, of one contact by `filters[contact]`."""
+    """Entries by `filters[contact|subscriberid|automation|seriesid|status]`."""
     rows = call.tenant.contact_automations.values()
-    for key in ("contact", "automation"):
+    for key, slot in _ENTRY_FILTERS.items():
         if (wanted := call.filter(key)) is not None:
-            rows = [row for row in rows if row[key] == as_id(wanted)]
+            rows = [row for row in rows if row[slot] == as_id(wanted)]
+    if (status := call.filter("status")) is not None:
+        rows = [row for row in rows if ("2" if row["done"] else "1") == status]
     return call.listing("contactAutomations", rows, lambda row: entry_row(call.tenant, row))
 
 

@@ -119,6 +119,11 @@ def create_list(tenant: Tenant, actor: Actor, sent: dict[str, Any]) -> Row:
 def list_lists(call: Call) -> Response:
     """Lists by `filters[name]` (contains) or `filters[name][op]`."""
     rows = match_name(call, call.tenant.lists.values(), "name", "name")
+    if (list_id := call.filter("id")) is not None:
+        rows = [row for row in rows if row["id"] == as_id(list_id)]
+    order = dict(call.orders()).get("name")
+    if order in {"ASC", "DESC"}:
+        rows = sorted(rows, key=lambda row: row["name"].lower(), reverse=order == "DESC")
     counts = standings(call.tenant)
     return call.listing("lists", rows, lambda row: row_of_list(call.tenant, row, counts))
 

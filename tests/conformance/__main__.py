@@ -1,8 +1,8 @@
 """`python -m tests.conformance`: independent clients against the simulators.
 
 For each client of `clients.toml`: an environment of its own under `.conformance/<folder>`, its walk
-(`<folder>/walk.py` or `walk.mjs`) with the client's own interpreter, and a comparison of what the simulator then holds
-with `<folder>/expected.json`, where there is one. Prints a table of clients and operations; exit code 1 on any red cell.
+(`<folder>/walk.py` or `walk.mjs`) with the client's own interpreter, and a comparison of what the simulator then
+holds with `<folder>/expected.json`, where there is one. Prints a table of clients and operations; exit code 1 on any red cell.
 
 A walk learns from the environment where the simulators are: `SIM_<SYSTEM>` (base address), `SIM_CA` (file to trust),
 `SIM_CLIENT_PREFIX` (its own folder). It prints one line of JSON for each operation:
@@ -142,7 +142,9 @@ def _walk_command(client: Client) -> list[str]:
 def _environment(client: Client, fleet: Fleet) -> dict[str, str]:
     """The machine's environment with the simulators' addresses and their authority as the only one trusted."""
     ca = str(fleet.ca_file)
-    trust = dict.fromkeys(("SIM_CA", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), ca)
+    trust = dict.fromkeys(
+        ("SIM_CA", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), ca
+    )
     addresses = {f"SIM_{name.upper()}": url for name, url in fleet.urls.items()}
     own = {"SIM_CLIENT_PREFIX": str(client.prefix), "PYTHONDONTWRITEBYTECODE": "1", "NO_PROXY": "*"}
     return {**os.environ, **trust, **addresses, **own}
@@ -186,7 +188,9 @@ def table(outcomes: dict[str, Outcome]) -> str:
         cells = [outcome.cells.get(operation) for outcome in outcomes.values()]
         rows.append([operation, *("-" if cell is None else "ok" if not cell else "FAILED" for cell in cells)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

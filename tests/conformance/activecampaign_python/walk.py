@@ -18,7 +18,9 @@ client = Client(BASE, KEY)
 
 @step("create")
 def create() -> None:
-    made = client.contacts.create_a_contact({"contact": {"email": "walk@example.com", "firstName": "Walk", "phone": "1"}})
+    made = client.contacts.create_a_contact(
+        {"contact": {"email": "walk@example.com", "firstName": "Walk", "phone": "1"}}
+    )
     expect(made["contact"]["id"], "46")
     expect(client.contacts.retrieve_a_contact(46)["contact"]["firstName"], "Walk")
 
@@ -107,7 +109,11 @@ def objects() -> None:
     relations = [{"id": "primary-contact", "namespace": "contacts", "hasMany": False}]
     sent = {"slug": "opportunity", "fields": fields, "relationships": relations}
     schema = client.customobjects.create_a_schema({"schema": sent})["schema"]["id"]
-    record = {"externalId": "o1", "fields": [{"id": "name", "value": "One"}], "relationships": {"primary-contact": [46]}}
+    record = {
+        "externalId": "o1",
+        "fields": [{"id": "name", "value": "One"}],
+        "relationships": {"primary-contact": [46]},
+    }
     first = client.customobjects.create_or_update_record(schema, {"record": record})["record"]
     record["fields"][0]["value"] = "Two"
     second = client.customobjects.create_or_update_record(schema, {"record": record})["record"]
@@ -142,7 +148,12 @@ def errors() -> None:
     answer = client.contacts.create_a_contact({"contact": {"email": "none"}})
     expect(answer["errors"][0]["source"]["pointer"], "/data/attributes/email")
     stranger = Client(BASE, "wrong")
-    expect(stranger.users.view_logged_in_user() if hasattr(stranger.users, "view_logged_in_user") else stranger.contacts.list_all_contacts(), {"message": "Forbidden"})
+    expect(
+        stranger.users.view_logged_in_user()
+        if hasattr(stranger.users, "view_logged_in_user")
+        else stranger.contacts.list_all_contacts(),
+        {"message": "Forbidden"},
+    )
     control("POST", "switches", {"bad_key": "html_200"})
     expect("<form>" in stranger.contacts.list_all_contacts(), True, "a page instead of JSON")
 

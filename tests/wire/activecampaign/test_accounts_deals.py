@@ -357,6 +357,8 @@ def test_automation_entries(vendor: Vendor) -> None:
         answer = vendor.call("POST", "/contactAutomations", {"contactAutomation": bad})
         assert answer == (403, {"message": "Could not create SubscriberSeries"})
     assert vendor.get("/contactAutomations?filters[contact]=1")["meta"]["total"] == "1"
+    assert vendor.get("/contactAutomations?filters[seriesid]=2")["meta"]["total"] == "0"
+    assert vendor.get("/contactAutomations?filters[subscriberid]=1&filters[status]=1")["meta"]["total"] == "1"
     assert vendor.get("/automations")["automations"][0]["entered"] == "1"
     assert vendor.call("DELETE", "/contactAutomations/1") == (200, {})
     assert vendor.call("DELETE", "/contactAutomations/1")[0] == 403

@@ -210,6 +210,8 @@ def test_list_filters(vendor: Vendor) -> None:
     vendor.seed(lists=["News", "Old news", "Offers"])
     assert vendor.get("/lists?filters[name]=news")["meta"]["total"] == "2"
     assert vendor.get("/lists?filters[name][eq]=news")["meta"]["total"] == "1"
+    assert [row["name"] for row in vendor.get("/lists?orders[name]=DESC")["lists"]] == ["Old news", "Offers", "News"]
+    assert vendor.get("/lists?filters[id]=3")["lists"][0]["name"] == "Offers"
 
 
 @pytest.mark.rule("AC-FL-09")
