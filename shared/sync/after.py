@@ -30,7 +30,7 @@ def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: 
         before=dict(write.before),
         intended=dict(write.pending),
         settled=dict(link.agreed),
-        match=done.match or write.match_key or link.match,
+        match=write.match_key if write.pending or write.op is Op.CREATE else link.match,
         add_labels=write.add_labels,
         remove_labels=write.remove_labels,
         expect=write.expect or "",
@@ -70,6 +70,7 @@ def done_of(entry: Entry) -> Done:
     facts = entry.facts
     crm, partner, gone = facts.get("crm_revision"), facts.get("partner_revision"), facts.get("gone")
     return Done(
+        match=entry.match,
         crm_revision=str(crm) if crm is not None else None,
         partner_revision=str(partner) if partner is not None else None,
         gone=Side(str(gone)) if gone is not None else None,

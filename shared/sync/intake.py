@@ -38,8 +38,11 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
     digest = page.reconciler.digester.match
     page.links.load(partners=latest, matches=[digest(text) for text in matches.values() if text is not None])
     cases: list[Case] = []
+    kept = {seen.merged_into for seen in latest.values() if isinstance(seen, Gone)}
     for ref, seen in latest.items():
         case = _linked(page, ref, seen)
+        if case is None and ref in kept:
+            continue  # the pair of the record that was merged into it goes on with it, and reads it
         if isinstance(seen, Gone):
             page.links.remember(ref, None)
             if case is None:

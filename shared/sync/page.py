@@ -146,6 +146,9 @@ class Page:
             self.links.remove(decision.forget)
         if decision.link is not None:
             self.links.put(self._parked(case, decision.link) if decision.retry else decision.link)
+        elif decision.retry:
+            # without a link nothing counts its tries, and the feed may tell it again and again
+            self.work.retry(case, self.work.now + timedelta(seconds=self.work.engine.options.retries[-1]))
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
         for conflict in decision.conflicts:

@@ -29,6 +29,7 @@ from shared.sync.working import WorkingSet
 OUTSIDE = "outside"
 DIRTY = "dirty"
 DIVERGED = "diverged"
+AMBIGUOUS = "ambiguous_match"
 
 
 class Reconciler:
@@ -95,6 +96,7 @@ class Reconciler:
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
         if Side.CRM in allowed and crm is None and not (self._conditional(case, Side.CRM) and link.crm_revision):
             return Decision(code="waiting", need=frozenset({Side.CRM}))
+        match = self._match_after(case, link, merged)
         planned = tuple(
             PlannedWrite(
                 side=side,
@@ -103,14 +105,14 @@ class Reconciler:
                 fields=fields,
                 expect=self._expected(case, link, side),
                 match=self._written_match(case, side, merged),
-                match_key=self._match_key(match_value(self._written_match(case, side, merged))),
+                match_key=match,
                 pending=merged.pending[side],
                 before=merged.before.get(side, {}),
             )
             for side, fields in sorted(allowed.items())
         )
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
-        done = Done() if diverged else self._settled(case, merged, {write.side for write in planned})
+        done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
         if not planned:
             after = finished(after, done)
@@ -181,7 +183,7 @@ class Reconciler:
             state=LinkState.LINKED,
         )
 
-    def _settled(self, case: Case, merged: Merged, written: set[Side]) -> Done:
+    def _settled(self, case: Case, match: MatchKey | None, written: set[Side]) -> Done:
         """What may be remembered once nothing of this pair is left to do.
 
         A revision is only worth keeping when everything it stands for was agreed: a later conditional write under it
@@ -189,7 +191,7 @@ class Reconciler:
         """
         crm, partner = _record(case.crm), _record(case.partner)
         return Done(
-            match=self._match_key(match_value(self._written_match(case, Side.CRM, merged))),
+            match=match,
             crm_revision=crm.revision or "" if crm is not None and Side.CRM not in written else None,
             partner_revision=partner.revision or "" if partner is not None and Side.PARTNER not in written else None,
             settled=True,
@@ -303,10 +305,12 @@ class Reconciler:
             rival = next((other for other in met.links if other.key != case.key), None)
             if rival is not None:
                 return self._rival(case, link, rival, match)
-            if len(met.candidates) > 1 or met.more:
-                return self._park(case, link, "failed:ambiguous_match", retry=True)
-            if met.candidates:
-                case.partner_ref = met.candidates[0]
+            waiting = [other for other in met.parked if other.key != case.key]
+            free = [*met.candidates, *(other.partner for other in waiting)]
+            if len(free) > 1 or met.more or any(AMBIGUOUS in other.parked.values() for other in waiting):
+                return self._park(case, link, f"failed:{AMBIGUOUS}", retry=True)
+            if free:
+                case.partner_ref = free[0]
                 return Decision(code="waiting", need=frozenset({Side.PARTNER}))
         return self._create_partner(case, crm, link, text, match)
 
@@ -368,13 +372,15 @@ class Reconciler:
         text = self.match_of(case)
         match = self._match_key(text)
         if match is not None and any(other.key != case.key for other in links.matched(match).links):
-            return Decision(code="skipped:duplicate_match", candidate=match)
+            if link is not None:
+                return self._park(case, link, "conflicted:duplicate_match", retry=True)
+            return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
         if self.initial or not entity.sends(Side.CRM) or Op.CREATE not in self._crm_caps(case).writes:
             return Decision(code="skipped:not_linked", candidate=match)
         if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
             return Decision(code="skipped:not_linked", candidate=match)
         if case.ambiguous:
-            return self._park(case, link, "failed:ambiguous_match", retry=True)
+            return self._park(case, link, f"failed:{AMBIGUOUS}", retry=True)
         if text is not None and not case.looked_up and self._crm_caps(case).match_field is not None:
             return Decision(code="waiting", look_up=True)
         return self._create_crm(case, partner, link, match)
@@ -412,7 +418,9 @@ class Reconciler:
         """`retry`: what stands in the way may go away without this record being touched."""
         base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
         reason = code.partition(":")[2]
-        parked = replace(base, state=LinkState.PARKED, partner=case.partner_ref or base.partner, parked={field: reason})
+        match = self._match_key(self.match_of(case))
+        partner = case.partner_ref or base.partner
+        parked = replace(base, state=LinkState.PARKED, partner=partner, match=match, parked={field: reason})
         return Decision(code=code, link=parked, at_field=field, retry=retry)
 
     # -- small answers -------------------------------------------------------------------------------------------------
@@ -435,6 +443,17 @@ class Reconciler:
         written = merged.writes[side].get(name)
         return written if isinstance(written, str) else self.match_of(case)
 
+    def _match_after(self, case: Case, link: Link, merged: Merged) -> MatchKey | None:
+        """The pair's match key once everything planned is written: Dynamics' value, as it was or as it will be."""
+        name = case.map.match_name(Side.CRM)
+        if name is None:
+            return link.match
+        crm = _record(case.crm)
+        value = merged.writes[Side.CRM].get(name, crm.value(name) if crm is not None else ABSENT)
+        if value is ABSENT:
+            return link.match if link.match is not None else self._match_key(self.match_of(case))
+        return self._match_key(match_value(value if isinstance(value, str) else None))
+
     def _expected(self, case: Case, link: Link, side: Side) -> str | None:
         record = _record(case.seen(side))
         if not self._conditional(case, side):
@@ -456,7 +475,7 @@ class Reconciler:
 def finished(link: Link, done: Done) -> Link:
     """The link once every write of a decision was applied."""
     changes: dict[str, object] = {}
-    if done.match is not None and done.match != link.match:
+    if done.settled and done.match != link.match:
         changes["match"] = done.match
     if done.crm_revision is not None and done.crm_revision != link.crm_revision:
         changes["crm_revision"] = done.crm_revision

@@ -12,11 +12,13 @@ from shared.state.lane import Held
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What is known under one match key: links in use, and partner records nobody is linked to."""
+    """What is known under one match key: links in use, partner records nobody is linked to, and the parked links of
+    partner records that wait for a Dynamics row."""
 
     links: tuple[Link, ...]
     candidates: tuple[Ref, ...]
     more: bool = False  # too many to remember: ambiguous, whatever else is known
+    parked: tuple[Link, ...] = ()
 
 
 class WorkingSet:
@@ -80,6 +82,7 @@ class WorkingSet:
             tuple(link for link in links if link is not None and link.match == match and _in_use(link)),
             tuple(ref for ref in candidates if self._free(ref) and self._candidates.get(ref, match) == match),
             more,
+            tuple(link for link in links if link is not None and link.match == match and _waits(link)),
         )
 
     def _free(self, ref: Ref) -> bool:
@@ -136,6 +139,10 @@ class WorkingSet:
     @property
     def candidates(self) -> dict[Ref, MatchKey | None]:
         return dict(self._candidates)
+
+
+def _waits(link: Link) -> bool:
+    return link.state is LinkState.PARKED and link.partner is not None
 
 
 def _in_use(link: Link) -> bool:
