@@ -46,7 +46,7 @@ def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
     own = story.last.get(target)
     if own is not None and (own.foreign or carries(story.item, own.value, values[target], (target, target))):
         return ""
-    if story.revived or story.doubt:
+    if story.revived or story.doubt or (mine is None and is_empty(values[source])):
         return ""
     return f"I1 a one-way field did not arrive: {_differ(values)}"
 

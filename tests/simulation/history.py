@@ -93,10 +93,9 @@ def _written(
                 story.lost_in_window.add(edit)
     source = _source(story, side, new)
     if source is None:
-        source = Edit(event.number, side.other, new, foreign=True)
+        source = Edit(event.number, side, new, foreign=True)
         story.edits.append(source)
         story.past[source] = frozenset()
-        story.last.setdefault(side.other, source)
     return story.past[source] | {source}
 
 

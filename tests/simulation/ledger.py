@@ -80,6 +80,7 @@ class Ledger:
     asked_for: list[Asked] = field(default_factory=list)
     hub_writes: int = 0
     no_ops: int = 0
+    late: bool = False  # what happens now is the late effect of a request whose sender gave up
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     _sending: list[Sent] = field(default_factory=list)
@@ -156,6 +157,8 @@ class Ledger:
         if event.sent is not None:
             self._open.setdefault(event.sent.worker, []).append(event)
         else:
+            event.doubtful = True
+        if self.late:
             event.doubtful = True
         unchanged = before is not None and op == "update" and not commit.after.changed
         if unchanged and before is not None and before.labels == commit.after.labels:

@@ -27,7 +27,7 @@ ALLOWED_FIELD_PARKS = frozenset(
         "not_clearable",
         "duplicate",
         "no_counterpart",
-        "unmapped_option",
+        "unmapped_value",
         "ask",
         "asked",
         "conflict",
@@ -227,10 +227,13 @@ def _judge_pair(
         [*court.ledger.of[Side.CRM, link.crm], *court.ledger.of[Side.PARTNER, link.partner]],
         key=lambda event: event.number,
     )
+    merged = _merged_into(court, link)
     conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
     stories: list[Story] = [
         tell(item, events, generous=generous, conditional=conditional) for generous in (False, True)
     ]
+    for story in stories:
+        story.revived = story.revived or merged
     disputes = [
         entry
         for entry in court.world.journal.disputes
@@ -239,6 +242,16 @@ def _judge_pair(
     complaints = [judge_field(story, values, disputes) for story in stories]
     if all(complaints):
         court.say(f"{complaints[0]} ({link.crm} and {link.partner}, {item.id})")
+
+
+def _merged_into(court: Court, link: Link) -> bool:
+    """Whether a record of the pair swallowed another one, whose history goes on in it."""
+    for event in court.ledger.events:
+        if event.op == "merge":
+            version = court.world.systems[event.side].row(event.ref)
+            if version is not None and version.merged_into in {link.crm, link.partner}:
+                return True
+    return False
 
 
 def _parked(court: Court, link: Link) -> set[str]:

@@ -196,11 +196,23 @@ class TroubledConnector(Calls):
         def do() -> Mapping[RemoteId, Record | Gone]:
             seen = self._aged(lambda: self.world.ledger.now)
             found = self._inner.read(kind, ids, fields)
+            if self.lag is not None:
+                found = self._undenied(kind, found, fields)
             for row in found:
                 self.worker.read[self.side, row] = seen
             return found
 
         return self._lagging(f"{self.side} read {kind} {', '.join(ids)}", do)
+
+    def _undenied(
+        self, kind: Kind, found: Mapping[RemoteId, Record | Gone], fields: Sequence[FieldName]
+    ) -> Mapping[RemoteId, Record | Gone]:
+        """A copy that lags behind tells old values, but never denies a record: a single "not there" is final."""
+        denied = [row for row, item in found.items() if isinstance(item, Gone)]
+        lag, self.lag = self.lag, None
+        fresh = self._inner.read(kind, denied, fields)
+        self.lag = lag
+        return {**found, **fresh}
 
     def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
         def do() -> Mapping[str, Sequence[Record]]:

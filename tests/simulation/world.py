@@ -16,7 +16,7 @@ from shared.connectors.memory import Commit, MemoryConnector, MemorySystem, Memo
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester, Link
 from shared.domain.records import Kind, Ref, Side
-from shared.errors import LeaseLost
+from shared.errors import LeaseLost, Transient
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.ports.state import Conflict, Operation
 from shared.state.lane import LaneStore
@@ -154,7 +154,11 @@ class World:
 
         def act() -> None:
             self.note("late effect")
-            do()
+            self.ledger.late = True
+            try:
+                do()
+            finally:
+                self.ledger.late = False
 
         self.systems[side].defer(due, act)
 
@@ -185,10 +189,10 @@ class World:
         """`worker` sleeps past its lease inside a call; another one takes the lane and works a slice."""
         if len(self._stack) > 1:
             return
+        held = self.lane().peek()
         self.clock.advance(self.options.lease_seconds + 30)
-        fence = self.lane().peek().fence
         self.slice("other")
-        if self.lane().peek().fence != fence:
+        if held.running and held.owner == worker.name and self.lane().peek().fence != held.fence:
             worker.outlived = True
 
     # -- the engine ----------------------------------------------------------------------------------------------------
@@ -236,7 +240,10 @@ class World:
         except LeaseLost:
             self.problem("the engine let LeaseLost out of a slice")
             return None
-        except Exception as error:  # noqa: BLE001 - any exception is a bug of the engine, and what the history is for
+        except Transient as error:
+            self.note("given back", worker.name, str(error))  # the store did not answer: the queue delivers again
+            return None
+        except Exception as error:  # any exception is a bug of the engine, and what the history is for
             self.problem(f"the engine raised {type(error).__name__}: {error}")
             self.note("raised", type(error).__name__)
             self.errors.append(error)
