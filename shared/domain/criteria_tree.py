@@ -91,7 +91,7 @@ class _Tree:
             read = self.item(item, reader.at(f"{joint.value}[{index}]"), depth + 1)
             if read is not None:
                 found.append(read)
-        if not items:
+        if not items and isinstance(reader.data.get(joint.value), list | tuple):
             reader.note(joint.value, "empty_group", "is an empty group; remove it or add a line")
         if depth > 1:
             reader.close()

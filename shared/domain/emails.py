@@ -66,7 +66,8 @@ def match_value(text: str | None) -> str | None:
     """The canonical form of an address for matching, or None when it can match nobody.
 
     Trimmed, NFC, zero-width characters dropped, the local part case-folded, the domain in lower-case IDNA. Dots and
-    plus signs stay: only the mailbox's own provider knows what they mean. None for empty, malformed and placeholder
+    plus signs stay: only the mailbox's own provider knows what they mean. A domain may lack a dot: whether such an address
+    is good is for the system that is asked to store it. None for empty, malformed and placeholder
     addresses. The stored value is never changed by this.
     """
     if not text:
@@ -96,12 +97,12 @@ def _domain(domain: str) -> str | None:
     lowered = domain.rstrip(".").lower()
     if lowered.isascii() and "xn--" not in lowered:
         labels = lowered.split(".")
-        fits = len(lowered) <= _LONGEST_DOMAIN and len(labels) > 1 and all(map(_is_label, labels))
+        fits = len(lowered) <= _LONGEST_DOMAIN and all(map(_is_label, labels))
         return lowered if fits else None
     import idna
 
     try:
-        return idna.encode(lowered, uts46=True).decode() if "." in lowered else None
+        return idna.encode(lowered, uts46=True).decode()
     except UnicodeError:
         return None
 
