@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import ConfigError
 
@@ -36,6 +36,11 @@ def settings_of(system: str) -> tuple[SettingSpec, ...]:
     """The settings one side of a connection has for this system."""
     specs: tuple[SettingSpec, ...] = import_module(_package(system)).SETTINGS
     return specs
+
+
+def defaults_of(system: str) -> Any:
+    """The module that says what a new connection of this system starts with (maps, rhythm, options, rates)."""
+    return import_module(f"{_package(system)}.defaults")
 
 
 def _package(system: str) -> str:

@@ -83,7 +83,7 @@ class Importer:
         told = run_all([partial(self._send, chunk) for chunk in chunks], at_once=self._concurrency)
         for chunk, found in zip(chunks, told, strict=True):
             results.update(_failed(chunk, found) if isinstance(found, SyncError) else found)
-        errors = [found for found in told if isinstance(found, SyncError)]
+        errors = [found for found in told if isinstance(found, SyncError) and not isinstance(found, OutcomeUnknown)]
         if errors and len(errors) == len(chunks) and len(items) == len(writes):
             raise errors[0]
         return results

@@ -35,8 +35,7 @@ BLOCKED = frozenset({0x80044150, 0x80044151})  # a deadlock or a time-out of the
 PASSING = BLOCKED | {0x80040216, 0x80040224}
 
 _FIELD = re.compile(
-    r"'(?P<a>\w+)' (?:attribute|column|field)|(?:property|attribute|column|field) '(?P<b>\w+)'"
-    r"|attribute (?P<c>\w+)|to an? (?P<d>\w+) secured field|property named '(?P<e>[\w.]+)'",
+    r"'(?P<a>[\w.@]+)'|attribute (?P<b>\w+)|to an? (?P<c>\w+) secured field|(?P<d>\w+)@odata\.bind",
     re.IGNORECASE,
 )
 

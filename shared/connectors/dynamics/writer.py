@@ -71,7 +71,7 @@ class Writing:
                 size, send = self._sizes.update, self._delete
         chunks = _chunks(ready, size)
         told = run_all([partial(send, chunk) for chunk in chunks], at_once=self._sizes.concurrency)
-        errors = [item for item in told if isinstance(item, SyncError)]
+        errors = [item for item in told if isinstance(item, SyncError) and not isinstance(item, OutcomeUnknown)]
         if errors and len(errors) == len(chunks) and not results:
             raise errors[0]
         for chunk, item in zip(chunks, told, strict=True):
