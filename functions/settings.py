@@ -25,7 +25,7 @@ def create_connection(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(route="connections", methods=["GET"])
 @answering
 def list_connections(req: func.HttpRequest) -> func.HttpResponse:
-    return listed([connection_body(stored.config) for stored in application().connections.list()])
+    return listed([connection_body(stored.config) for stored in application().connections.all()])
 
 
 @blueprint.route(route="connections/{connection}", methods=["GET"])

@@ -203,6 +203,7 @@ class Application:
             journal=self.journal(connection.id),
             options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
             due=due,
+            round_up=rhythm.round_up,
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
@@ -221,6 +222,6 @@ class Application:
         now = self.clock.now()
         return [
             {"connection": stored.config.id, "shard": "main"}
-            for stored in self.connections.list()
+            for stored in self.connections.all()
             if stored.config.switch is Switch.ON and wants_worker(self.lane(stored.config.id).peek(), now)
         ]

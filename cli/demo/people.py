@@ -51,12 +51,9 @@ def generated(count: int, seed: int = 7) -> Iterator[dict[str, str]]:
         }
 
 
-def expected(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, Mapping[str, str]], int]:
-    """One person an e-mail address (compared without case), and how many rows share an address with another."""
-    found: dict[str, Mapping[str, str]] = {}
-    doubled = 0
+def expected(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, list[Mapping[str, str]]], int]:
+    """The rows of each e-mail address (compared without case), and how many rows share theirs with an earlier one."""
+    found: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
-        key = row["emailaddress1"].strip().lower()
-        doubled += key in found
-        found.setdefault(key, row)
-    return found, doubled
+        found.setdefault(row["emailaddress1"].strip().lower(), []).append(row)
+    return found, len(rows) - len(found)

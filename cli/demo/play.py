@@ -167,8 +167,7 @@ def _calls(sims: Simulators) -> dict[str, int]:
     """Calls that the simulators counted, by system."""
     found: dict[str, int] = {}
     for system in ("entra", "dataverse", "activecampaign"):
-        rows = sims.control(system, "GET", "counts").get("counts", [])
-        found[system] = sum(int(row["count"]) for row in rows) if isinstance(rows, list) else 0
+        found[system] = int(str(sims.control(system, "GET", "counts")["total"]))
     return found
 
 

@@ -21,7 +21,7 @@ class Difference:
 
 def compare(
     sims: Simulators,
-    wanted: Mapping[str, Mapping[str, str]],
+    wanted: Mapping[str, Sequence[Mapping[str, str]]],
     doubled: int,
     counts: Mapping[str, int],
     runs: Sequence[Mapping[str, Any]],
@@ -30,18 +30,18 @@ def compare(
     return [*_people(sims, wanted), *_writes(sims, len(wanted)), *_told(counts, runs, len(wanted), doubled)]
 
 
-def _people(sims: Simulators, wanted: Mapping[str, Mapping[str, str]]) -> Iterator[Difference]:
+def _people(sims: Simulators, wanted: Mapping[str, Sequence[Mapping[str, str]]]) -> Iterator[Difference]:
     found = {str(contact["email"]).lower(): contact for contact in contacts(sims)}
     if len(found) != len(wanted):
         yield Difference("people in ActiveCampaign", len(wanted), len(found))
-    for number, (email, row) in enumerate(wanted.items()):
+    for number, (email, rows) in enumerate(wanted.items()):
         contact = found.get(email)
         if contact is None:
             yield Difference(f"person {number}", "there", "missing")
             continue
-        for name, theirs in _FIELDS.items():
-            if row.get(name, "") != (contact.get(theirs) or ""):
-                yield Difference(f"person {number}, {theirs}", "as in Dynamics", "different")
+        shown = {name: contact.get(theirs) or "" for name, theirs in _FIELDS.items()}
+        if shown not in [{name: row.get(name, "") for name in _FIELDS} for row in rows]:
+            yield Difference(f"person {number}", "as one row of Dynamics", "different")
         tags = frozenset(str(tag) for tag in contact["tags"])
         if tags != _TAGS:
             yield Difference(f"person {number}, tags", sorted(_TAGS), sorted(tags))
@@ -69,8 +69,14 @@ def _writes(sims: Simulators, people: int) -> Iterator[Difference]:
 
 
 def write_log(sims: Simulators, system: str) -> list[Mapping[str, Any]]:
-    rows: Any = sims.control(system, "GET", "writes").get("writes", [])
-    return list(rows)
+    """Every change of the system since its reset, oldest first."""
+    rows: list[Mapping[str, Any]] = []
+    while True:
+        after = rows[-1]["seq"] if rows else 0
+        page: Any = sims.control(system, "GET", f"writes?after={after}&limit=10000")
+        if not page:
+            return rows
+        rows.extend(page)
 
 
 def _told(

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -36,15 +36,14 @@ class Simulators:
     urls: Mapping[str, str]
     ca_file: str
 
-    def control(self, system: str, method: str, path: str, body: object = None) -> dict[str, object]:
+    def control(self, system: str, method: str, path: str, body: object = None) -> Any:
         """A control call; raises CannotStart with the simulator's own words when it refuses."""
         answer = requests.request(
             method, f"{self.urls[system]}/_sim/{path}", json=body, timeout=120, verify=self.ca_file
         )
         if answer.status_code >= 400:
             raise CannotStart(f"the {system} simulator refused {path}: {answer.text[:300]}")
-        found: dict[str, object] = answer.json() if answer.content else {}
-        return found
+        return answer.json() if answer.content else None
 
 
 @contextlib.contextmanager

@@ -66,9 +66,9 @@ def match_value(text: str | None) -> str | None:
     """The canonical form of an address for matching, or None when it can match nobody.
 
     Trimmed, NFC, zero-width characters dropped, the local part case-folded, the domain in lower-case IDNA. Dots and
-    plus signs stay: only the mailbox's own provider knows what they mean. A domain may lack a dot: whether such an address
-    is good is for the system that is asked to store it. None for empty, malformed and placeholder
-    addresses. The stored value is never changed by this.
+    plus signs stay: only the mailbox's own provider knows what they mean. A domain may lack a dot: whether such an
+    address is good is for the system that is asked to store it. None for empty, malformed and placeholder addresses.
+    The stored value is never changed by this.
     """
     if not text:
         return None

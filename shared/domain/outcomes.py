@@ -62,6 +62,11 @@ _WAITING: Final = (
     ("waiting:busy", "Another step of the same run is working on the record.", _NOTHING),
     ("waiting:initial", "The initial sync has not been run yet.", "Finish the set-up and switch the sync on."),
     ("waiting:slot", "The change waits for the next scheduled run, as the partner's own rules ask.", _NOTHING),
+    (
+        "waiting:retry",
+        "The record is parked and has not changed; its next try has a time.",
+        "Nothing, or retry it now.",
+    ),
     ("waiting:parent", "The parent record has no counterpart yet.", "Nothing; the record follows its parent."),
 )
 

@@ -82,9 +82,6 @@ class Connections:
             raise NotThere(connection_id)
         return found
 
-    def list(self) -> Sequence[StoredConnection]:
-        return self.store.list()
-
     def edit(self, connection_id: str, changes: Mapping[str, object], etag: str | None = None) -> StoredConnection:
         """Replaces the settings named in `changes`; checked as a whole before anything is stored."""
         found = self.get(connection_id)
@@ -96,7 +93,7 @@ class Connections:
         for side in ("crm", "partner"):
             if side in changes:
                 merged, given = self._side(
-                    config.id, side, {side: {**getattr(config, side), **_mapping(changes, side)}}
+                    config.id, config.system, side, {side: {**getattr(config, side), **_mapping(changes, side)}}
                 )
                 config = replace(config, **{side: merged})  # type: ignore[arg-type]
                 secrets.update(given)
@@ -143,6 +140,9 @@ class Connections:
         self.store.delete(connection_id)
         for name in self._secret_names(found.config):
             self.secrets.remove(name)
+
+    def all(self) -> Sequence[StoredConnection]:
+        return self.store.list()
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from itertools import batched, groupby
 
 from shared.domain.identity import LinkState
@@ -228,7 +227,7 @@ class Applier:
         link = self._links.link(case.key)
         if link is None:
             return
-        when = next_try(self._work.engine.options.retries, link.tries, self._work.now)
+        when = self._work.next_try(link.tries)
         creating = task.write.op is Op.CREATE
         parked = replace(
             link,
@@ -243,11 +242,6 @@ class Applier:
         self._links.put(parked)
         self._tally.rejected(case, result, when)
         self._work.retry(case, when)
-
-
-def next_try(pauses: Sequence[int], tries: int, now: datetime) -> datetime:
-    """When a parked record is tried again: 1 min, 5 min, 30 min, 2 h, then daily (HUB-14.3)."""
-    return now + timedelta(seconds=pauses[min(tries, len(pauses) - 1)])
 
 
 def _kept(task: Task, result: WriteResult) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.domain.mapping import CompiledMap
@@ -97,6 +97,12 @@ class Work:
             yield from pool.map(call, items)
 
     # -- later ---------------------------------------------------------------------------------------------------------
+
+    def next_try(self, tries: int) -> datetime:
+        """When a parked record is tried again: 1 min, 5 min, 30 min, 2 h, then daily, at the rhythm's next time."""
+        pauses = self.engine.options.retries
+        when = self.now + timedelta(seconds=pauses[min(tries, len(pauses) - 1)])
+        return self.engine.round_up(when) if self.engine.round_up is not None else when
 
     def retry(self, case: Case, when: datetime) -> None:
         """Leaves word to look at this pair again; the same word twice is one."""

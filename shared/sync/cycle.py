@@ -105,9 +105,7 @@ class Cycle:
             return state is not None and state.phase == SWEEP and sweep(feed)
         if what == "echo" and not self._expects_echo(feed):
             return False
-        if side is Side.CRM:
-            self._drain_partners(feed)
-        return feed.step()
+        return feed.step(before=lambda: self._drain_partners(feed)) if side is Side.CRM else feed.step()
 
     def _expects_echo(self, feed: Feed) -> bool:
         """Ids of accepted creates come by the feed: it is read once more in the run that made them."""

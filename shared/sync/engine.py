@@ -34,8 +34,8 @@ class SliceResult:
 class Engine:
     """Everything one lane needs. Cheap to make; holds nothing that must last.
 
-    `due` answers when the next run may start, from the end and slot of the last one (None: at once, always); `schemas`
-    keeps described kinds between slices of one process.
+    `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
+    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process.
     """
 
     connection: ConnectionConfig
@@ -48,6 +48,7 @@ class Engine:
     journal: Journal
     options: Options = field(default_factory=Options)
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
+    round_up: Callable[[datetime], datetime] | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
 
     def connector(self, side: Side) -> Connector:

@@ -8,7 +8,7 @@ with links marks each one it meets; what it did not meet may have been deleted (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -51,10 +51,11 @@ class Feed:
         found = self.work.held.cursor(self.name)
         return found if found is not None and found.digest == self.ground else None
 
-    def step(self, *, may_walk: bool = True) -> bool:
+    def step(self, *, may_walk: bool = True, before: Callable[[], None] | None = None) -> bool:
         """Takes one page from the feed to its fold; answers whether another may follow at once.
 
-        `may_walk` is false where only what changed is wanted: then no walk begins that could wait.
+        `may_walk` is false where only what changed is wanted: then no walk begins that could wait. `before` is called
+        when the page brings anything at all, before any of it is decided.
         """
         state = self.cursor()
         if may_walk and state is not None and self._walk_is_due(state):
@@ -64,6 +65,8 @@ class Feed:
         except CursorExpired:
             self.work.facts["walks"] = self.work.number("walks") + 1
             state, page = None, self._read(None)
+        if page.items and before is not None:
+            before()
         walking = state is None or state.phase == WALK
         epoch = self._epoch(state) if walking else 0
         self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)

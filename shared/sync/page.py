@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import blake2b
 
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Kind, Record, Side
 from shared.errors import Transient
 from shared.state.model import CursorState, LaneChanges
-from shared.sync.apply import Applier, next_try
+from shared.sync.apply import Applier
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
 from shared.sync.reconcile import DIVERGED, Reconciler
@@ -131,7 +130,7 @@ class Page:
             return decision
         parked = {**link.parked, **case.refused, **dict.fromkeys(waiting, "waiting_parent")}
         tries = link.tries + 1
-        when = next_try(self.work.engine.options.retries, link.tries, self.work.now)
+        when = self.work.next_try(link.tries)
         open_link = replace(
             link, parked=parked, flags=link.flags | {DIVERGED}, retry_at=int(when.timestamp()), tries=tries
         )
@@ -148,7 +147,7 @@ class Page:
             self.links.put(self._parked(case, decision.link) if decision.retry else decision.link)
         elif decision.retry:
             # without a link nothing counts its tries, and the feed may tell it again and again
-            self.work.retry(case, self.work.now + timedelta(seconds=self.work.engine.options.retries[-1]))
+            self.work.retry(case, self.work.next_try(len(self.work.engine.options.retries)))
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
         for conflict in decision.conflicts:
@@ -156,7 +155,7 @@ class Page:
 
     def _parked(self, case: Case, link: Link) -> Link:
         """A parked record with the time of its next try."""
-        when = next_try(self.work.engine.options.retries, link.tries, self.work.now)
+        when = self.work.next_try(link.tries)
         self.work.retry(case, when)
         return replace(link, retry_at=int(when.timestamp()), tries=link.tries + 1)
 
@@ -245,7 +244,7 @@ class Page:
 
     def _put_off(self, case: Case) -> None:
         """Somebody keeps writing this record: it is looked at again later, nothing of it is lost."""
-        when = self.work.now + timedelta(seconds=self.work.engine.options.retries[0])
+        when = self.work.next_try(0)
         link = self.links.link(case.key)
         if link is not None:
             self.links.put(replace(link, flags=link.flags | {DIVERGED}))

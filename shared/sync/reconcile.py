@@ -420,8 +420,24 @@ class Reconciler:
         reason = code.partition(":")[2]
         match = self._match_key(self.match_of(case))
         partner = case.partner_ref or base.partner
-        parked = replace(base, state=LinkState.PARKED, partner=partner, match=match, parked={field: reason})
+        crm, told = _record(case.crm), _record(case.partner)
+        parked = replace(
+            base,
+            state=LinkState.PARKED,
+            partner=partner,
+            match=match,
+            parked={field: reason},
+            crm_revision=crm.revision or "" if crm is not None else "",
+            partner_revision=told.revision or "" if told is not None else "",
+        )
+        if parked == link and not 0 < link.retry_at <= self.now.timestamp() and self._revised(parked):
+            return Decision(code="waiting:retry")
         return Decision(code=code, link=parked, at_field=field, retry=retry)
+
+    @staticmethod
+    def _revised(link: Link) -> bool:
+        """Whether the link says what version of its record it was parked for: that one need not be told again."""
+        return bool(link.crm_revision or link.partner_revision)
 
     # -- small answers -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
@@ -211,9 +210,7 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
     compiled = page.work.map_named(entry.entity)
     if compiled is None:
         return
-    options = page.work.engine.options
-    pause = 0 if code == "lost_ticket" else options.retries[min(known.tries, len(options.retries) - 1)]
-    when = page.work.now + timedelta(seconds=pause)
+    when = page.work.now if code == "lost_ticket" else page.work.next_try(known.tries)
     changes: dict[str, object] = {
         "ticket": "",
         "flags": known.flags | {DIVERGED},

@@ -12,7 +12,7 @@ from shared.ports.connector import WriteResult
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.sync.cases import Case
 
-_QUIET = frozenset({"unchanged", "waiting:id"})
+_QUIET = frozenset({"unchanged", "waiting:id", "waiting:retry"})
 
 
 class Tally:

@@ -55,7 +55,7 @@ def import_contact(tenant: Tenant, actor: Actor, item: dict[str, Any], *, automa
 
 
 def _check(tenant: Tenant, item: dict[str, Any], email: str, contact: Contact | None) -> None:
-    if not valid_email(email) or "'" in email:
+    if not valid_email(tenant, email) or "'" in email:
         raise RowFailedError("Email address is invalid.")
     if excluded(tenant, email):
         raise RowFailedError("Email address is on the exclusion list.")

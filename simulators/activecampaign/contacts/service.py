@@ -15,14 +15,15 @@ from simulators.activecampaign.tables import Row
 from simulators.activecampaign.tenant import Tenant
 from simulators.activecampaign.values import as_text
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
 _MAX_EMAIL = 254
 ATTRIBUTES = {"firstName": "first", "lastName": "last", "phone": "phone"}
 
 
-def valid_email(email: str) -> bool:
+def valid_email(tenant: Tenant, email: str) -> bool:
     """Whether this looks like an address of a mailbox."""
-    return len(email) <= _MAX_EMAIL and _EMAIL.fullmatch(email) is not None
+    whole = len(email) <= _MAX_EMAIL and _EMAIL.fullmatch(email) is not None
+    return whole and ("." in email.rpartition("@")[2] or tenant.switches.on("dotless_domains"))
 
 
 def read_email(tenant: Tenant, attributes: Mapping[str, Any], *, own: Contact | None = None) -> str:
@@ -32,7 +33,7 @@ def read_email(tenant: Tenant, attributes: Mapping[str, Any], *, own: Contact | 
         if tenant.switches.on("phone_only_contacts") and attributes.get("allowNullEmail"):
             return ""
         raise missing("Email address is required.", "email")
-    if not valid_email(email):
+    if not valid_email(tenant, email):
         raise invalid("Contact Email Address is not valid.", code="field_invalid", pointer="email")
     other = tenant.contacts.by_email(email)
     if other is not None and other is not own:
