@@ -2,7 +2,8 @@
 
 For each client of `clients.toml`: an environment of its own under `.conformance/<folder>`, its walk
 (`<folder>/walk.py` or `walk.mjs`) with the client's own interpreter, and a comparison of what the simulator then
-holds with `<folder>/expected.json`, where there is one. Prints a table of clients and operations; exit code 1 on any red cell.
+holds with `<folder>/expected.json`, where there is one. Prints a table of clients and operations; exit code 1 on any
+red cell.
 
 A walk learns from the environment where the simulators are: `SIM_<SYSTEM>` (base address), `SIM_CA` (file to trust),
 `SIM_CLIENT_PREFIX` (its own folder). It prints one line of JSON for each operation:
@@ -38,7 +39,11 @@ STATE = "state after"
 
 @dataclass(frozen=True)
 class Client:
-    """A row of clients.toml. `operations` are those its walk must report."""
+    """A row of clients.toml.
+
+    `operations` are those its walk must report. `pythons` names the interpreter versions it can be installed on, best
+    first, where that is not this one; without any of them at hand the client is left out, and the table says so.
+    """
 
     name: str
     folder: str
@@ -46,6 +51,12 @@ class Client:
     systems: list[str]
     packages: list[str]
     operations: list[str]
+    pythons: list[str] = field(default_factory=list)
+
+    @property
+    def interpreter(self) -> str | None:
+        """The Python to make its environment with; None when none fits."""
+        return find_python(self.pythons) if self.pythons else sys.executable
 
     @property
     def home(self) -> Path:
@@ -65,6 +76,18 @@ class Outcome:
     cells: dict[str, str] = field(default_factory=dict)
 
 
+def find_python(versions: list[str]) -> str | None:
+    """An interpreter of one of these versions that can make environments: on the path, or kept by pyenv."""
+    kept = Path.home() / ".pyenv" / "versions"
+    for version in versions:
+        places = [shutil.which(f"python{version}"), *map(str, sorted(kept.glob(f"{version}.*/bin/python{version}")))]
+        for python in filter(None, places):
+            probe = subprocess.run([python, "-c", "import ensurepip, ssl"], capture_output=True, check=False)
+            if probe.returncode == 0:
+                return python
+    return None
+
+
 def load_clients() -> list[Client]:
     """All clients."""
     rows = tomllib.loads((HERE / "clients.toml").read_text("utf-8"))["client"]
@@ -74,7 +97,9 @@ def load_clients() -> list[Client]:
 def install(client: Client) -> None:
     """Make the client's environment unless it is there with the same packages."""
     mark = client.prefix / ".installed"
-    wanted = hashlib.sha256("\n".join([sys.version, client.runtime, *client.packages]).encode()).hexdigest()
+    wanted = hashlib.sha256(
+        "\n".join([sys.version, client.runtime, *client.pythons, *client.packages]).encode()
+    ).hexdigest()
     if mark.exists() and mark.read_text() == wanted:
         return
     shutil.rmtree(client.prefix, ignore_errors=True)
@@ -89,7 +114,7 @@ def _install_commands(client: Client) -> list[list[str]]:
         return [["npm", "install", "--silent", "--no-fund", "--no-audit", "--no-save", *client.packages]]
     python = client.prefix / "bin" / "python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [[sys.executable, "-m", "venv", str(client.prefix)], [*pip, *client.packages]]
+    return [[client.interpreter or sys.executable, "-m", "venv", str(client.prefix)], [*pip, *client.packages]]
 
 
 def walk(client: Client, fleet: Fleet) -> Outcome:
@@ -201,6 +226,10 @@ def main(arguments: list[str] | None = None) -> int:
     clients = [client for client in load_clients() if not options.clients or client.name in options.clients]
     if not clients:
         parser.error(f"no such client; there are: {', '.join(client.name for client in load_clients())}")
+    lacking = [client for client in clients if client.interpreter is None]
+    for client in lacking:
+        print(f"{client.name}: left out, it needs Python {' or '.join(client.pythons)} and none is here")
+    clients = [client for client in clients if client not in lacking]
     for client in clients:
         sys.stderr.write(f"installing {client.name}\n")
         install(client)

@@ -65,6 +65,11 @@ class Walk:
         with self._opener.open(request, timeout=60) as answer:
             return json.load(answer)
 
+    def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """What the simulator itself holds of a table, as sorted tuples of these columns."""
+        held = self.control("GET", f"state?table={table}&limit=10000")["rows"]
+        return sorted((tuple(row.get(column) for column in columns) for row in held), key=str)
+
     def token(self) -> str:
         """A token of the application user, from the simulated Entra."""
         form = {

@@ -23,9 +23,12 @@ import requests  # noqa: E402
 import source_microsoft_dataverse.dataverse as dataverse_module  # noqa: E402
 import source_microsoft_dataverse.source as source_module  # noqa: E402
 from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalog, SyncMode, Type  # noqa: E402
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException  # noqa: E402
 
+# The connector sends prepared requests, for which the environment's bundle does not count.
+requests.adapters.DEFAULT_CA_BUNDLE_PATH = walk.ca
 logger = logging.getLogger("airbyte")
-logging.disable(logging.WARNING)
+logging.disable(logging.CRITICAL)
 CONFIG = {
     "url": walk.base,
     "tenant_id": TENANT,
@@ -130,6 +133,37 @@ def deletions() -> None:
     records, known["state"] = sync(SyncMode.incremental, known["state"])
     expect([record["contactid"] for record in records], ["00000000-0000-4000-8000-000000000002"])
     expect(records[0]["_ab_cdc_deleted_at"] is not None, True, "deletion mark")
+
+
+@walk.step("errors")
+def expired() -> None:
+    walk.control("POST", "do/touch_metadata", {"table": "contact"})
+    try:
+        sync(SyncMode.incremental, known["state"])
+    except AirbyteTracedException:
+        refused = [call for call in walk.control("GET", "calls")[-5:] if call["status"] == 400]
+        expect([call["query_keys"] for call in refused], [["$deltatoken"]], "the refused call")
+    else:
+        raise AssertionError("a token from before a metadata change was taken")
+    records, _ = sync(SyncMode.incremental)
+    expect(len(records), 8, "full load after the token died")
+
+
+@walk.step("429")
+def throttled() -> None:
+    walk.control("POST", "switches", {"limit_requests": 1})
+    try:
+        for _ in range(3):
+            ok, problem = source.check_connection(logger, CONFIG)
+        expect((ok, problem.response.status_code), (False, 429))
+    finally:
+        walk.control("POST", "switches", {"limit_requests": 6000})
+
+
+@walk.step("rows")
+def rows() -> None:
+    left = [(f"Delta {n}", "changed" if n == 1 else None) for n in range(8) if n != 2] + [("Delta new", None)]
+    expect(walk.rows("contact", "lastname", "jobtitle"), sorted(left, key=str))
 
 
 walk.run()

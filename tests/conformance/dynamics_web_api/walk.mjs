@@ -135,7 +135,7 @@ step("batch", async () => {
   } catch (problem) {
     failures = [problem].flat();
   }
-  expect(failures.map((each) => [each.status, each.code.toLowerCase()]), [[400, "0x80044331"]], "failed change set");
+  expect(failures.map((each) => [each.status, (each.code ?? each.error.code).toLowerCase()]), [[400, "0x80044331"]], "failed change set");
   api.startBatch();
   api.create({ collection: "contacts", data: { lastname: "x".repeat(51) } });
   api.create({ collection: "contacts", data: { lastname: "Batch 2" } });
@@ -212,6 +212,12 @@ step("429", async () => {
   } finally {
     await control("POST", "switches", { limit_requests: 6000 });
   }
+});
+
+step("rows", async () => {
+  const held = (await control("GET", "state?table=contact&limit=10000")).rows;
+  const left = held.map((row) => [row.lastname, row.jobtitle ?? null]).sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  expect(left, [["Batch 1", null], ["Batch 2", null], ["Known id", null], ["Single", "y"]]);
 });
 
 let failed = false;
