@@ -57,9 +57,17 @@ def account_contact_row(tenant: Tenant, row: Row) -> dict[str, Any]:
 
 def account_by_name(tenant: Tenant, name: str) -> Row | None:
     """Names are unique; whether letter case counts is a switch."""
-    if tenant.switches.word("account_name_match") == "exact":
-        return tenant.accounts.find("name", name)
-    return next((row for row in tenant.accounts if row["name"].lower() == name.lower()), None)
+    same = [tenant.accounts.get(each) for each in tenant.account_names.get(name.lower(), ())]
+    exact = tenant.switches.word("account_name_match") == "exact"
+    return next((row for row in same if row is not None and (not exact or row["name"] == name)), None)
+
+
+def _name(tenant: Tenant, account: Row) -> None:
+    tenant.account_names.setdefault(account["name"].lower(), []).append(account["id"])
+
+
+def _unname(tenant: Tenant, account: Row) -> None:
+    tenant.account_names[account["name"].lower()].remove(account["id"])
 
 
 def account_block(account: Row) -> list[tuple[str, str]]:
@@ -77,6 +85,7 @@ def create_account(tenant: Tenant, actor: Actor, name: str, *, url: str = "", ow
     """A new account; the caller has made sure the name is free."""
     now = tenant.now()
     account = tenant.accounts.add({"name": name, "url": url, "owner": owner, "created": now, "updated": now})
+    _name(tenant, account)
     tenant.log(actor, "create", "account", account["id"], {"name": [None, name], "accountUrl": [None, url]})
     return account
 
@@ -84,7 +93,9 @@ def create_account(tenant: Tenant, actor: Actor, name: str, *, url: str = "", ow
 def update_account(tenant: Tenant, actor: Actor, account: Row, new: dict[str, Any]) -> None:
     """Change name, url or owner, and tell webhooks."""
     changed = {key: [account[key], value] for key, value in new.items() if account[key] != value}
+    _unname(tenant, account)
     account.update(new, updated=tenant.now())
+    _name(tenant, account)
     tenant.log(actor, "update", "account", account["id"], changed)
     tenant.emit("account_update", actor, account_block(account), None, 0)
 
@@ -204,6 +215,7 @@ def drop_account(tenant: Tenant, actor: Actor, account: Row) -> None:
             contact.account = None
             tenant.contacts.touch(contact)
     drop_data(tenant, ACCOUNT, account["id"])
+    _unname(tenant, account)
     tenant.accounts.delete(account["id"])
     tenant.log(actor, "delete", "account", account["id"], {"name": [account["name"], None]})
 

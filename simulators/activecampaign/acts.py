@@ -23,7 +23,7 @@ from simulators.activecampaign.contacts.service import (
 from simulators.activecampaign.deals import change_deal
 from simulators.activecampaign.errors import ApiError
 from simulators.activecampaign.fields import drop_field
-from simulators.activecampaign.seeding_parts import list_named, tag_named
+from simulators.activecampaign.seeding_parts import field_named, list_named, tag_named
 from simulators.activecampaign.subscribing import set_status
 from simulators.activecampaign.tables import Records, Row
 from simulators.activecampaign.tagging import apply_tag, remove_tag
@@ -76,18 +76,20 @@ def _admin(spec: dict[str, Any]) -> Actor:
     return Actor.admin(int(spec.get("user", 1)))
 
 
-def _attributes(spec: dict[str, Any]) -> dict[str, Any]:
+def _attributes(tenant: Tenant, spec: dict[str, Any]) -> dict[str, Any]:
+    """`fields` are named by title, personalisation tag or id."""
     found: dict[str, Any] = {key: spec[key] for key in ("email", "firstName", "lastName", "phone") if key in spec}
-    found["fieldValues"] = [{"field": key, "value": value} for key, value in spec.get("fields", {}).items()]
+    fields = {field_named(tenant, str(key))["id"]: value for key, value in spec.get("fields", {}).items()}
+    found["fieldValues"] = [{"field": key, "value": value} for key, value in fields.items()]
     return found
 
 
 def _create_contact(tenant: Tenant, spec: dict[str, Any]) -> Answer:
-    return {"id": create_contact(tenant, _admin(spec), _attributes(spec)).id}
+    return {"id": create_contact(tenant, _admin(spec), _attributes(tenant, spec)).id}
 
 
 def _edit_contact(tenant: Tenant, spec: dict[str, Any]) -> Answer:
-    contact = update_contact(tenant, _admin(spec), _contact(tenant, spec), _attributes(spec))
+    contact = update_contact(tenant, _admin(spec), _contact(tenant, spec), _attributes(tenant, spec))
     return {"id": contact.id}
 
 

@@ -122,10 +122,21 @@ def data_row(tenant: Tenant, family: Family, row: Row) -> dict[str, Any]:
     return view
 
 
+def rows_of(tenant: Tenant, family: Family, owner: int) -> list[Row]:
+    """All values of one account or deal."""
+    return list(tenant.data_rows.get((family.name, owner), {}).values())
+
+
+def remove_row(tenant: Tenant, family: Family, row: Row) -> None:
+    """Remove one value."""
+    family.values(tenant).delete(row["id"])
+    tenant.data_rows.get((family.name, row["owner"]), {}).pop(row["field"], None)
+
+
 def inline_fields(tenant: Tenant, family: Family, owner: int) -> list[dict[str, Any]]:
     """`fields` of an account or deal in the answer to a write."""
     found = []
-    for row in family.values(tenant).where("owner", owner):
+    for row in rows_of(tenant, family, owner):
         item = {"customFieldId": row["field"], "fieldValue": row["value"]}
         if row["currency"]:
             item["fieldCurrency"] = row["currency"]
@@ -207,10 +218,11 @@ def put_data(tenant: Tenant, actor: Actor, family: Family, owner: int, sent: dic
     currency = as_text(sent.get("fieldCurrency"), "fieldCurrency") or meta["currency"]
     currency = currency if meta["type"] == "currency" else None
     now = tenant.now()
-    row = next((each for each in family.values(tenant).where("owner", owner) if each["field"] == meta["id"]), None)
+    known = tenant.data_rows.setdefault((family.name, owner), {})
+    row = known.get(meta["id"])
     old = row["value"] if row else None
     if row is None:
-        row = family.values(tenant).add({"owner": owner, "field": meta["id"], "created": now})
+        row = known[meta["id"]] = family.values(tenant).add({"owner": owner, "field": meta["id"], "created": now})
     row.update(value=value, currency=currency, updated=now)
     if old != value:
         tenant.log(actor, "update", family.name, owner, {f"fields[{meta['id']}]": [old, value]})
@@ -230,8 +242,8 @@ def check_data(tenant: Tenant, family: Family, raw: Any) -> list[dict[str, Any]]
 
 def drop_data(tenant: Tenant, family: Family, owner: int) -> None:
     """Remove all values of a record that goes."""
-    for row in family.values(tenant).where("owner", owner):
-        family.values(tenant).delete(row["id"])
+    for row in rows_of(tenant, family, owner):
+        remove_row(tenant, family, row)
 
 
 def _owner(call: Call, family: Family, sent: dict[str, Any]) -> int:
@@ -298,7 +310,7 @@ def _mount_meta(family: Family) -> None:
     def delete_meta(call: Call) -> Response:
         meta, tenant = found(call, family.metas(call.tenant)), call.tenant
         for row in family.values(tenant).where("field", meta["id"]):
-            family.values(tenant).delete(row["id"])
+            remove_row(tenant, family, row)
         family.metas(tenant).delete(meta["id"])
         tenant.log(call.actor, "delete", family.meta, meta["id"], {})
         return ok(message=f"{family.meta[0].upper()}{family.meta[1:]} deleted.")
@@ -338,17 +350,16 @@ def _mount_data(family: Family) -> None:
     @routes.delete(f"/{family.data}/{{id}}")
     def delete_data(call: Call) -> Response:
         row = found(call, family.values(call.tenant))
-        family.values(call.tenant).delete(row["id"])
+        remove_row(call.tenant, family, row)
         call.tenant.log(
             call.actor, "update", family.name, row["owner"], {f"fields[{row['field']}]": [row["value"], None]}
         )
         return deleted()
 
-
     @routes.get(f"/{family.owner_table}/{{id}}/{family.data}")
     def data_of_record(call: Call) -> Response:
         owner = found(call, family.records(call.tenant))
-        rows = family.values(call.tenant).where("owner", owner["id"])
+        rows = rows_of(call.tenant, family, owner["id"])
         return call.listing(family.data, rows, lambda row: data_row(call.tenant, family, row), total=int)
 
 

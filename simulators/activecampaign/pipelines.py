@@ -7,6 +7,7 @@ from typing import Any
 from simulators.activecampaign.actors import Actor
 from simulators.activecampaign.call import Call, created, deleted, ok
 from simulators.activecampaign.contacts.rows import links
+from simulators.activecampaign.custom_data import DEAL, drop_data
 from simulators.activecampaign.errors import invalid, missing, no_result
 from simulators.activecampaign.plan import needs_crm
 from simulators.activecampaign.routes import routes
@@ -165,9 +166,11 @@ def put_pipeline(call: Call) -> Response:
 def delete_pipeline(call: Call) -> Response:
     """Removes a pipeline with its stages and deals."""
     pipeline, tenant = _pipeline_of(call), call.tenant
-    for table in (tenant.stages, tenant.deals):
-        for row in table.where("group", pipeline["id"]):
-            table.delete(row["id"])
+    for stage in tenant.stages.where("group", pipeline["id"]):
+        tenant.stages.delete(stage["id"])
+    for deal in tenant.deals.where("group", pipeline["id"]):
+        drop_data(tenant, DEAL, deal["id"])
+        tenant.deals.delete(deal["id"])
     tenant.pipelines.delete(pipeline["id"])
     tenant.log(call.actor, "delete", "dealGroup", pipeline["id"], {"title": [pipeline["title"], None]})
     return deleted()

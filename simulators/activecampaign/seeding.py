@@ -30,9 +30,8 @@ from simulators.activecampaign.fields import create_field, create_option
 from simulators.activecampaign.generate import generate
 from simulators.activecampaign.lists import create_list
 from simulators.activecampaign.pipelines import create_pipeline
-from simulators.activecampaign.seeding_parts import list_named, tag_named
+from simulators.activecampaign.seeding_parts import field_named, list_named, tag_named
 from simulators.activecampaign.subscribing import set_status
-from simulators.activecampaign.tables import Row
 from simulators.activecampaign.tagging import apply_tag
 from simulators.activecampaign.tenant import Tenant
 from simulators.activecampaign.times import parse_instant
@@ -121,7 +120,7 @@ def _contact(tenant: Tenant, item: dict[str, Any]) -> Any:
         tenant, item.get("email", ""), item.get("firstName", ""), item.get("lastName", ""), item.get("phone", "")
     )
     for name, value in item.get("fields", {}).items():
-        put_value(tenant, contact, _field_named(tenant, str(name)), str(value))
+        put_value(tenant, contact, field_named(tenant, str(name)), str(value))
     for name in item.get("tags", ()):
         apply_tag(tenant, SEEDING, contact, tag_named(tenant, name), automations=False)
     for each in item.get("lists", ()):
@@ -147,13 +146,6 @@ def _date(tenant: Tenant, contact: Contact, item: dict[str, Any]) -> None:
     if "cdate" in item and "udate" not in item:
         contact.updated = contact.created
     tenant.contacts.touch(contact)
-
-
-def _field_named(tenant: Tenant, name: str) -> Row:
-    for field in tenant.fields:
-        if name in (field["title"], field["perstag"], str(field["id"])):
-            return field
-    raise ControlError(f"seed: no field {name!r}; seed fields before contacts")
 
 
 def _automation(tenant: Tenant, item: dict[str, Any]) -> Any:

@@ -27,7 +27,6 @@ def view(tenant: Tenant, courier: Courier, query: dict[str, str]) -> dict[str, A
     if kind == "contacts":
         return _contacts(tenant, query)
     if kind == "deliveries":
-        courier.drain()
         return {"deliveries": courier.log()}
     if kind == "records":
         return {"records": [row for rows in tenant.records.values() for row in rows.values()]}
@@ -58,7 +57,7 @@ def _batch(tenant: Tenant, batch_id: str) -> dict[str, Any]:
     return {
         "id": batch.id,
         "status": batch.status,
-        "contacts": len(batch.contacts),
+        "contacts": batch.size,
         "success": batch.success,
         "failure": batch.failure,
         "errors": batch.errors,

@@ -22,7 +22,7 @@ SWITCHES: tuple[Switch, ...] = (
     Switch("plan_contact_limit", 0, "contacts the plan allows; 0: no limit", "2.12, 2.15"),
     Switch("contact_limit_status", 403, "what a REST create says at the limit", "2.15 [U]", (403, 422)),
     flag("phone_only_contacts", default=False, text="the account opted in to contacts without e-mail", source="2.5"),
-    flag("dotless_domains", default=True, text="an e-mail whose domain has no dot is taken", source="2.12 [U]"),
+    flag("dotless_domains", default=False, text="an e-mail whose domain has no dot is taken", source="2.12 [U]"),
     # lists of records
     Switch("limit_over_100", "clamp", "limit above 100", "2.4 [U]", ("clamp", "as_asked", "refuse")),
     Switch("updated_after_bound", "strict", "filters[..._after]", "2.4 [U]", ("strict", "inclusive")),

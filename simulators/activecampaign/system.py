@@ -135,6 +135,9 @@ class ActiveCampaign(SystemBase):
 
     def state(self, query: dict[str, str]) -> dict[str, Any]:
         """See `state.view`."""
+        if query.get("kind") == "deliveries":
+            # Not under the lock: a delivery that is answered with 410 needs it to finish.
+            self.courier.drain()
         with self.tenant.lock:
             return state.view(self.tenant, self.courier, query)
 

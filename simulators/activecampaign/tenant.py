@@ -113,6 +113,10 @@ class Tenant:
         self.schemas: dict[str, Row] = {}
         self.records: dict[str, dict[str, Row]] = {}
         self.exclusions: list[str] = []
+        self.account_names: dict[str, list[int]] = {}
+        """Ids of accounts by their name in lower case."""
+        self.data_rows: dict[tuple[str, int], dict[int, Row]] = {}
+        """Custom-field values by (account or deal, its id) and field."""
         self.segment_jobs: dict[int, float] = {}
         self.values_version = 0
         self.automation_depth = 0

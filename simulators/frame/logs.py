@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 _KEEP_CALLS = 200_000
@@ -143,8 +145,9 @@ class WriteLog:
         """Changes with a sequence number above `after`, oldest first, narrowed by kind, id or author when given."""
         found: list[dict[str, Any]] = []
         with self._lock:
-            for write in self._writes:
-                if write.seq <= after or (kind and write.kind != kind) or (record_id and write.id != record_id):
+            start = bisect_right(self._writes, after, key=lambda write: write.seq)
+            for write in islice(self._writes, start, None):
+                if (kind and write.kind != kind) or (record_id and write.id != record_id):
                     continue
                 if who and write.who != who:
                     continue

@@ -32,7 +32,7 @@ class Authority:
 def make_authority(folder: Path) -> Authority:
     """The authority in `folder`, made there if it is not yet. The server name covers 127.0.0.1, ::1 and localhost."""
     authority = Authority(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    if authority.ca_file.exists() and authority.key_file.exists():
+    if authority.ca_file.exists() and authority.key_file.exists() and _still_valid(authority.certificate_file):
         return authority
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -48,6 +48,11 @@ def make_authority(folder: Path) -> Authority:
     )
     authority.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     return authority
+
+
+def _still_valid(file: Path) -> bool:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    return certificate.not_valid_after_utc > datetime.now(tz=UTC) + timedelta(days=1)
 
 
 def _builder(

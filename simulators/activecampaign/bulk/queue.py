@@ -22,13 +22,14 @@ _WAITING, _ACTIVE, _COMPLETED = "waiting", "active", "completed"
 
 @dataclass(slots=True)
 class Batch:
-    """One accepted request."""
+    """One accepted request. Its `size` contacts are let go of once all are done."""
 
     id: str
     contacts: list[dict[str, Any]]
     exclude_automations: bool
     callback: dict[str, Any]
     queued: int
+    size: int
     status: str = _WAITING
     done: int = 0
     success: list[int] = field(default_factory=list)
@@ -48,7 +49,7 @@ class ImportQueue:
     def add(self, contacts: list[dict[str, Any]], *, exclude_automations: bool, callback: dict[str, Any]) -> Batch:
         """Queue an import behind those that wait."""
         tenant = self._tenant
-        batch = Batch(tenant.uuid(), contacts, exclude_automations, callback, tenant.now())
+        batch = Batch(tenant.uuid(), contacts, exclude_automations, callback, tenant.now(), len(contacts))
         self.batches[batch.id] = batch
         now = tenant.clock.time()
         start = max(now + tenant.switches.number("bulk_start_seconds"), self._free_at)
@@ -68,7 +69,8 @@ class ImportQueue:
         return run
 
     def _start(self, batch: Batch) -> None:
-        batch.status = _ACTIVE
+        if batch.status == _WAITING:
+            batch.status = _ACTIVE
 
     def _run(self, batch: Batch, upto: int) -> None:
         actor = Actor.batch(batch.id)
@@ -83,7 +85,7 @@ class ImportQueue:
                 batch.errors.append(f"{item['email']}: {error}")
             else:
                 batch.success.append(contact.id)
-        if batch.done == len(batch.contacts):
+        if batch.done == batch.size and batch.status != _COMPLETED:
             self._finish(batch)
 
     def _quiet(self, item: dict[str, Any]) -> bool:
@@ -94,6 +96,7 @@ class ImportQueue:
         if self._tenant.switches.on("bulk_shuffled_ids"):
             self._tenant.chance.shuffle(batch.success)
         batch.status = _COMPLETED
+        batch.contacts = []
         if batch.callback:
             self._call_back(batch)
 
@@ -134,7 +137,7 @@ class ImportQueue:
         days = Counter(wall_clock(batch.queued)[:10] for batch in chosen)
         contacts: Counter[str] = Counter()
         for batch in chosen:
-            contacts[wall_clock(batch.queued)[:10]] += len(batch.contacts)
+            contacts[wall_clock(batch.queued)[:10]] += batch.size
         return [{"forDate": day, "batches": str(days[day]), "contacts": str(contacts[day])} for day in sorted(days)]
 
 

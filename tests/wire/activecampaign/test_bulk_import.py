@@ -71,6 +71,17 @@ def test_words_and_order_by_switch(vendor: Vendor) -> None:
     assert info(vendor, body["batchId"])["success"] == [str(index) for index in range(1, 51)]
 
 
+def test_pace_by_switch(vendor: Vendor) -> None:
+    vendor.switch(bulk_start_seconds=10.0, bulk_seconds_per_contact=1.0)
+    batch_id = send(vendor, people(50))[1]["batchId"]
+    vendor.advance(9.9)
+    assert info(vendor, batch_id)["status"] == "waiting"
+    vendor.advance(25.2)
+    assert len(info(vendor, batch_id)["success"]) == 25
+    vendor.advance(25)
+    assert info(vendor, batch_id)["status"] == "completed"
+
+
 def test_imports_run_one_after_the_other(vendor: Vendor) -> None:
     first = send(vendor, people(200))[1]["batchId"]
     second = send(vendor, [{"email": "late@example.com"}, {"email": "later@example.com"}])[1]["batchId"]

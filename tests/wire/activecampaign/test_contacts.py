@@ -117,6 +117,15 @@ def test_bad_emails(vendor: Vendor, email: str | None, code: str) -> None:
 
 
 @pytest.mark.rule("AC-CT-03")
+def test_domains_without_a_dot_by_switch(vendor: Vendor) -> None:
+    """The documents list `invalid.email@invalidDomain` among the failures of an import."""
+    sent = {"contact": {"email": "invalid.email@invalidDomain"}}
+    assert vendor.call("POST", "/contacts", sent)[0] == 422
+    vendor.switch(dotless_domains=True)
+    assert vendor.call("POST", "/contacts", sent)[0] == 201
+
+
+@pytest.mark.rule("AC-CT-03")
 def test_contacts_without_email_by_switch(vendor: Vendor) -> None:
     sent = {"contact": {"phone": "+1 555", "allowNullEmail": True}}
     assert vendor.call("POST", "/contacts", sent)[0] == 422

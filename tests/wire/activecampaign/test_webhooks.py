@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,27 @@ def test_never_retried_and_off_at_410(vendor: Vendor, endpoint: Endpoint) -> Non
     hook(vendor, endpoint.url, "update")
     vendor.put("/contacts/1", {"contact": {"phone": "x"}})
     assert len(forms(vendor, endpoint)) == 4
+
+
+def test_slow_endpoints_time_out(vendor: Vendor) -> None:
+    vendor.switch(webhook_timeout_seconds=0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        vendor.contact()
+        hook(vendor, f"http://127.0.0.1:{silent.getsockname()[1]}/", "update")
+        vendor.put("/contacts/1", {"contact": {"phone": "1"}})
+        (attempt,) = vendor.system.state({"kind": "deliveries"})["deliveries"]
+    assert (attempt["status"], "TimeoutError" in attempt["error"]) == (0, True)
+
+
+@pytest.mark.rule("AC-WH-05")
+def test_asking_for_deliveries_while_one_ends_in_410(vendor: Vendor, endpoint: Endpoint) -> None:
+    """The answer 410 is noted under the account's lock: asking must not hold it meanwhile."""
+    endpoint.status = 410
+    vendor.contact()
+    hook(vendor, endpoint.url, "update")
+    for phone in ("1", "2", "3"):
+        vendor.put("/contacts/1", {"contact": {"phone": phone}})
+    assert vendor.system.state({"kind": "deliveries"})["deliveries"][0]["status"] == 410
 
 
 @pytest.mark.rule("AC-WH-06", "AC-CT-10")
