@@ -123,8 +123,11 @@ def _key_value(table: Table, column: Column, literal: str, *, in_url: bool) -> V
         if not GUID.fullmatch(literal):
             raise error("InvalidKey", table=table.name)
         return Ref("", literal.lower())
+    value = _literal(column, literal, text)
+    if value is None:
+        raise error("InvalidKey", table=table.name)
     try:
-        return read_value(table, column, _literal(column, literal, text))
+        return read_value(table, column, value)
     except TypeMismatchError:
         raise error("InvalidKey", table=table.name) from None
 
@@ -171,7 +174,10 @@ def reference_path(context: Context, text: str) -> str:
         if known is None:
             raise error("BadRequest", message=f"Content-ID Reference: '{text}' does not exist in the batch context.")
         return known
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _bad_reference(text) from None
     if not parts.scheme:
         return unquote(text).lstrip("/").removeprefix(urlsplit(context.base_url).path.lstrip("/")).lstrip("/")
     path = unquote(parts.path)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import re
 import uuid
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -43,6 +44,7 @@ MAX_URL = 32_768
 MAX_BATCH_URL = 65_536
 CORE = ("switches", "seeding", "rejections", "basics", "query", "crud", "bulk", "limits", "control")
 MODULES = (*CORE, "batch", "metadata", "security", "actions", "webhooks", "parties")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 VERSIONS = ("v9.0", "v9.1", "v9.2")
 _PACKAGE = "simulators.dataverse"
 
@@ -239,12 +241,14 @@ def service_base(request: Request) -> str:
     """Return the absolute service root the request came to, for example `https://host/api/data/v9.2`.
 
     Raises:
-        DataverseError: 404 when the path is not below a known version.
+        DataverseError: 404 when the path is not below a known version, 400 for a host that cannot be one.
     """
     parts = request.path.strip("/").split("/")
     if len(parts) < 3 or parts[:2] != ["api", "data"] or parts[2] not in VERSIONS:
         raise error("SegmentNotFound", segment=request.path[:200])
     host = request.headers.get("host") or "org.crm.dynamics.com"
+    if not _HOST.fullmatch(host):
+        raise error("BadRequest", message="Bad Request - Invalid Hostname")
     return f"https://{host}/api/data/{parts[2]}"
 
 
