@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tests.wire.dataverse.more.honest import READS, WRITES
+
 ROOT = "/api/data/v9.2"
 IDS = ("00000000-0000-0000-0000-000000000001", "11111111-2222-3333-4444-555555555555", "not-a-guid", "", "'", "%00")
 SETS = ("contacts", "accounts", "leads", "opportunities", "emails", "tasks", "activityparties", "activitypointers")
@@ -104,10 +106,40 @@ def hostile_requests(seed: int, count: int) -> Iterator[Hostile]:
         (_batch, 7),
         (_metadata, 6),
         (_headers, 3),
+        (_nearly_honest, 14),
     )
     choices = [maker for maker, weight in makers for _ in range(weight)]
     for _ in range(count):
         yield chance.choice(choices)(chance)
+
+
+def _nearly_honest(chance: random.Random) -> Hostile:
+    """What a good client sends, as it is or with a few letters changed, doubled or lost."""
+    if chance.random() < 0.6:
+        method, target, body = "GET", chance.choice(READS), b""
+    else:
+        method, target, body = chance.choice(WRITES)
+    if chance.random() < 0.6:
+        target = _scribble(chance, target.encode()).decode("utf-8", "replace")
+    if body and chance.random() < 0.5:
+        body = _scribble(chance, body)
+    return Hostile(method, f"{ROOT}/{target}", _some_headers(chance), body)
+
+
+def _scribble(chance: random.Random, text: bytes) -> bytes:
+    letters = bytearray(text)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        at = chance.randrange(len(letters))
+        change = chance.random()
+        if change < 0.4:
+            letters[at] = chance.choice(b"'\"(){}[],:;&=$@%/ 0Aa\x00\xff")
+        elif change < 0.7:
+            del letters[at]
+        else:
+            letters[at:at] = letters[at : at + chance.choice((1, 5, 40))]
+        if not letters:
+            break
+    return bytes(letters)
 
 
 def _query(chance: random.Random) -> Hostile:
