@@ -169,19 +169,20 @@ def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
 
 
 def settle(work: Work, batches: Sequence[Batch]) -> bool:
-    """Asks what became of accepted writes; answers whether any is still running."""
-    running = False
+    """Asks what became of accepted writes, the oldest first; answers whether any is still running.
+
+    What was accepted later ends later: behind one that is running nothing is asked, so that waiting costs one call.
+    """
     for batch in batches:
         tickets = [Ticket(ticket) for ticket in _tickets(batch)]
         answers = work.connector(batch.side).settle(tickets)
         if any(answer.running for answer in answers):
-            running = True
-            continue
+            return True
         page = Page(work, f"settle|{batch.id}")
         for answer in answers:
             _settled(page, batch, answer)
         page.fold(batches=[batch.id])
-    return running
+    return False
 
 
 def _tickets(batch: Batch) -> list[str]:
