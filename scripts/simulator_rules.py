@@ -1,7 +1,8 @@
 """Every rule a simulator enforces, its line in the reference, and the tests that prove it.
 
-`python scripts/simulator_rules.py` writes docs/reference/simulator-rules.md; `--check` writes nothing and fails where a
-rule has no test, a test names no known rule, or the page is out of date.
+`python scripts/simulator_rules.py` writes docs/reference/simulator-rules.md, and the table of switches in a system's
+own page where that has the two marks for it. `--check` writes nothing and fails where a rule has no test, a test names
+no known rule, or a page is out of date.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import importlib
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "simulator-rules.md"
+MARKS = ("<!-- switches: made by make rules -->", "<!-- end of switches -->")
 HEAD = """# Rules of the simulators
 
 Made by `make rules` from `simulators/*/rules.py` and the `rule` marks of the tests; do not edit by hand.
@@ -92,6 +95,49 @@ def render(rules: dict[str, list[tuple[str, str, str]]], tests: dict[str, list[s
     return "".join(parts)
 
 
+def switch_table(system: str) -> str:
+    """The declared switches of a system as a table; empty for a system without."""
+    module = importlib.import_module(f"simulators.{system}")
+    switches = getattr(module, "SWITCHES", ())
+    rows = "".join(
+        f"| `{each.name}` | `{_shown(each.default)}` | {_others(each)} | {each.text} | {each.source} |\n"
+        for each in switches
+    )
+    return (
+        f"| switch | default | other values | what it decides | reference |\n|---|---|---|---|---|\n{rows}"
+        if rows
+        else ""
+    )
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _others(switch: Any) -> str:
+    if not switch.values:
+        return f"any {type(switch.default).__name__}"
+    return ", ".join(f"`{_shown(value)}`" for value in switch.values if value != switch.default)
+
+
+def with_switches(page: str, table: str) -> str:
+    """A page with its table of switches renewed; unchanged without the two marks."""
+    start, end = page.find(MARKS[0]), page.find(MARKS[1])
+    if start < 0 or end < start or not table:
+        return page
+    return f"{page[: start + len(MARKS[0])]}\n{table}{page[end:]}"
+
+
+def pages(rules: dict[str, list[tuple[str, str, str]]], tests: dict[str, list[str]]) -> dict[Path, str]:
+    """Every page this script keeps, as it should be."""
+    found = {PAGE: render(rules, tests)}
+    for system in rules:
+        own = PAGE.with_name(f"simulator-{system}.md")
+        if own.exists():
+            found[own] = with_switches(own.read_text("utf-8"), switch_table(system))
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 1 where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -99,12 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rules, tests = load_rules(), load_tests()
     wrong = problems(rules, tests)
-    page = render(rules, tests)
-    if options.check:
-        if not PAGE.exists() or PAGE.read_text("utf-8") != page:
-            wrong.append(f"{PAGE.relative_to(ROOT)} is out of date; run make rules")
-    else:
-        PAGE.write_text(page, "utf-8")
+    for file, page in pages(rules, tests).items():
+        if not options.check:
+            file.write_text(page, "utf-8")
+        elif not file.exists() or file.read_text("utf-8") != page:
+            wrong.append(f"{file.relative_to(ROOT)} is out of date; run make rules")
     for line in wrong:
         sys.stderr.write(f"{line}\n")
     sys.stdout.write(f"{sum(map(len, rules.values()))} rules, {len(wrong)} problems\n")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts import simulator_rules
+from simulators.activecampaign.acts import ACTS
 from simulators.activecampaign.switches import SWITCHES
 from simulators.frame import ControlError
 from tests.wire.activecampaign.vendor import Vendor
@@ -125,6 +128,12 @@ def test_every_switch_is_tested_away_from_its_default() -> None:
         for value in switch.values:
             if value != switch.default and not isinstance(value, bool):
                 assert (f'"{value}"' if isinstance(value, str) else str(value)) in text, (switch.name, value)
+
+
+def test_the_page_lists_every_switch() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/reference/simulator-activecampaign.md").read_text("utf-8")
+    assert simulator_rules.switch_table("activecampaign") in page, "run make rules"
+    assert set(ACTS) <= set(re.findall(r"`(\w+)`", page))
 
 
 def test_a_switch_has_a_source_and_a_text() -> None:
