@@ -24,3 +24,11 @@ def _caught[T](job: Callable[[], T]) -> T | SyncError:
         return job()
     except SyncError as error:
         return error
+
+
+def raised[T](results: Sequence[T | SyncError]) -> list[T]:
+    """The results, or the first error there is among them."""
+    for result in results:
+        if isinstance(result, SyncError):
+            raise result
+    return [result for result in results if not isinstance(result, SyncError)]

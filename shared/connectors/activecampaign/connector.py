@@ -7,40 +7,34 @@ from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from shared.connectors.activecampaign.capabilities import FIND_SIZE, kinds
 from shared.connectors.activecampaign.checks import check
 from shared.connectors.activecampaign.client import ApiKey, Client
 from shared.connectors.activecampaign.contacts import ContactMapper
+from shared.connectors.activecampaign.custom_records import (
+    OPPORTUNITY,
+    CustomRecords,
+    describe_object,
+    find_object,
+    install,
+)
 from shared.connectors.activecampaign.feed import ContactFeed
-from shared.connectors.activecampaign.fields import CONTACT, EMAIL, describe_contacts
-from shared.connectors.activecampaign.importer import MOST, Importer, importable
+from shared.connectors.activecampaign.fields import CONTACT, describe_contacts
+from shared.connectors.activecampaign.importer import Importer, importable
+from shared.connectors.activecampaign.object_store import ObjectStore
+from shared.connectors.activecampaign.objects import DEAL, FAMILIES, ObjectMapper, describe_objects
 from shared.connectors.activecampaign.reader import ContactReader
 from shared.connectors.activecampaign.relations import Relations
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
 from shared.connectors.activecampaign.tags import TagBook
 from shared.connectors.activecampaign.writer import ContactWriter
 from shared.connectors.surroundings import Surroundings
-from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema
-from shared.errors import Rejected, SyncError
+from shared.domain.records import FieldName, Gone, Kind, Option, Record, RemoteId, Schema
+from shared.errors import ConfigError, Rejected, SyncError
 from shared.http.client import HttpClient, Manners
-from shared.ports.connector import (
-    Capabilities,
-    ChangePage,
-    CheckStep,
-    ClearBy,
-    CreateKey,
-    Cursor,
-    Deletes,
-    FeedKind,
-    KindCapabilities,
-    Op,
-    Settled,
-    Ticket,
-    Write,
-    WriteResult,
-)
+from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
 
 TITLE = "ActiveCampaign"
-FIND_SIZE = 50
 _SCHEMA_SECONDS = 3600.0
 _MANNERS = Manners(
     title=TITLE, throttling=frozenset({HTTPStatus.TOO_MANY_REQUESTS.value, HTTPStatus.SERVICE_UNAVAILABLE.value})
@@ -56,7 +50,7 @@ class ActiveCampaignConnector:
         self._capabilities = Capabilities(
             system="activecampaign",
             title=TITLE,
-            kinds={CONTACT: _contact_capabilities(settings)},
+            kinds=kinds(settings),
             concurrency=settings.concurrency,
         )
 
@@ -95,6 +89,11 @@ class ActiveCampaignConnector:
         return self._schema(kind, fresh=True)
 
     def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        """ConfigError for opportunities, which are written only."""
+        if kind in FAMILIES:
+            return self._objects(kind, fields).page(cursor)
+        if kind == OPPORTUNITY:
+            raise ConfigError(f"{TITLE}: opportunities have no feed", code="no_feed")
         mapper = ContactMapper(self._schema(kind), tuple(fields))
         feed = ContactFeed(
             self.client,
@@ -109,26 +108,76 @@ class ActiveCampaignConnector:
     def read(
         self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
     ) -> Mapping[RemoteId, Record | Gone]:
-        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_ids(ids) if ids else {}
+        if not ids:
+            return {}
+        if kind in FAMILIES:
+            return self._objects(kind, fields).by_ids(ids)
+        if kind == OPPORTUNITY:
+            return self._custom_records().by_ids(ids, fields)
+        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_ids(ids)
 
     def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
         if len(values) > FIND_SIZE:
             raise ValueError(f"{kind}: more values than one call takes")
-        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_email(values) if values else {}
+        if not values:
+            return {}
+        if kind in FAMILIES:
+            return self._objects(kind, fields).by_name(values)
+        if kind == OPPORTUNITY:
+            return {value: [] for value in values}
+        return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_email(values)
 
     def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
         """ValueError for more writes than `bulk_size`, of several kinds or operations, or with a key twice."""
         if not writes:
             return []
         kind, op = writes[0].ref.kind, writes[0].op
+        self._schema(kind)
         if len(writes) > self._capabilities.kinds[kind].bulk_size or len({write.key for write in writes}) < len(writes):
             raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
         if any(write.ref.kind != kind or write.op is not op for write in writes):
             raise ValueError(f"{kind}: writes of several kinds or operations in one call")
+        if kind in FAMILIES:
+            return self._objects(kind, list(writes[0].fields)).write(writes)
+        if kind == OPPORTUNITY:
+            return self._custom_records().write(writes)
         return self._write_contacts(writes)
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         return self._importer(self._schema(CONTACT)).settle(tickets) if tickets else []
+
+    def install_opportunities(self) -> str:
+        """Makes the custom object for opportunities unless it is there; answers its id. For a set-up page."""
+        made = install(self.client, self._settings.opportunity_object)
+        self._surroundings.memo.drop(self._object_key)
+        return made
+
+    # Kinds beside contacts ----------------------------------------------------------------------------------------
+
+    def _objects(self, kind: Kind, fields: Sequence[FieldName]) -> ObjectStore:
+        mapper = ObjectMapper(FAMILIES[kind], self._schema(kind), tuple(fields))
+        settings = self._settings
+        stage = settings.deal_stage or next((option.value for option in self._stages(kind)), "")
+        defaults = {"stage": stage, "owner": settings.deal_owner, "currency": settings.currency} if kind == DEAL else {}
+        return ObjectStore(self.client, mapper, concurrency=settings.concurrency, defaults=defaults)
+
+    def _stages(self, kind: Kind) -> Sequence[Option]:
+        spec = self._schema(kind).fields.get(FieldName("stage"))
+        return spec.options if spec is not None else ()
+
+    def _custom_records(self) -> CustomRecords:
+        schema = self._schema(OPPORTUNITY)
+        found = self._object()
+        object_id = str(found["id"]) if found is not None else ""
+        return CustomRecords(self.client, schema, object_id, concurrency=self._settings.concurrency)
+
+    def _object(self) -> Mapping[str, object] | None:
+        slug = self._settings.opportunity_object
+        return self._surroundings.memo.get(self._object_key, _SCHEMA_SECONDS, lambda: find_object(self.client, slug))
+
+    @property
+    def _object_key(self) -> tuple[object, ...]:
+        return ("activecampaign", "object", self._settings.origin, self._settings.opportunity_object)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -190,20 +239,9 @@ class ActiveCampaignConnector:
         return self._surroundings.memo.get(key, _SCHEMA_SECONDS, lambda: self._describe(kind))
 
     def _describe(self, kind: Kind) -> Schema:
-        del kind
+        if kind in FAMILIES:
+            return describe_objects(self.client, FAMILIES[kind])
+        if kind == OPPORTUNITY:
+            self._surroundings.memo.drop(self._object_key)
+            return describe_object(self._object(), self._settings.opportunity_object)
         return describe_contacts(self.client, accounts=True, opt_outs=self._settings.opt_outs)
-
-
-def _contact_capabilities(settings: ActiveCampaignSettings) -> KindCapabilities:
-    return KindCapabilities(
-        feed=FeedKind.SINCE,
-        deletes=Deletes.ABSENCE,
-        writes=frozenset(Op),
-        create_key=CreateKey.UNIQUE_MATCH,
-        match_field=EMAIL,
-        asynchronous_create=settings.import_from > 0,
-        labels=True,
-        bulk_size=MOST,
-        find_size=FIND_SIZE,
-        clear=ClearBy.EMPTY,
-    )

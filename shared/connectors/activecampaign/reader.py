@@ -11,8 +11,7 @@ from shared.connectors.activecampaign.errors import VendorError, raise_for
 from shared.connectors.activecampaign.fields import ACCOUNT_FIELD, EMAIL, OPTED_OUT, field_id
 from shared.connectors.activecampaign.tags import TagBook
 from shared.domain.records import FieldName, Gone, GoneReason, Record, RemoteId
-from shared.errors import SyncError
-from shared.http.parallel import run_all
+from shared.http.parallel import raised, run_all
 
 FEW = 20
 """Up to so many contacts are read one by one, with all that hangs on them."""
@@ -45,7 +44,7 @@ class ContactReader:
     def by_email(self, values: Sequence[str]) -> dict[str, list[Record]]:
         """The contact of each e-mail, compared as ActiveCampaign does: without case."""
         jobs = [partial(self._find, value) for value in dict.fromkeys(values)]
-        found = _raised(run_all(jobs, at_once=self._concurrency))
+        found = raised(run_all(jobs, at_once=self._concurrency))
         return dict(zip(dict.fromkeys(values), found, strict=True))
 
     def _find(self, value: str) -> list[Record]:
@@ -67,7 +66,7 @@ class ContactReader:
 
     def _singly(self, ids: Sequence[RemoteId], purpose: str) -> Found:
         jobs = [partial(self._one, row, purpose) for row in ids]
-        return dict(zip(ids, _raised(run_all(jobs, at_once=self._concurrency)), strict=True))
+        return dict(zip(ids, raised(run_all(jobs, at_once=self._concurrency)), strict=True))
 
     def _one(self, row: RemoteId, purpose: str) -> Record | Gone:
         if not row.isdigit():
@@ -97,7 +96,7 @@ class ContactReader:
         groups = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
         jobs = [partial(self._group, group, purpose) for group in groups]
         found: Found = {}
-        for records in _raised(run_all(jobs, at_once=self._concurrency)):
+        for records in raised(run_all(jobs, at_once=self._concurrency)):
             found.update(records)
         if self._side_load:
             return found
@@ -121,7 +120,7 @@ class ContactReader:
         values = self.values_of(set(found), purpose) if custom else {}
         if values is None:
             return self._singly(list(found), purpose)
-        labels = _raised(run_all([partial(self.labels, row) for row in found], at_once=self._concurrency))
+        labels = raised(run_all([partial(self.labels, row) for row in found], at_once=self._concurrency))
         whole: Found = {}
         for (row, record), names in zip(found.items(), labels, strict=True):
             if isinstance(record, Record):
@@ -162,10 +161,3 @@ def _values_query(name: FieldName, offset: int) -> list[tuple[str, str]]:
 def _only(record: Record, fields: Sequence[FieldName]) -> Record:
     kept = {name: value for name, value in record.fields.items() if name in fields}
     return Record(record.ref, kept, modified_at=record.modified_at, labels=record.labels)
-
-
-def _raised[T](results: Sequence[T | SyncError]) -> list[T]:
-    for result in results:
-        if isinstance(result, SyncError):
-            raise result
-    return [result for result in results if not isinstance(result, SyncError)]

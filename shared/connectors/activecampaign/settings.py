@@ -53,6 +53,14 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(name="walk_hours", help="Hours between walks over what has no changed-since filter.", default=24),
     SettingSpec(name="overlap_seconds", help="How far behind its mark a run asks for changes.", default=60),
     SettingSpec(name="concurrency", help="Calls in flight at once.", default=4),
+    SettingSpec(
+        name="opportunity_object",
+        help="Slug of the custom object that opportunities go to.",
+        default="dynamics-opportunity",
+    ),
+    SettingSpec(name="deal_stage", help="Id of the stage that new deals start in.", default=""),
+    SettingSpec(name="deal_owner", help="Id of the user who owns new deals.", default=""),
+    SettingSpec(name="currency", help="Currency of deals whose mapping has none.", default="usd"),
 )
 
 _HOST = re.compile(r"(?P<account>[a-z0-9][a-z0-9-]*)\.(api-[a-z]{2}[0-9]{1,2}\.com|activehosted\.com)")
@@ -74,6 +82,10 @@ class ActiveCampaignSettings:
     walk_hours: int = 24
     overlap_seconds: int = 60
     concurrency: int = 4
+    opportunity_object: str = "dynamics-opportunity"
+    deal_stage: str = ""
+    deal_owner: str = ""
+    currency: str = "usd"
 
 
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> ActiveCampaignSettings:
@@ -100,4 +112,8 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         walk_hours=read.number("walk_hours", low=1, high=24 * 31),
         overlap_seconds=read.number("overlap_seconds", low=0, high=3600),
         concurrency=read.number("concurrency", low=1, high=16),
+        opportunity_object=read.text("opportunity_object"),
+        deal_stage=read.text("deal_stage"),
+        deal_owner=read.text("deal_owner"),
+        currency=read.text("currency").lower(),
     )
