@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulators.frame import Clock, System
 
 
@@ -13,3 +15,12 @@ def build(clock: Clock) -> dict[str, System]:
 
     authority = TokenAuthority()
     return {"dataverse": DataverseSystem(clock, authority=authority), "entra": EntraSystem(authority, clock)}
+
+
+def __getattr__(name: str) -> Any:
+    """`SWITCHES`, for the documentation: those of all modules, gathered when asked for."""
+    if name == "SWITCHES":
+        from simulators.dataverse.service import DataverseSystem
+
+        return tuple(DataverseSystem().switches.declared())
+    raise AttributeError(name)
