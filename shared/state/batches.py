@@ -149,7 +149,7 @@ def _pack_entry(entry: Entry, words: Words) -> list[Any]:
         pack_ref(entry.partner, words),
         words.number(entry.op.value),
         words.number(entry.entity),
-        [words.shape(entry.before), *entry.before.values()],
+        [words.shape(tuple(entry.before)), *entry.before.values()],
         _pack_pairs(entry.intended, words),
         _pack_pairs(entry.settled, words),
         entry.match,
@@ -187,7 +187,7 @@ def _unpack_entry(packed: Sequence[Any], words: Words) -> Entry:
 
 def _pack_pairs(pairs: Mapping[str, Agreed], words: Words) -> list[Any]:
     digests = [pair.crm if pair.crm == pair.partner else [pair.crm, pair.partner] for pair in pairs.values()]
-    return [words.shape(pairs), *digests]
+    return [words.shape(tuple(pairs)), *digests]
 
 
 def _unpack_pairs(packed: Sequence[Any], words: Words) -> dict[str, Agreed]:

@@ -19,7 +19,7 @@ from shared.state.errors import AlreadyLinked
 from shared.state.lease import Fence
 from shared.state.links import pack_link, tally
 from shared.state.model import LaneChanges, MatchEntry
-from shared.state.page import SPLIT_BYTES, Page
+from shared.state.page import SPLIT_BYTES, Change, Page
 from shared.state.pages import Tree
 from shared.state.reader import LaneReader, is_live
 from shared.state.reverse import (
@@ -33,7 +33,7 @@ from shared.state.reverse import (
     without_candidate,
     without_link,
 )
-from shared.state.writer import Change, Writer
+from shared.state.writer import Writer
 
 _NONE: Final = PartnerEntry()
 
@@ -47,11 +47,13 @@ class Fold:
         self._links = {link.key: link for link in changes.links}
         self._removed = set(changes.links_removed) - self._links.keys()
         self._writer = Writer(fence, reader.pages)
-        self._by_partner = {partner_key(link.partner): link.partner for link in self._links.values() if link.partner}
+        self._places = {key: partner_key(link.partner) for key, link in self._links.items() if link.partner}
+        self._names = {place: ref for key, place in self._places.items() if (ref := self._links[key].partner)}
         self._old_partners = set(reader.stale.partners)
         self._old_matches = set(reader.stale.matches)
         self._old_candidates = set(reader.stale.candidates)
-        self._live = {partner_key(link.partner) for link in self._links.values() if link.partner and is_live(link)}
+        self._live = {place for key, place in self._places.items() if is_live(self._links[key])}
+        self._settled: set[bytes] = set()
         self._moving: set[LinkKey] = set()
         self._added_links: dict[bytes, set[LinkKey]] = {}
         self._added_candidates: dict[bytes, set[Ref]] = {}
@@ -78,22 +80,19 @@ class Fold:
 
     def _refuse_second_links(self) -> None:
         claims: dict[bytes, list[LinkKey]] = {}
-        for key, link in self._links.items():
-            if link.partner and is_live(link):
-                claims.setdefault(partner_key(link.partner), []).append(key)
+        for key, place in self._places.items():
+            if is_live(self._links[key]):
+                claims.setdefault(place, []).append(key)
         entries = self._reader.partner_entries(claims)
-        contested = {
-            place: others
-            for place, keys in claims.items()
-            if len(others := {*keys, *entries.get(place, _NONE).links}) > 1
-        }
+        known = {place: {*keys, *entries.get(place, _NONE).links} for place, keys in claims.items()}
+        contested = {place: others for place, others in known.items() if len(others) > 1}
         if not contested:
             return
         self._moving = {key for others in contested.values() for key in others}
         before = self._reader.links(key for keys in contested.values() for key in keys)
         clashes: dict[LinkKey, tuple[Ref, LinkKey]] = {}
         for place, others in contested.items():
-            clashes.update(self._clashes(self._by_partner[place], claims[place], others, before))
+            clashes.update(self._clashes(self._names[place], claims[place], others, before))
         if clashes:
             raise AlreadyLinked(clashes)
 
@@ -111,11 +110,10 @@ class Fold:
 
     def _add_partners(self) -> None:
         linked: dict[bytes, set[LinkKey]] = {}
-        for key, link in self._links.items():
-            if link.partner:
-                linked.setdefault(partner_key(link.partner), set()).add(key)
+        for key, place in self._places.items():
+            linked.setdefault(place, set()).add(key)
         matches = {partner_key(ref): match for ref, match in self._changes.candidates.items()}
-        names = self._by_partner | {partner_key(ref): ref for ref in self._changes.candidates}
+        names = self._names | {partner_key(ref): ref for ref in self._changes.candidates}
         for page, wanted in self._walk(Tree.PARTNERS, names):
             edits: list[Change] = []
             for place in wanted:
@@ -125,6 +123,7 @@ class Fold:
                 new = PartnerEntry(tuple(sorted({*old.links, *linked.get(place, ())})), match)
                 if old.match and (place in self._live or old.match != match):
                     self._old_candidates.add((old.match, names[place]))
+                    self._settled.update({place} & self._live)
                 edits.extend(_edit(page, place, None if new.is_empty() else new.pack()))
             self._writer.change(Tree.PARTNERS, page, edits)
 
@@ -186,16 +185,16 @@ class Fold:
     # -- reverse entries that are no longer true ------------------------------------------------------------------
 
     def _drop_partners(self) -> None:
-        kept = {(partner_key(link.partner), key) for key, link in self._links.items() if link.partner}
         gone: dict[bytes, set[LinkKey]] = {}
-        for place, key in self._old_partners - kept:
-            gone.setdefault(place, set()).add(key)
-        for page, wanted in self._walk(Tree.PARTNERS, gone.keys() | self._live):
+        for place, key in self._old_partners:
+            if self._places.get(key) != place:
+                gone.setdefault(place, set()).add(key)
+        for page, wanted in self._walk(Tree.PARTNERS, gone.keys() | self._settled):
             edits: list[Change] = []
             for place in wanted:
                 entry = _partner_entry(self._reader, page, place)
                 links = tuple(key for key in entry.links if key not in gone.get(place, ()))
-                entry = PartnerEntry(links, None if place in self._live else entry.match)
+                entry = PartnerEntry(links, None if place in self._settled else entry.match)
                 edits.extend(_edit(page, place, None if entry.is_empty() else entry.pack()))
             self._writer.change(Tree.PARTNERS, page, edits)
 

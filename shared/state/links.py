@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import msgpack
@@ -14,14 +15,15 @@ from shared.state.words import Words, compact, expand
 _DIGEST: Final = 16
 
 _PARKED, _LABELS, _FLAGS, _TICKET, _ALTERNATIONS = range(5)
-_PLAIN_EXTRAS: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation"}
+_PLAIN_NAMES: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation"}
+_PLAIN_EXTRAS: Final = [(number, attrgetter(name)) for number, name in _PLAIN_NAMES.items()]
 
 
 def pack_link(link: Link, words: Words) -> bytes:
     """One link. Words new to the page are added to `words`."""
     partner = link.partner
     head = (link.entity, link.state.value, link.crm.kind, partner.kind if partner else "", link.made)
-    names = sorted(link.agreed)
+    names = tuple(sorted(link.agreed))
     differs, digests = _pack_agreed([link.agreed[name] for name in names])
     packed: bytes = msgpack.packb(
         [
@@ -59,7 +61,7 @@ def unpack_link(blob: bytes, words: Words) -> Link:
             made=made,
             **_unpack_extras(extras or {}, words),
         )
-    except (ValueError, TypeError, IndexError, KeyError, msgpack.exceptions.UnpackException) as error:
+    except (ValueError, TypeError, IndexError, KeyError, StopIteration, msgpack.exceptions.UnpackException) as error:
         raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
 
 
@@ -77,28 +79,28 @@ def _pack_agreed(pairs: list[Agreed]) -> tuple[bytes, bytes | list[bytes]]:
     bits = 0
     digests: list[bytes] = []
     for number, pair in enumerate(pairs):
-        digests.append(pair.crm)
-        if pair.partner != pair.crm:
+        crm, partner = pair.crm, pair.partner
+        digests.append(crm)
+        if partner != crm:
             bits |= 1 << number
-            digests.append(pair.partner)
+            digests.append(partner)
     differs = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-    if all(len(digest) == _DIGEST for digest in digests):
+    if set(map(len, digests)) <= {_DIGEST}:
         return differs, b"".join(digests)
     return differs, digests
 
 
-def _unpack_agreed(differs: bytes, digests: bytes | list[bytes]) -> Iterator[Agreed]:
+def _unpack_agreed(differs: bytes, digests: bytes | list[bytes]) -> list[Agreed]:
+    rows: list[Digest] = digests if isinstance(digests, list) else _cut(digests)  # type: ignore[assignment]
+    if not differs:
+        return [Agreed(row, row) for row in rows]
     bits = int.from_bytes(differs, "little")
-    rows = digests if isinstance(digests, list) else _cut(digests)
-    position = 0
-    while position < len(rows):
-        crm = partner = Digest(rows[position])
-        position += 1
-        if bits & 1:
-            partner = Digest(rows[position])
-            position += 1
+    pairs: list[Agreed] = []
+    remaining = iter(rows)
+    for row in remaining:
+        pairs.append(Agreed(row, next(remaining) if bits & 1 else row))
         bits >>= 1
-        yield Agreed(crm, partner)
+    return pairs
 
 
 def _cut(digests: bytes) -> list[bytes]:
@@ -106,7 +108,7 @@ def _cut(digests: bytes) -> list[bytes]:
 
 
 def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
-    extras: dict[int, Any] = {number: value for number, name in _PLAIN_EXTRAS.items() if (value := getattr(link, name))}
+    extras: dict[int, Any] = {number: value for number, of in _PLAIN_EXTRAS if (value := of(link))}
     if link.parked:
         extras[_PARKED] = {words.number(name): words.number(code) for name, code in sorted(link.parked.items())}
     if link.labels:
@@ -122,7 +124,9 @@ def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
 
 def _unpack_extras(extras: Mapping[int, Any], words: Words) -> dict[str, Any]:
     texts = words.texts
-    found = {name: extras[number] for number, name in _PLAIN_EXTRAS.items() if number in extras}
+    if not extras:
+        return {}
+    found = {name: extras[number] for number, name in _PLAIN_NAMES.items() if number in extras}
     found["parked"] = {texts[name]: texts[code] for name, code in extras.get(_PARKED, {}).items()}
     found["labels"] = frozenset(texts[number] for number in extras.get(_LABELS, ()))
     found["flags"] = frozenset(texts[number] for number in extras.get(_FLAGS, ()))

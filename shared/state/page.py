@@ -6,7 +6,7 @@ of neighbours is one key range. A page that was split is a marker: its entries a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from shared.ports.state import Cell, Row
@@ -19,6 +19,10 @@ SPLIT_BYTES: Final = 48 * 1024
 
 KEY_BITS: Final = 96
 _ENTRY_OVERHEAD: Final = 4
+
+
+type Change = tuple[bytes, bytes | None]
+"""A key and its new entry, None to take it out."""
 
 
 class Page:
@@ -65,14 +69,18 @@ class Page:
         """What an entry adds to `size`."""
         return 0 if blob is None else len(key) + len(blob) + _ENTRY_OVERHEAD
 
-    def covers(self, key: bytes) -> bool:
-        """Whether the key belongs to this page."""
-        return starts_with(key, self._prefix)
+    def middle(self) -> bytes:
+        """The first key of its second half."""
+        return int((self._prefix + "1").ljust(KEY_BITS, "0"), 2).to_bytes(KEY_BITS // 8, "big")
 
-    def would_split(self, size: int, added: list[bytes]) -> bool:
-        """Whether the page has to be split to hold entries of `size` bytes: `added` ones and those it has."""
-        several = len(self._entries) + sum(key not in self._entries for key in added) > 1
-        return size > SPLIT_BYTES and several and len(self._prefix) < KEY_BITS
+    def would_split(self, changes: Sequence[Change]) -> bool:
+        """Whether the page has to be split to take these changes in."""
+        size, entries = self._size, len(self._entries)
+        for key, blob in changes:
+            old = self._entries.get(key)
+            size += self.cost(key, blob) - self.cost(key, old)
+            entries += (blob is not None) - (old is not None)
+        return size > SPLIT_BYTES and entries > 1 and len(self._prefix) < KEY_BITS
 
     def split(self) -> tuple[Page, Page]:
         """Its two children. They share its words, which keep their numbers."""

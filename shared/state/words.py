@@ -29,7 +29,7 @@ class Words:
         self.texts = list(texts)
         self.shapes = [tuple(shape) for shape in shapes]
         self._text_numbers = {text: number for number, text in enumerate(self.texts)}
-        self._shape_numbers = {shape: number for number, shape in enumerate(self.shapes)}
+        self._shape_numbers = {self._named(shape): number for number, shape in enumerate(self.shapes)}
         self.size = sum(4 * len(text) + 5 for text in self.texts) + sum(3 * len(shape) + 5 for shape in self.shapes)
 
     def number(self, text: str) -> int:
@@ -43,18 +43,21 @@ class Words:
     def numbers(self, texts: Iterable[str]) -> list[int]:
         return [self.number(text) for text in texts]
 
-    def shape(self, texts: Iterable[str]) -> int:
+    def shape(self, texts: tuple[str, ...]) -> int:
         """The number of a sequence of texts."""
-        shape = tuple(self.number(text) for text in texts)
-        found = self._shape_numbers.get(shape)
+        found = self._shape_numbers.get(texts)
         if found is None:
-            found = self._shape_numbers[shape] = len(self.shapes)
+            shape = tuple(self.number(text) for text in texts)
+            found = self._shape_numbers[texts] = len(self.shapes)
             self.shapes.append(shape)
             self.size += 3 * len(shape) + 5
         return found
 
-    def texts_of(self, shape: int) -> list[str]:
-        return [self.texts[number] for number in self.shapes[shape]]
+    def texts_of(self, shape: int) -> tuple[str, ...]:
+        return self._named(self.shapes[shape])
+
+    def _named(self, shape: tuple[int, ...]) -> tuple[str, ...]:
+        return tuple([self.texts[number] for number in shape])
 
 
 def compact(text: str) -> Packed:

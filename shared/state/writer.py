@@ -6,23 +6,22 @@ is always a state the order of changes passes through; the fold chooses an order
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from shared.ports.state import MAX_OPERATIONS, MAX_TRANSACTION_BYTES, Cell, Insert, Operation, Put, Replace
 from shared.state.lease import Fence, LaneRow
 from shared.state.model import Fact
-from shared.state.page import Page, marker_cells
+from shared.state.page import Change, Page, marker_cells
 from shared.state.pages import Pages, Tree, row_key
 
 MAX_SERIES_OPERATIONS: Final = MAX_OPERATIONS - 2  # the lane row and the directory
 MAX_SERIES_BYTES: Final = MAX_TRANSACTION_BYTES - 192 * 1024
 _OVERHEAD: Final = 1024
 """The MIME and HTTP head of one operation in a transaction's body, and its keys."""
-
-type Change = tuple[bytes, bytes | None]
-"""A key and its new entry, None to take it out."""
 
 
 class Writer:
@@ -53,12 +52,11 @@ class Writer:
         """
         if not changes:
             return
-        grown = page.size + sum(_growth(page, key, blob) for key, blob in changes)
-        if page.would_split(grown, [key for key, blob in changes if blob is not None]):
-            for child in self._divide(tree, page):
-                rest = [change for change in changes if child.covers(change[0])]
-                if rest:
-                    self.change(tree, child, rest, applied)
+        if page.would_split(changes):
+            zero, one = self._divide(tree, page)
+            half = bisect_left(changes, page.middle(), key=itemgetter(0))
+            self.change(tree, zero, changes[:half], applied)
+            self.change(tree, one, changes[half:], applied)
             return
         for key, blob in changes:
             page.discard(key) if blob is None else page.put(key, blob)
@@ -137,8 +135,3 @@ def _cell_weight(cell: Cell) -> int:
     if isinstance(cell, bytes):
         return len(cell) * 4 // 3 + 4
     return len(cell) * 6 if isinstance(cell, str) else 32
-
-
-def _growth(page: Page, key: bytes, blob: bytes | None) -> int:
-    old = page.get(key)
-    return page.cost(key, blob) - page.cost(key, old)
