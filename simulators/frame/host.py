@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 
 from simulators.frame.control import Control
 from simulators.frame.faults import Effect, Faults
-from simulators.frame.http import Request, Response, html_response
+from simulators.frame.http import Request, Response, html_response, text_response
 from simulators.frame.logs import CallLog, template
 from simulators.frame.system import System
 
+log = logging.getLogger(__name__)
 _COMPRESS_FROM = 1024
 
 
@@ -55,7 +57,7 @@ class Host:
         effect = self.faults.strike(request.method, request.raw_target)
         with self.system.flight(request):
             self._wait(self.latency_ms + (self._jitter.random() * self.jitter_ms if self.jitter_ms else 0.0))
-            delivery = self._faulty(request, effect) if effect else Delivery(self.system.handle(request))
+            delivery = self._faulty(request, effect) if effect else Delivery(self._handle(request))
         if delivery.response is not None:
             _compress(request, delivery.response)
         self._note(request, delivery, effect, started)
@@ -64,7 +66,7 @@ class Host:
     def _faulty(self, request: Request, effect: Effect) -> Delivery:
         self._wait(effect.delay_ms)
         if effect.late_effect_ms is not None:
-            self.system.agenda.after(effect.late_effect_ms / 1000, lambda: _discard(self.system.handle(request)))
+            self.system.agenda.after(effect.late_effect_ms / 1000, lambda: _discard(self._handle(request)))
             return Delivery(None)
         if effect.drop_before:
             return Delivery(None)
@@ -72,13 +74,21 @@ class Host:
             return Delivery(Response(effect.status, _content_type(effect), effect.body.encode()))
         if effect.html is not None:
             return Delivery(html_response(200, effect.html))
-        response = self.system.handle(request)
+        response = self._handle(request)
         self._wait(effect.delay_after_ms)
         if effect.drop_after:
             return Delivery(None)
         if effect.status_after:
             return Delivery(Response(effect.status_after, _content_type(effect), effect.body.encode()))
         return Delivery(response, truncate=effect.truncate)
+
+    def _handle(self, request: Request) -> Response:
+        """The system's answer; a bug of the simulator shows as a 500 that no vendor sends."""
+        try:
+            return self.system.handle(request)
+        except Exception:
+            log.exception("simulator %s failed on %s %s", self.system.name, request.method, template(request.path))
+            return text_response(500, f"the {self.system.name} simulator itself failed; its log says where")
 
     def _wait(self, ms: float) -> None:
         if ms > 0:

@@ -31,6 +31,8 @@ class Echo(SystemBase):
 
     def handle(self, request: Request) -> Response:
         """One effect a call."""
+        if request.path == "/bug":
+            raise RuntimeError("a bug")
         self.effects += 1
         self.writes.add(
             at=self.clock.time(), who="key", op="create", kind="echo", record_id=str(self.effects), changed={}
@@ -142,6 +144,12 @@ def test_unusual_methods_reach_the_system(server: RunningServer, session: reques
     assert session.request("MERGE", f"{server.url}/x", timeout=10).json()["method"] == "MERGE"
 
 
+def test_a_bug_of_a_simulator_is_a_500_that_says_so(server: RunningServer, session: requests.Session) -> None:
+    answer = session.get(f"{server.url}/bug", timeout=10)
+    assert (answer.status_code, answer.text) == (500, "the echo simulator itself failed; its log says where")
+    assert session.get(f"{server.url}/x", timeout=10).status_code == 200
+
+
 def test_many_threads_are_served_at_once(server: RunningServer) -> None:
     control_session = requests.Session()
     control_session.trust_env = False
@@ -206,6 +214,11 @@ def test_faulty_answers(server: RunningServer, session: requests.Session) -> Non
         "7",
     )
     assert control(session, server, "GET", "state")["effects"] == 1
+    order({"status": 200}, times=1)
+    empty = session.get(f"{server.url}/x", timeout=10)
+    assert (empty.status_code, empty.content) == (200, b"")
+    order({"status": 403, "body": {"message": "Forbidden"}}, times=1)
+    assert session.get(f"{server.url}/x", timeout=10).json() == {"message": "Forbidden"}
     order({"status_after": 500}, times=1)
     assert session.get(f"{server.url}/x", timeout=10).status_code == 500
     assert control(session, server, "GET", "state")["effects"] == 2
