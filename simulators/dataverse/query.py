@@ -157,10 +157,7 @@ def get_navigation(context: Context, path: ResourcePath) -> Response:
 
 def _related_row(context: Context, table: Table, row: Row, navigation: Navigation, options: QueryOptions) -> Response:
     reference = row.get(navigation.column)
-    if (
-        not isinstance(reference, Ref)
-        or table.columns[navigation.column].targets.get(reference.table) != navigation.name
-    ):
+    if not isinstance(reference, Ref) or not _leads_there(table, navigation, reference):
         return no_content()
     child = context.schema[reference.table]
     related = context.store[reference.table].get(reference.id)
@@ -168,6 +165,10 @@ def _related_row(context: Context, table: Table, row: Row, navigation: Navigatio
         return no_content()
     context.service.hooks.security.require(context, "Read", child, related)
     return show_row(context, child, related, options)
+
+
+def _leads_there(table: Table, navigation: Navigation, reference: Ref) -> bool:
+    return table.columns[navigation.column].targets.get(reference.table) == navigation.name
 
 
 def get_reference(context: Context, path: ResourcePath) -> Response:
@@ -182,7 +183,7 @@ def get_reference(context: Context, path: ResourcePath) -> Response:
         links = [{"@odata.id": context.url(f"{child.entity_set}({each[child.primary_id]})")} for each in rows]
         return json_reply(context, {"@odata.context": metadata_url(context, "Collection($ref)"), "value": links})
     reference = row.get(navigation.column)
-    if not isinstance(reference, Ref):
+    if not isinstance(reference, Ref) or not _leads_there(found.table, navigation, reference):
         return no_content()
     target = context.schema[reference.table].entity_set
     body = {"@odata.context": metadata_url(context, "$ref"), "@odata.id": context.url(f"{target}({reference.id})")}

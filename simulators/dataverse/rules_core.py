@@ -178,7 +178,7 @@ RULES: tuple[Rule, ...] = (
     *_rules(
         "DD",
         "dataverse.md 1.9",
-        "Duplicates are looked for only with MSCRM.SuppressDuplicateDetection: false; 0x80040333 is 412 or 500 (switch).",
+        "Duplicates count only with MSCRM.SuppressDuplicateDetection: false; 0x80040333 is 412 or 500 (switch).",
     ),
     *_rules(
         "PL",

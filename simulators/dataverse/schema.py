@@ -428,7 +428,7 @@ def _plural(name: str) -> str:
 def _base_columns(primary_id: str, primary_name: str, *, activity: bool) -> dict[str, Column]:
     """Columns that every custom table has from the start; an activity inherits those of `task`."""
     pattern = next(table for table in _standard() if table.name == ("task" if activity else "_custom"))
-    columns = dict(pattern.columns)
+    columns = {name: column for name, column in pattern.columns.items() if name not in ("_customid", "_name")}
     if not activity:
         columns[primary_id] = column_from(
             primary_id, {"type": "Uniqueidentifier", "valid": "cr", "required": "SystemRequired"}

@@ -189,7 +189,8 @@ def _users(service: DataverseSystem, declared: Sequence[Mapping[str, Any]]) -> l
 
 def _rows(service: DataverseSystem, declared: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[str]]:
     context = system_context(service)
-    return {name: [_row(context, _known(service, name), each) for each in rows] for name, rows in declared.items()}
+    tables = {name: _known(service, name) for name in declared}
+    return {name: [_row(context, tables[name], each) for each in rows] for name, rows in declared.items()}
 
 
 def _row(context: Context, table: Table, declared: Mapping[str, Any]) -> str:

@@ -101,6 +101,10 @@ def _array(text: str, at: int) -> tuple[Token, int]:
             quote = letter
         elif letter == "]":
             return Token(TokenKind.JSON, text[at : end + 1], at), end + 1
+    end = text.find("]", at)
+    if end > 0:
+        # The quotes do not pair: the reader of the array says what is wrong with it.
+        return Token(TokenKind.JSON, text[at : end + 1], at), end + 1
     raise error("SyntaxError", message="Invalid JSON. Unexpected end of input was found in JSON content.")
 
 
