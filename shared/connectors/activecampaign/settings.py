@@ -51,7 +51,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(name="opt_out_limit", help="Unsubscribed people up to which every run walks them all.", default=5000),
     SettingSpec(name="walk_hours", help="Hours between walks over what has no changed-since filter.", default=24),
-    SettingSpec(name="overlap_seconds", help="How far behind its mark a run asks for changes.", default=60),
+    SettingSpec(name="overlap_seconds", help="How far behind its mark a run asks for changes.", default=30),
     SettingSpec(name="concurrency", help="Calls in flight at once.", default=4),
     SettingSpec(
         name="opportunity_object",
@@ -80,7 +80,7 @@ class ActiveCampaignSettings:
     opt_outs: bool = True
     opt_out_limit: int = 5000
     walk_hours: int = 24
-    overlap_seconds: int = 60
+    overlap_seconds: int = 30
     concurrency: int = 4
     opportunity_object: str = "dynamics-opportunity"
     deal_stage: str = ""
