@@ -88,6 +88,9 @@ class Application:
 
         return [spec.name for spec in settings_of(system or CRM) if spec.secret]
 
+    def secret(self, name: str) -> str:
+        return self.secrets.secret(name)
+
     def crm(self, connection: ConnectionConfig) -> Connector:
         from shared.connectors.registry import CRM, build
 

@@ -33,14 +33,29 @@ def check_connection(config: ConnectionConfig, systems: Systems) -> Iterator[Sid
             failed = True
             yield SideStep(side.value, _failed("settings", wrong))
             continue
-        for step in connectors[side].check():
+        for number, step in enumerate(connectors[side].check()):
             failed = failed or step.state is CheckState.FAILED
             yield SideStep(side.value, step)
+            if number == 0:
+                yield SideStep(side.value, _secret_step(config, side, systems))
     if failed:
         skipped = CheckStep(name="mapping", state=CheckState.SKIPPED, reason="A step before it failed.")
         yield SideStep("", skipped)
         return
     yield SideStep("", _mapping_step(config, connectors))
+
+
+def _secret_step(config: ConnectionConfig, side: Side, systems: Systems) -> CheckStep:
+    """Is every secret that the side's settings name stored, and readable with this app's key?"""
+    settings = config.crm if side is Side.CRM else config.partner
+    names = systems.secret_settings("" if side is Side.CRM else config.system)
+    try:
+        for name in names:
+            if settings.get(name):
+                systems.secret(str(settings[name]))
+    except ConfigError as wrong:
+        return _failed("secret", wrong)
+    return CheckStep(name="secret", state=CheckState.PASSED)
 
 
 def _mapping_step(config: ConnectionConfig, connectors: dict[Side, Connector]) -> CheckStep:

@@ -31,6 +31,10 @@ class Systems(Protocol):
         """The settings of a system ("" for Dynamics) that name a secret."""
         ...
 
+    def secret(self, name: str) -> str:
+        """A stored secret. Raises ConfigError when there is none or it does not open; the value goes nowhere."""
+        ...
+
     def crm(self, config: ConnectionConfig) -> Connector:
         """Raises ConfigError naming a wrong setting; calls nobody."""
         ...

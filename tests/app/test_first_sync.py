@@ -23,9 +23,10 @@ def test_a_check_names_its_steps_in_order_and_every_one_passes_on_a_good_connect
     names = [(step["side"], step["name"]) for step in found["steps"]]
     assert names[0] == ("crm", "settings")
     assert [side for side, _ in names] == sorted((side for side, _ in names), key=["crm", "partner", ""].index)
-    assert {"token", "account", "privileges", "change_tracking", "clock"} <= {
-        name for side, name in names if side == "crm"
-    }
+    crm = [name for side, name in names if side == "crm"]
+    order = ["settings", "secret", "token", "whoami", "clock", "privileges:contact", "tracking:contact"]
+    assert [name for name in crm if name in order] == order
+    assert {"settings", "secret", "key", "clock", "contacts", "imports"} <= {n for side, n in names if side == "partner"}
     assert names[-1] == ("", "mapping")
 
 
