@@ -89,8 +89,8 @@ def test_fetch_orders_and_pages(people: Vendor) -> None:
         "<fetch><entity name='account'/></fetch>",
         "<fetch><entity name='contact'><attribute name='nothing'/></entity></fetch>",
         "<fetch count='0'><entity name='contact'/></fetch>",
-        "<fetch><entity name='contact'><filter><condition attribute='lastname' operator='odd' value='a'/></filter></entity>"
-        "</fetch>",
+        "<fetch><entity name='contact'><filter><condition attribute='lastname' operator='odd' value='a'/></filter>"
+        "</entity></fetch>",
         "<fetch><entity name='contact'><filter><condition attribute='lastname' operator='eq'/></filter></entity>"
         "</fetch>",
         "<fetch><entity name='contact'><filter><other/></filter></entity></fetch>",

@@ -62,7 +62,8 @@ def test_execution_time(vendor: Vendor) -> None:
     assert answer.json()["error"] == {
         "code": "0x80072321",
         "message": "Combined execution time of incoming requests exceeded limit of 1,000 milliseconds over time window "
-        "of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later.",
+        "of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again "
+        "later.",
     }
     assert int(answer.header("Retry-After")) == 300
     vendor.later(300)

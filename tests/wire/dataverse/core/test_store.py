@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from typing import Any
@@ -56,13 +57,18 @@ def test_a_failed_transaction_leaves_nothing() -> None:
 def test_an_inner_failure_keeps_the_outer_work() -> None:
     store = store_with("a1")
     seen: list[str] = []
-    with store.transaction():
-        store.put("t", {"id": "b1"})
-        store.on_commit(lambda: seen.append("kept"))
-        with pytest.raises(_Boom), store.transaction():
+
+    def fail() -> None:
+        with store.transaction():
             store.put("t", {"id": "c1"})
             store.on_commit(lambda: seen.append("lost"))
             raise _Boom
+
+    with store.transaction():
+        store.put("t", {"id": "b1"})
+        store.on_commit(lambda: seen.append("kept"))
+        with pytest.raises(_Boom):
+            fail()
         assert seen == []
     assert list(store["t"].ids()) == ["a1", "b1"]
     assert seen == ["kept"]
@@ -72,9 +78,14 @@ def test_an_inner_failure_keeps_the_outer_work() -> None:
 
 def test_versions_go_up_and_are_never_given_twice() -> None:
     store = store_with("a1", "a2")
-    with pytest.raises(_Boom), store.transaction():
-        store.put("t", {"id": "x"})
-        raise _Boom
+
+    def fail() -> None:
+        with store.transaction():
+            store.put("t", {"id": "x"})
+            raise _Boom
+
+    with pytest.raises(_Boom):
+        fail()
     taken = store.version
     store.put("t", {"id": "y"})
     assert store.version > taken
@@ -119,6 +130,16 @@ def test_the_log_is_compacted_without_losing_changes() -> None:
     assert len(store["t"]) == 2
 
 
+def _write(store: Store, name: str, value: str | None, *, fails: bool) -> None:
+    with store.transaction():
+        if value is not None:
+            store.put("t", {"id": name, "name": value})
+        elif store["t"].get(name) is not None:
+            store.delete("t", name)
+        if fails:
+            raise _Boom
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_random_histories_agree_with_a_plain_dictionary(seed: int) -> None:
     chance, store, plain = random.Random(seed), store_with(), dict[str, Any]()
@@ -126,21 +147,13 @@ def test_random_histories_agree_with_a_plain_dictionary(seed: int) -> None:
     for _ in range(400):
         name, op = f"r{chance.randrange(40)}", chance.random()
         fails = chance.random() < 0.2
-        try:
-            with store.transaction():
-                if op < 0.7:
-                    value = chance.randrange(100)
-                    store.put("t", {"id": name, "name": str(value)})
-                    if not fails:
-                        plain[name] = str(value)
-                elif store["t"].get(name) is not None:
-                    store.delete("t", name)
-                    if not fails:
-                        plain.pop(name)
-                if fails:
-                    raise _Boom
-        except _Boom:
-            pass
+        value = str(chance.randrange(100)) if op < 0.7 else None
+        with contextlib.suppress(_Boom):
+            _write(store, name, value, fails=fails)
+            if value is None:
+                plain.pop(name, None)
+            else:
+                plain[name] = value
         if chance.random() < 0.05:
             marks.append((store.version, dict(plain)))
     assert {str(row["id"]): row["name"] for row in store["t"].rows()} == plain
