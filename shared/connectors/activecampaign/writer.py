@@ -160,6 +160,8 @@ class ContactWriter:
         except OutcomeUnknown as lost:
             return WriteResult(key=write.key, outcome=Outcome.UNKNOWN, ref=ref, code=lost.code)
         except Refused as refused:
+            if write.op is Op.CREATE:
+                return WriteResult(key=write.key, outcome=Outcome.UNKNOWN, ref=ref, code=refused.result.code)
             return refused.result
         except Rejected as error:
             field = FieldName(error.field) if error.field else None
