@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         "A disabled user and one without roles are refused.",
         "CallerObjectId and MSCRMCallerID act for another user when the caller has prvActOnBehalfOfAnotherUser, else "
         "0x8004A110.",
-        "Under impersonation the rights are those that both users have; the real caller stands in createdonbehalfby and "
+        "Under impersonation the rights are those that both users have; the caller stands in createdonbehalfby and "
         "modifiedonbehalfby.",
         "A secured column reads as null without permission; the request does not fail.",
         "Writing a secured column without permission: 0x8004F502 on create, 0x8004F507 on update.",

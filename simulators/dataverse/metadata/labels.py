@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -11,6 +12,7 @@ LANGUAGE = 1033
 _NAMESPACE = UUID("8f7c5a50-5f1c-4a3e-9a43-0d2e0f6a7b11")
 
 
+@lru_cache(maxsize=20_000)
 def metadata_id(*names: str) -> str:
     """The id of the thing with these names, for example `metadata_id("entity", "contact")`."""
     return str(uuid5(_NAMESPACE, "/".join(names)))

@@ -9,6 +9,66 @@ from __future__ import annotations
 from simulators.dataverse.metadata.labels import Json, label, managed, metadata_id
 from simulators.dataverse.schema import AlternateKey, Column, Navigation, Table
 
+# Properties that say nothing here but that a client may select.
+_PLAIN: Json = {
+    **dict.fromkeys(
+        (
+            "AutoCreateAccessTeams",
+            "AutoRouteToOwnerQueue",
+            "EnforceStateTransitions",
+            "EntityHelpUrlEnabled",
+            "HasFeedback",
+            "IsAIRUpdated",
+            "IsBPFEntity",
+            "IsDocumentManagementEnabled",
+            "IsDocumentRecommendationsEnabled",
+            "IsEnabledForExternalChannels",
+            "IsEnabledForTrace",
+            "IsInteractionCentricEnabled",
+            "IsMSTeamsIntegrationEnabled",
+            "IsOneNoteIntegrationEnabled",
+            "IsReadingPaneEnabled",
+            "IsSLAEnabled",
+            "IsSolutionAware",
+            "IsStateModelAware",
+            "UsesBusinessDataLabelTable",
+        ),
+        False,
+    ),
+    **dict.fromkeys(
+        (
+            "DataSourceId",
+            "EntityColor",
+            "EntityHelpUrl",
+            "ExternalCollectionName",
+            "ExternalName",
+            "IconLargeName",
+            "IconMediumName",
+            "IconSmallName",
+            "IconVectorName",
+            "MobileOfflineFilters",
+        )
+    ),
+    "DaysSinceRecordLastModified": 0,
+    "Settings": [],
+}
+
+
+def _privileges(table: Table) -> list[Json]:
+    from simulators.dataverse.security.names import RIGHTS, privilege_id, privilege_name
+
+    reach = dict.fromkeys(("CanBeBasic", "CanBeLocal", "CanBeDeep"), table.ownership == "UserOwned")
+    return [
+        {
+            **reach,
+            "CanBeGlobal": True,
+            "Name": privilege_name(right, table),
+            "PrivilegeId": privilege_id(privilege_name(right, table)),
+            "PrivilegeType": right,
+        }
+        for right in RIGHTS
+    ]
+
 
 def entity(table: Table) -> Json:
     """EntityMetadata of a table."""
@@ -48,7 +108,8 @@ def entity(table: Table) -> Json:
         "HasActivities": owned and not table.activity,
         "HasNotes": owned,
         "IntroducedVersion": "1.0" if table.custom else "5.0.0.0",
-        "DaysSinceRecordLastModified": 0,
+        **_PLAIN,
+        "Privileges": _privileges(table),
         "CanTriggerWorkflow": True,
         "SyncToExternalSearchIndex": owned,
         "Description": label("", table.name),

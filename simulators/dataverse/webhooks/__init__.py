@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import DataverseError
@@ -12,6 +13,7 @@ from simulators.dataverse.store import Ref, Value
 from simulators.dataverse.webhooks import body as bodies
 from simulators.dataverse.webhooks.delivery import Deliveries, Outcome
 from simulators.dataverse.webhooks.registration import ASYNC, SYNC, Stage, Step, check_registration, steps_for
+from simulators.dataverse.webhooks.seeds import seed_webhooks
 from simulators.frame import Switch, flag
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ SWITCHES: tuple[Switch, ...] = (
         source="dataverse.md 4",
     ),
 )
+# What a reset has to end: the calls of the organisation as it was before.
+_RUNNING: WeakKeyDictionary[DataverseSystem, Deliveries] = WeakKeyDictionary()
 _PRE = frozenset((Stage.PRE_VALIDATION.value, Stage.PRE_OPERATION.value))
 _POST = frozenset((Stage.POST_OPERATION.value,))
 _JOB = {True: (3, 30), False: (3, 31)}
@@ -45,10 +49,10 @@ _EXECUTE_STEP = 1
 
 def install(service: DataverseSystem) -> None:
     """Listen to all writes."""
-    old = service.extra.get("deliveries")
-    if isinstance(old, Deliveries):
+    old = _RUNNING.pop(service, None)
+    if old is not None:
         old.close()
-    deliveries = service.extra["deliveries"] = Deliveries()
+    deliveries = _RUNNING[service] = service.extra["deliveries"] = Deliveries()
     hooks = service.hooks
 
     def before(context: Context, event: WriteEvent) -> None:
@@ -58,6 +62,7 @@ def install(service: DataverseSystem) -> None:
     hooks.before_write.append(before)
     hooks.after_write.append(lambda context, event: _call_now(context, event, deliveries, _POST))
     hooks.after_commit.append(lambda context, event: _call_later(context, event, deliveries))
+    hooks.seeders["webhooks"] = seed_webhooks
     hooks.actions["wait_webhooks"] = lambda _, spec: {
         "idle": deliveries.wait(float(spec.get("seconds", 10))),
         "calls": len(deliveries.log),

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from simulators.dataverse.metadata.messages import filter_id, message_id
+from simulators.frame import ControlError
 from tests.wire.dataverse.more.multipart import TYPE, batch, change_set, part
 from tests.wire.dataverse.more.organisation import ADMIN, USER, Org
 
@@ -297,6 +298,34 @@ def test_bypassing_keeps_steps_from_running(org: Org, endpoint: Endpoint) -> Non
         org.create("contacts", {"lastname": "x"}, headers=headers)
         wait(org)
         assert sorted(body["OwningExtension"]["Id"] for body in endpoint.bodies) == sorted(expected), headers
+
+
+@pytest.mark.rule("DV-WH-01", "DV-WH-10")
+def test_a_webhook_can_be_declared_at_seed(org: Org, endpoint: Endpoint) -> None:
+    hook = {"table": "contact", "message": "Delete", "url": endpoint.url, "key": "k", "image": ["emailaddress1"]}
+    (made,) = org.system.seed({"webhooks": [hook]})["webhooks"]
+    row = org.create("contacts", {"lastname": "x", "emailaddress1": "x@example.com"})
+    assert org.call("DELETE", f"contacts({row})").status == 204
+    wait(org)
+    ((path, _, body),) = endpoint.calls
+    assert (path, body["OwningExtension"]["Id"]) == ("/api/hook?code=k", made["step"])
+    assert attributes(body["PreEntityImages"][0]["value"]) == {"emailaddress1": "x@example.com"}
+    for wrong in ({**hook, "table": "nosuch"}, {**hook, "message": "Merge"}, {**hook, "url": "x"}, 1):
+        with pytest.raises(ControlError):
+            org.system.seed({"webhooks": [wrong]})
+
+
+@pytest.mark.rule("DV-WH-01")
+def test_a_reset_ends_registrations(org: Org, endpoint: Endpoint) -> None:
+    register(org, endpoint.url)
+    org.create("contacts", {"lastname": "x"})
+    wait(org)
+    org.system.reset(1)
+    org.add_user(ADMIN, 1)
+    org.system.seed({"user_roles": [{"user": ADMIN, "roles": ["System Administrator"]}]})
+    org.create("contacts", {"lastname": "x"})
+    wait(org)
+    assert len(endpoint.calls) == 1
 
 
 @pytest.mark.rule("DV-WH-12")
