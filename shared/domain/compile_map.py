@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
 from shared.domain.compiled import CRITERIA, CompiledField, CompiledMap
 from shared.domain.convert import COMPATIBLE, MAPPABLE, Conversion, Step, Unfit, literal
 from shared.domain.criteria import Bound, bind
+from shared.domain.entity_file import outside, read_entity_map
 from shared.domain.entity_map import Direction, EntityMap, FieldMap, MapErrors, Mistake
 from shared.domain.map_rules import check_entity, effective
 from shared.domain.normalize import canonicaliser
-from shared.domain.policy import Rule, as_text
+from shared.domain.policy import Rule
 from shared.domain.records import FieldName, FieldSpec, FieldType, Schema, Side, Value
 from shared.domain.samples import round_trip_breach
 from shared.domain.transforms import KINDS, BadOption, Concat, Transform, concat
+from shared.domain.value_maps import mapped
 
 
 class _Broken(Exception):
@@ -42,6 +44,12 @@ def check_map(entity: EntityMap, crm: Schema, partner: Schema) -> tuple[Mistake,
     """Everything that is wrong with `entity` against these schemas, in the order of the file; for saving it."""
     mistakes = check_entity(entity)
     return tuple(mistakes + _compile(entity, crm, partner, ())[1])
+
+
+def check_file(data: object, crm: Schema, partner: Schema) -> tuple[Mistake, ...]:
+    """Everything that is wrong with an entity map in its file form, the form, the rules and the schemas together."""
+    entity, mistakes = read_entity_map(data)
+    return tuple(mistakes + outside(_compile(entity, crm, partner, ())[1], mistakes))
 
 
 def _compile(
@@ -169,10 +177,16 @@ class _FieldCompiler:
     def _concat(self, crm: FieldSpec, partner: FieldSpec) -> tuple[Concat | None, tuple[FieldSpec, ...]]:
         for item in self.field.transforms:
             if item.kind == "concat":
-                joined = concat(item.options)
+                joined = self._read_concat(item.options)
                 first = crm if joined.side is Side.CRM else partner
                 return joined, (first, self._spec(joined.side, joined.column))
         return None, ()
+
+    def _read_concat(self, options: Mapping[str, object]) -> Concat:
+        try:
+            return concat(options)
+        except BadOption as bad:
+            raise _Broken("transforms[0]", "bad_option", f"concat {bad}") from None
 
     def _steps(
         self, crm: FieldSpec, partner: FieldSpec
@@ -198,7 +212,8 @@ class _FieldCompiler:
             coarse = coarse or transform.coarse
             if transform.filler is not None:
                 filler = self._literal(f"transforms[{index}].value", transform.filler, partner)
-        conversion = self._conversion(replace(crm, type=kind), partner)
+        made = crm if kind is crm.type else replace(crm, type=kind, options=())
+        conversion = self._conversion(made, partner)
         if conversion.there is not None:
             there.append(conversion.there)
         if conversion.back is not None:
@@ -237,8 +252,8 @@ class _FieldCompiler:
         self._check_options(pairs, crm, partner)
         inverse = {partner_text: crm_text for crm_text, partner_text in pairs.items()}
         return Conversion(
-            _mapped(pairs, crm, partner),
-            _mapped(inverse, partner, crm) if len(inverse) == len(pairs) else None,
+            mapped(pairs, crm, partner),
+            mapped(inverse, partner, crm) if len(inverse) == len(pairs) else None,
         )
 
     def _check_options(self, pairs: dict[str, str], crm: FieldSpec, partner: FieldSpec) -> None:
@@ -279,39 +294,3 @@ class _FieldCompiler:
 
 def _joined(spec: FieldSpec) -> FieldSpec:
     return replace(spec, type=FieldType.TEXT, max_length=None)
-
-
-def _mapped(pairs: dict[str, str], source: FieldSpec, target: FieldSpec) -> Step:
-    ready = {text: literal(found, replace(target, type=_single(target.type))) for text, found in pairs.items()}
-
-    def one(value: Value) -> Value:
-        text = as_text(value)
-        if text is None or text not in ready:
-            raise Unfit("unmapped_value")
-        return ready[text]
-
-    def each(value: Value) -> Value:
-        if not isinstance(value, frozenset):
-            raise Unfit("wrong_type")
-        return frozenset(str(one(choice)) for choice in value)
-
-    several = FieldType.MULTI_CHOICE
-    if source.type is several and target.type is several:
-        return each
-    if target.type is several:
-        return lambda value: frozenset({str(one(value))})
-    if source.type is several:
-        return lambda value: one(_only(value))
-    return one
-
-
-def _single(kind: FieldType) -> FieldType:
-    return FieldType.CHOICE if kind is FieldType.MULTI_CHOICE else kind
-
-
-def _only(value: Value) -> Value:
-    if isinstance(value, frozenset):
-        if len(value) != 1:
-            raise Unfit("several_choices")
-        return next(iter(value))
-    return value

@@ -21,7 +21,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from shared.domain.criteria_tree import Criteria, read_criteria
@@ -46,16 +46,23 @@ POLICY_NAMES = ("owner_crm", "owner_partner", *(rule.value for rule in Rule if r
 
 def parse_entity_map(data: Mapping[str, object]) -> EntityMap:
     """The entity map in `data`. Raises MapErrors with every mistake and its place (`contact.fields[3].policy`)."""
-    mistakes: list[Mistake] = []
-    entity = _entity(data, mistakes)
-    if not mistakes:
-        mistakes.extend(check_entity(entity))
-    else:  # a half-read map still tells what its rules would refuse, so that one round of corrections is enough
-        broken = {mistake.place for mistake in mistakes}
-        mistakes.extend(found for found in check_entity(entity) if not _within(found.place, broken))
+    entity, mistakes = read_entity_map(data)
     if mistakes:
         raise MapErrors(mistakes)
     return entity
+
+
+def read_entity_map(data: object) -> tuple[EntityMap, list[Mistake]]:
+    """What can be read of an entity map, and every mistake in it, so that one round of corrections is enough."""
+    mistakes: list[Mistake] = []
+    entity = _entity(data, mistakes)
+    return entity, mistakes + outside(check_entity(entity), mistakes)
+
+
+def outside(found: Iterable[Mistake], known: Iterable[Mistake]) -> list[Mistake]:
+    """Those of `found` that do not follow from a mistake that is known already at the same place."""
+    places = {mistake.place for mistake in known}
+    return [mistake for mistake in found if not _within(mistake.place, places)]
 
 
 def _within(place: str, broken: set[str]) -> bool:
@@ -67,7 +74,7 @@ def _entity(data: object, mistakes: list[Mistake]) -> EntityMap:
     top = Reader(data, name if isinstance(name, str) and name else "entity", mistakes)
     default = _policy(top, "policy", Policy())
     entity = EntityMap(
-        name=top.text("name"),
+        name=top.text("name") or "entity",
         crm_kind=Kind(top.text("crm_kind")),
         partner_kind=Kind(top.text("partner_kind")),
         direction=top.choice("direction", Direction, Direction.BOTH),

@@ -1,6 +1,6 @@
 """Entity maps, from the file an administrator edits to the form the engine works with. One import for all of it."""
 
-from shared.domain.compile_map import check_map, compile_map
+from shared.domain.compile_map import check_file, check_map, compile_map
 from shared.domain.compiled import Carried, CompiledField, CompiledMap, Resolve, Unmappable
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.entity_map import (
@@ -30,6 +30,7 @@ __all__ = [
     "Resolve",
     "TransformSpec",
     "Unmappable",
+    "check_file",
     "check_map",
     "compile_map",
     "parse_entity_map",

@@ -39,10 +39,12 @@ def clip_text(text: str, limit: int) -> str:
     if len(text) * 2 <= limit or utf16_length(text) <= limit:
         return text
     end = _characters_within(text, limit)
-    cut = end
-    while cut and end - cut < _LONGEST_GRAPHEME and _joined(text, cut):
-        cut -= 1
-    return text[:end] if cut == 0 or end - cut == _LONGEST_GRAPHEME else text[:cut]
+    first, after = end, end
+    while first > 0 and end - first <= _LONGEST_GRAPHEME and _joined(text, first):
+        first -= 1
+    while after < len(text) and after - first <= _LONGEST_GRAPHEME and _joined(text, after):
+        after += 1
+    return text[:end] if after - first > _LONGEST_GRAPHEME else text[:first]
 
 
 def _characters_within(text: str, limit: int) -> int:
@@ -56,6 +58,8 @@ def _characters_within(text: str, limit: int) -> int:
 
 def _joined(text: str, index: int) -> bool:
     """Whether the characters before and at `index` belong to one grapheme (the parts of UAX 29 that people meet)."""
+    if index == 0:
+        return False
     before, after = text[index - 1], text[index]
     code = ord(after)
     if _ZWJ in {before, after} or (before == "\r" and after == "\n"):

@@ -1,0 +1,187 @@
+"""Plans: a safe order, honest counts, a fingerprint, and guards against mass deletion."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.mapping import EntityMap, MapErrors
+from shared.domain.plan import Act, Change, Difference, Plan, delete_guard, empty_guard, entity_order, in_order
+from shared.domain.records import ABSENT, Kind, Ref, RemoteId, Side
+
+
+def entity(name: str, *parents: str) -> EntityMap:
+    return EntityMap(name=name, crm_kind=Kind(name), partner_kind=Kind(name), parents=parents)
+
+
+def change(name: str = "contact", act: Act = Act.UPDATE, number: int = 1, **more: Any) -> Change:
+    data: dict[str, Any] = {
+        "entity": name,
+        "side": Side.PARTNER,
+        "act": act,
+        "crm": Ref(Kind(name), RemoteId(f"{number:04}")),
+        "code": "updated",
+        "differences": (Difference("title", "jobtitle", "old", f"new {number}"),),
+    }
+    return Change(**{**data, **more})
+
+
+@pytest.mark.feature("HUB-28")
+@pytest.mark.parametrize(
+    ("entities", "expected"),
+    [
+        ([entity("contact", "account"), entity("account")], ("account", "contact")),
+        ([entity("a"), entity("b"), entity("c")], ("a", "b", "c")),
+        ([entity("d", "b", "c"), entity("c", "a"), entity("b", "a"), entity("a")], ("a", "b", "c", "d")),
+    ],
+)
+def test_parents_come_first(entities: list[EntityMap], expected: tuple[str, ...]) -> None:
+    assert entity_order(entities) == expected
+
+
+@pytest.mark.parametrize(
+    ("entities", "place", "code"),
+    [
+        ([entity("a", "b"), entity("b", "a")], "a.parents", "circle"),
+        ([entity("a", "a")], "a.parents", "circle"),
+        ([entity("a", "b"), entity("b", "c"), entity("c", "a")], "a.parents", "circle"),
+        ([entity("a", "zzz")], "a.parents", "unknown_entity"),
+    ],
+)
+def test_circles_and_unknown_parents_are_refused(entities: list[EntityMap], place: str, code: str) -> None:
+    with pytest.raises(MapErrors) as caught:
+        entity_order(entities)
+    found = caught.value.mistakes[0]
+    assert found.code == code
+    if code == "circle":
+        assert "in a circle" in found.message
+    else:
+        assert found.place == place
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["account", "contact", "task"]), st.sampled_from(list(Act)), st.integers(0, 5))),
+    st.randoms(use_true_random=False),
+)
+@pytest.mark.feature("HUB-28")
+def test_changes_are_put_in_a_safe_order(drawn: list[tuple[str, Act, int]], chance: random.Random) -> None:
+    """Creates and updates parents first, removals children first and last of all, whatever order they came in."""
+    order = ("account", "contact", "task")
+    changes = [change(*item) for item in drawn]
+    found = in_order(changes, order)
+    shuffled = list(changes)
+    chance.shuffle(shuffled)
+    assert in_order(shuffled, order) == found
+    removing = [item.act.removes for item in found]
+    assert removing == sorted(removing)
+    ranks = [order.index(item.entity) for item in found if not item.act.removes]
+    assert ranks == sorted(ranks)
+    ranks = [order.index(item.entity) for item in found if item.act.removes]
+    assert ranks == sorted(ranks, reverse=True)
+    for name in order:
+        acts = [item.act for item in found if item.entity == name]
+        assert acts == sorted(acts)
+
+
+@pytest.mark.feature("HUB-15.2")
+def test_a_plan_counts_everything_and_keeps_some_samples() -> None:
+    plan = Plan(samples_each=3)
+    for number in range(10):
+        plan.add(change(number=number))
+    plan.add(change(act=Act.CREATE, code="created"))
+    plan.add(change(act=Act.DELETE, code="deleted", differences=()))
+    plan.skip("contact", "skipped:outside_criteria")
+    plan.skip("contact", "skipped:outside_criteria")
+    assert plan.counts["contact", Side.PARTNER, Act.UPDATE, "updated"] == 10
+    assert plan.counts["contact", Side.PARTNER, Act.CREATE, "created"] == 1
+    assert plan.skips["contact", "skipped:outside_criteria"] == 2
+    assert plan.fields["contact", Side.PARTNER, "title"] == 11
+    assert len([item for item in plan.samples if item.act is Act.UPDATE]) == 3
+    assert plan.samples[0].differences[0] == Difference("title", "jobtitle", "old", "new 0")
+    assert plan.removals() == 1
+
+
+@given(st.lists(st.integers(0, 50), max_size=20), st.randoms(use_true_random=False), st.integers(0, 20))
+@pytest.mark.feature("HUB-15.4")
+def test_a_fingerprint_is_of_all_changes_in_whatever_order_and_parts(
+    numbers: list[int], chance: random.Random, split: int
+) -> None:
+    whole, parts = Plan(), Plan()
+    for number in numbers:
+        whole.add(change(number=number))
+    shuffled = list(numbers)
+    chance.shuffle(shuffled)
+    for part in (shuffled[:split], shuffled[split:]):
+        piece = Plan()
+        for number in part:
+            piece.add(change(number=number))
+        parts.merge(piece)
+    assert parts.fingerprint == whole.fingerprint
+    assert parts.counts == whole.counts
+    assert len(parts.samples) == len(whole.samples)
+    whole.add(change(number=51))
+    assert parts.fingerprint != whole.fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        change(side=Side.CRM),
+        change(act=Act.CREATE),
+        change(number=2),
+        change(code="created"),
+        change(partner=Ref(Kind("person"), RemoteId("1"))),
+        change(differences=()),
+        change(differences=(Difference("title", "jobtitle", "old", "other"),)),
+        change(differences=(Difference("title", "jobtitle", "old", None),)),
+        change(add_labels=frozenset({"a"})),
+        change(remove_labels=frozenset({"a"})),
+    ],
+)
+def test_any_other_change_has_another_fingerprint(other: Change) -> None:
+    assert other.fingerprint() != change().fingerprint()
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_within_a_set() -> None:
+    """Sets are shown sorted: their own order differs from process to process."""
+    choices = Difference("c", "c", ABSENT, frozenset({"b", "a", "c"}))
+    assert "['a', 'b', 'c']" in repr(sorted(choices.then)) if isinstance(choices.then, frozenset) else False
+    one = change(differences=(choices, Difference("t", "t", None, "x")))
+    other = change(differences=(Difference("t", "t", None, "x"), choices))
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_skips_belong_to_the_fingerprint() -> None:
+    one, other = Plan(), Plan()
+    one.skip("contact", "skipped:tags_missing")
+    assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.feature("HUB-13.4")
+@pytest.mark.parametrize(
+    ("removals", "links", "stops"),
+    [
+        (0, 0, False),
+        (25, 0, False),
+        (26, 0, True),
+        (25, 100_000, False),
+        (2000, 100_000, False),
+        (2001, 100_000, True),
+        (26, 1250, True),
+        (26, 1300, False),
+    ],
+)
+def test_more_removals_than_the_guard_allows_stop_the_run(removals: int, links: int, stops: bool) -> None:
+    found = delete_guard(removals, links)
+    assert (found is not None) is stops
+    if found is not None:
+        assert f"{removals} records would be removed" in found.message
+
+
+@pytest.mark.feature("HUB-13.4")
+def test_an_empty_side_is_doubted() -> None:
+    assert empty_guard(0, 10)
+    assert not empty_guard(1, 50_000)
+    assert not empty_guard(0, 9)
