@@ -37,8 +37,15 @@ class HostConfig:
     log_levels: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_host_config(app_dir: Path) -> HostConfig:
-    """Read ``host.json`` of the app; raises :class:`HostError` that names the key at fault."""
+OVERRIDE = "AzureFunctionsJobHost__"
+"""App settings of this prefix replace keys of host.json, ``__`` between the levels, as on the real host."""
+
+
+def load_host_config(app_dir: Path, overrides: Mapping[str, str] | None = None) -> HostConfig:
+    """Read ``host.json`` of the app, with the overrides among ``overrides`` (app settings) applied.
+
+    Raises :class:`HostError` that names the key at fault.
+    """
     path = app_dir / "host.json"
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -52,7 +59,19 @@ def load_host_config(app_dir: Path) -> HostConfig:
     except json.JSONDecodeError as error:
         problem = f"{path} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg})."
         raise HostError(problem, "Correct that place and start again.") from None
+    for name, value in (overrides or {}).items():
+        if name.startswith(OVERRIDE) and isinstance(document, dict):
+            _override(document, name.removeprefix(OVERRIDE).split("__"), value)
     return _Reader(path).read(document)
+
+
+def _override(document: dict[str, Any], keys: list[str], text: str) -> None:
+    for key in keys[:-1]:
+        inner = document.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        document = inner
+    document[keys[-1]] = int(text) if text.lstrip("-").isdecimal() else text
 
 
 class _Reader:

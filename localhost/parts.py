@@ -85,9 +85,10 @@ class HostParts:
     def _build(self) -> None:
         options = self._options
         load_protos()
-        self._config = _load_config(options.app_dir)
-        self.logs = Logs(self._config.log_levels, echo=options.echo)
+        _check_folder(options.app_dir)
         given = load_settings(options.app_dir, os.environ, options.settings)
+        self._config = _load_config(options.app_dir, given.for_worker())
+        self.logs = Logs(self._config.log_levels, echo=options.echo)
         self.keys = Keys(options.keep / "keys.json" if options.keep is not None else None)
         self.server = HttpServer(options.port)
         self._undo.callback(self.server.close)
@@ -232,10 +233,13 @@ class HostParts:
             timer.close(5)
 
 
-def _load_config(app_dir: Path) -> HostConfig:
+def _check_folder(app_dir: Path) -> None:
     if not app_dir.is_dir():
         raise HostError(f"There is no folder {app_dir}.", "Name the app's folder with --app.")
-    config = load_host_config(app_dir)
+
+
+def _load_config(app_dir: Path, settings: Mapping[str, str]) -> HostConfig:
+    config = load_host_config(app_dir, settings)
     if not (app_dir / _APP_FILE).is_file():
         raise HostError(f"{app_dir / _APP_FILE} is missing.", "Name the folder that holds it with --app.")
     return config

@@ -84,9 +84,17 @@ def simulators() -> Iterator[Simulators]:
 
 @contextlib.contextmanager
 def app(
-    sims: Simulators, *, port: int, clock_file: Path, keep: Path | None = None, queue_lease: float = 30.0
+    sims: Simulators,
+    *,
+    port: int,
+    clock_file: Path,
+    keep: Path | None = None,
+    queue_lease: float = 30.0,
+    **more: str,
 ) -> Iterator[RunningHost]:
-    """The app on the local host, trusting the simulators' addresses and certificates and nothing else."""
+    """The app on the local host, trusting the simulators' addresses and certificates and nothing else.
+
+    `more` are further app settings."""
     import localhost
     from localhost.errors import HostError
 
@@ -96,6 +104,7 @@ def app(
         "DYNASYNC_TRUSTED_HOSTS": ",".join(url.removeprefix("https://") for url in sims.urls.values()),
         "REQUESTS_CA_BUNDLE": sims.ca_file,
         "PYTHON_THREADPOOL_THREAD_COUNT": "8",
+        **more,
     }
     os.environ.pop("CONTAINER_NAME", None)
     try:

@@ -78,6 +78,9 @@ class World:
         return status
 
 
+FAST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+
+
 @pytest.fixture(scope="session")
 def sims() -> Iterator[Simulators]:
     with simulators() as found:
@@ -87,5 +90,5 @@ def sims() -> Iterator[Simulators]:
 @pytest.fixture(scope="session")
 def world(sims: Simulators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     clock_file = tmp_path_factory.mktemp("clock") / "clock.json"
-    with app(sims, port=0, clock_file=clock_file) as host:
+    with app(sims, port=0, clock_file=clock_file, **FAST) as host:
         yield World(sims, host, clock_file, {})
