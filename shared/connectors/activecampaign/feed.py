@@ -14,16 +14,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 
-from shared.connectors.activecampaign.client import PAGE, Client, Fetched, Query
+from shared.connectors.activecampaign.client import PAGE, Client, Fetched
 from shared.connectors.activecampaign.contacts import ContactMapper, as_id, contact_ref
 from shared.connectors.activecampaign.fields import ACCOUNT, ACCOUNT_FIELD, CONTACT, OPTED_OUT, field_id
 from shared.connectors.activecampaign.place import Phase, Place, pack, unpack
 from shared.connectors.activecampaign.reader import FEW, ContactReader
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
 from shared.connectors.activecampaign.tags import TagBook
-from shared.connectors.activecampaign.walks import next_rows
+from shared.connectors.activecampaign.walks import next_rows, stretch, width
 from shared.domain.records import Gone, Record, Ref
 from shared.errors import Transient
 from shared.ports.ambient import Clock
@@ -51,6 +52,7 @@ class ContactFeed:
         self._tags = tags
         self._settings = settings
         self._clock = clock
+        self._at_once = settings.concurrency
         self._side_load = settings.custom_values is CustomValues.INCLUDE
         names = "\n".join([CONTACT, *sorted(mapper.fields)])
         self._digest = blake2b(names.encode(), digest_size=8).hexdigest()
@@ -71,32 +73,36 @@ class ContactFeed:
     # -- the list ----------------------------------------------------------------------------------------------------
 
     def _list(self, place: Place) -> ChangePage:
-        fetched = self._client.get("contacts", "list", self._list_query(place))
-        rows = fetched.rows("contacts")
+        """The next pages by keyset; several at once where the first page told that there are many more."""
+        pages = width(place.total - place.seen, self._at_once) if place.last else 1
+        found = stretch(partial(self._list_page, place), "contacts", start=0, pages=pages)
         if not place.last:
-            place = self._begin(place, fetched)
-        items = self._items(place, fetched)
-        if len(rows) < PAGE:
-            return self._after_list(items, place)
-        last = int(as_id(rows[-1].get("id")))
+            place = self._begin(place, found.pages[0], found.total)
+        items = [item for page in found.pages for item in self._items(place, page)]
+        place = replace(place, seen=place.seen + len(found.rows))
+        if found.ended and (not found.rows or place.seen >= place.total):
+            return self._next_phase(items, replace(place, last=0, seen=0))
+        last = int(as_id(found.rows[-1].get("id"))) if found.rows else 0
         if last <= place.last:
             raise Transient("ActiveCampaign sent a page that does not go on", code="paging_loop")
         return self._told(items, replace(place, last=last))
 
-    def _list_query(self, place: Place) -> Query:
+    def _list_page(self, place: Place, offset: int) -> Fetched:
         query = [("status", "-1"), ("orders[id]", "ASC"), ("limit", str(PAGE))]
+        if offset:
+            query.append(("offset", str(offset)))
         if place.last:
             query.append(("id_greater", str(place.last)))
         if place.since:
             query.append(("filters[updated_after]", place.since))
         if self._side_load:
             query.append(("include", "fieldValues,contactTags"))
-        return query
+        return self._client.get("contacts", "list", query)
 
-    def _begin(self, place: Place, fetched: Fetched) -> Place:
+    def _begin(self, place: Place, fetched: Fetched, total: int | None) -> Place:
         """The first page of a run fixes its mark, and tells how much it has to do."""
         began = fetched.date or self._clock.now() - _NO_DATE_SKEW
-        total = fetched.total if fetched.total is not None else len(fetched.rows("contacts"))
+        total = total if total is not None else len(fetched.rows("contacts"))
         place = replace(place, mark=began.isoformat(), total=total)
         if place.first:
             place = replace(place, people=total)
@@ -116,23 +122,22 @@ class ContactFeed:
             return list(self._reader.by_ids_singly([as_id(row.get("id")) for row in rows], purpose="changed").values())
         return [self._mapper.listed(row) for row in rows]
 
-    def _after_list(self, items: Sequence[Record | Gone], place: Place) -> ChangePage:
-        return self._next_phase(items, replace(place, last=0))
-
     # -- what lists do not hold --------------------------------------------------------------------------------------
 
     def _values(self, place: Place) -> ChangePage:
         """One page of the values of the field at hand."""
         vendor_id = place.todo[0]
         query = [("filters[fieldid]", vendor_id)]
-        rows, place = next_rows(self._client, "fieldValues", place, purpose="values", query=query)
+        rows, place = next_rows(
+            self._client, "fieldValues", place, purpose="values", query=query, at_once=self._at_once
+        )
         items = [Record(contact_ref(row.get("contact")), told) for row in rows if (told := self._mapper.values([row]))]
         if place.anchor or place.rewound:
             return self._told(items, place)
         return self._next_phase(items, replace(place, todo=place.todo[1:]))
 
     def _companies(self, place: Place) -> ChangePage:
-        rows, place = next_rows(self._client, "accountContacts", place, purpose="companies")
+        rows, place = next_rows(self._client, "accountContacts", place, purpose="companies", at_once=self._at_once)
         items = [
             Record(contact_ref(row.get("contact")), {ACCOUNT_FIELD: Ref(ACCOUNT, as_id(row.get("account")))})
             for row in rows
@@ -174,12 +179,12 @@ class ContactFeed:
     def _next_phase(self, items: Sequence[Record | Gone], place: Place) -> ChangePage:
         """Goes on with what this run has still to do; after that the next run's place is told."""
         if place.todo:
-            return self._told(items, replace(place, phase=Phase.VALUES, last=0, anchor=""))
+            return self._told(items, replace(place, phase=Phase.VALUES, last=0, anchor="", size=0))
         done = (Phase.COMPANIES, Phase.OPT_OUTS)
         if place.phase not in done and self._mapper.wants(ACCOUNT_FIELD) and self._due(place.companies, place):
-            return self._told(items, replace(place, phase=Phase.COMPANIES, last=0, anchor=""))
+            return self._told(items, replace(place, phase=Phase.COMPANIES, last=0, anchor="", size=0))
         if place.phase is not Phase.OPT_OUTS and self._mapper.wants(OPTED_OUT) and self._outs_due(place):
-            return self._told(items, replace(place, phase=Phase.OPT_OUTS, last=0, anchor="", outs=0))
+            return self._told(items, replace(place, phase=Phase.OPT_OUTS, last=0, anchor="", size=0, outs=0))
         since = datetime.fromisoformat(place.mark) - timedelta(seconds=self._settings.overlap_seconds)
         after = Place(
             Phase.LIST,

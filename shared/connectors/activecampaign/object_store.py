@@ -42,11 +42,12 @@ class ObjectStore:
         digest = blake2b(names.encode(), digest_size=8).hexdigest()
         start = Place(Phase.LIST, digest, mark=_ALWAYS)
         place = unpack(cursor, digest) if cursor is not None else start
+        resource = self._family.resource
         if place.phase is Phase.VALUES:
-            rows, place = next_rows(self._client, self._family.data, place, purpose="values")
+            rows, place = next_rows(self._client, self._family.data, place, purpose="values", at_once=self._concurrency)
             items = [Record(self._mapper.owner_of(row), told) for row in rows if (told := self._mapper.values([row]))]
         else:
-            rows, place = next_rows(self._client, self._family.resource, place, purpose=self._family.resource)
+            rows, place = next_rows(self._client, resource, place, purpose=resource, at_once=self._concurrency)
             items = [self._mapper.listed(row) for row in rows]
         if place.anchor or place.rewound:
             return ChangePage(items, pack(place), more=True)

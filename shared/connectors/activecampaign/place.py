@@ -27,7 +27,8 @@ class Place:
 
     `last` is the last id, or the offset of the next page where there is no keyset; `anchor` is the id of the row before
     that offset, `rewound` says that it did not come. `since` is what this run asks from, `mark` the server's time when
-    it began. `total` are the records of this run, `people` those of the last complete walk. `todo` are custom fields
+    it began. `total` are the records of this run, `seen` those told so far, `people` those of the last
+    complete walk; `size` is the length of a list that knows only offsets. `todo` are custom fields
     whose values are still to be walked; `singly`: values are read contact by contact instead. `companies` and `out_at`
     are when those walks were last complete, `outs` how many people the last one of opt-outs met, `status` which of them
     it is at.
@@ -42,6 +43,8 @@ class Place:
     since: str = ""
     mark: str = ""
     total: int = 0
+    seen: int = 0
+    size: int = 0
     people: int = 0
     todo: tuple[str, ...] = ()
     singly: bool = False

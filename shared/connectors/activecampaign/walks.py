@@ -1,32 +1,80 @@
-"""Walks over lists that know no keyset, only offsets."""
+"""Walks over lists, several pages in flight, without losing a row to what happens meanwhile.
+
+A page is asked for by an offset from a fixed place, so the pages of one stretch can be asked for at once. Each begins
+with the last row of the page before: where that row does not come, a row was removed in between and others moved up;
+then only what is known to be seamless is taken, and the walk goes on from there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from shared.connectors.activecampaign.client import PAGE, Client, Query
+from shared.connectors.activecampaign.client import PAGE, Client, Fetched, Query
 from shared.connectors.activecampaign.contacts import as_id
 from shared.connectors.activecampaign.place import Place
+from shared.http.parallel import raised, run_all
+
+STEP = PAGE - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of one or several pages, each row once. `ended`: the last page was not a full one."""
+
+    pages: Sequence[Fetched]
+    rows: Sequence[Mapping[str, Any]]
+    ended: bool
+
+    @property
+    def total(self) -> int | None:
+        return self.pages[0].total
+
+
+def width(remaining: int, at_once: int) -> int:
+    """Pages to ask for at once when about so many rows are still to come."""
+    return max(1, min(at_once, -(-remaining // STEP)))
+
+
+def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: int) -> Stretch:
+    """The seamless rows of up to `pages` pages from offset `start` on. `fetch` gets a page by its offset."""
+    offsets = [start + STEP * number for number in range(pages)]
+    fetched = raised(run_all([partial(fetch, offset) for offset in offsets], at_once=pages))
+    taken: list[Fetched] = []
+    rows: list[Mapping[str, Any]] = []
+    for page in fetched:
+        found = page.rows(name)
+        if taken and (not found or as_id(found[0].get("id")) != as_id(rows[-1].get("id"))):
+            return Stretch(taken, rows, ended=False)
+        rows += found[1:] if taken else found
+        taken.append(page)
+        if len(found) < PAGE:
+            return Stretch(taken, rows, ended=True)
+    return Stretch(taken, rows, ended=False)
 
 
 def next_rows(
-    client: Client, resource: str, place: Place, *, purpose: str, query: Query = ()
-) -> tuple[list[Mapping[str, Any]], Place]:
-    """The next page, and the place after it; its `anchor` is "" at the end of the list.
+    client: Client, resource: str, place: Place, *, purpose: str, query: Query = (), at_once: int = 1
+) -> tuple[Sequence[Mapping[str, Any]], Place]:
+    """The next rows of a list that knows only offsets, and the place after them; its `anchor` is "" at the end.
 
-    A row that is removed while the list is read moves the following ones forward, and one would be skipped. So each
-    page begins with the last row of the page before (the anchor). Where that row does not come, the walk goes back by
-    a page, and some rows come twice; only more than a page of removals between two calls could still hide a row, until
-    the next walk.
+    Where the anchor (the row before the offset) does not come, the walk goes back by a page, and some rows come twice;
+    only more than a page of removals between two calls could still hide a row, until the next walk.
     """
     start = max(place.last - 1, 0) if place.anchor else place.last
-    page = client.get(resource, purpose, [*query, ("limit", str(PAGE)), ("offset", str(start))])
-    rows = page.rows(resource)
-    ids = [str(as_id(row.get("id"))) for row in rows]
-    if place.anchor and place.anchor not in ids:
+
+    def fetch(offset: int) -> Fetched:
+        return client.get(resource, purpose, [*query, ("limit", str(PAGE)), ("offset", str(offset))])
+
+    found = stretch(fetch, resource, start=start, pages=width(place.size - start, at_once))
+    ids = [str(as_id(row.get("id"))) for row in found.rows]
+    if place.anchor and place.anchor not in ids[:PAGE]:
         return [], replace(place, last=max(start - PAGE, 0), anchor="", rewound=True)
-    end = start + len(rows)
-    over = not rows or (len(rows) < PAGE if page.total is None else end >= page.total)
-    return rows, replace(place, last=0 if over else end, anchor="" if over else ids[-1], rewound=False)
+    end = start + len(found.rows)
+    size = found.total if found.total is not None else 0
+    over = not ids or (found.ended if found.total is None else end >= size)
+    if over:
+        return found.rows, replace(place, last=0, anchor="", rewound=False, size=0)
+    return found.rows, replace(place, last=end, anchor=ids[-1], rewound=False, size=size)
