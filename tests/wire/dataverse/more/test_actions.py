@@ -274,6 +274,20 @@ def test_bulk_deletion_happens_later(org: Org) -> None:
     ]
 
 
+@pytest.mark.rule("DV-AC-07", "DV-AC-08")
+def test_how_long_things_take_is_a_switch(org: Org) -> None:
+    org.switch(bulk_delete_seconds=100.0, email_send_seconds=50.0)
+    email = draft(org, 1, 2)
+    org.ok("POST", f"emails({email})/{CRM}.SendEmail", {"IssueSend": True})
+    org.ok("POST", "BulkDelete", bulk_delete(condition("lastname", "Equal", "To")))
+    seen = []
+    for _ in range(3):
+        status = org.ok("GET", f"emails({email})?$select=statuscode")["statuscode"]
+        seen.append((status, len(org.ok("GET", "contacts?$select=lastname")["value"])))
+        org.later(51)
+    assert seen == [(6, 1), (3, 1), (3, 0)]
+
+
 @pytest.mark.rule("DV-AC-08")
 def test_a_row_that_cannot_go_does_not_stop_the_job(org: Org) -> None:
     for name in ("one", "two"):

@@ -96,6 +96,26 @@ def test_with_continue_the_rest_is_done_and_the_outer_status_is_200(org: Org) ->
     assert names(org) == ["done"]
 
 
+@pytest.mark.rule("DV-BA-08")
+def test_conditions_hold_for_each_part(org: Org) -> None:
+    known = "cccccccc-0000-4000-8000-000000000001"
+    row = org.create("contacts", {"lastname": "x"})
+    etag = org.ok("GET", f"contacts({row})?$select=lastname")["@odata.etag"]
+    create, current = ["If-None-Match: *"], [f"If-Match: {etag}"]
+    status, answers = run(
+        org,
+        part("PATCH", f"{CONTACTS}({known})", {"lastname": "made"}, headers=create),
+        part("PATCH", f"{CONTACTS}({known})", {"lastname": "made twice"}, headers=create),
+        part("PATCH", f"{CONTACTS}({row})", {"lastname": "y"}, headers=current),
+        part("PATCH", f"{CONTACTS}({row})", {"lastname": "z"}, headers=current),
+        part("PATCH", f"{CONTACTS}({USER})", {"lastname": "nobody"}, headers=["If-Match: *"]),
+        headers=CONTINUE,
+    )
+    assert (status, [answer.status for answer in answers]) == (200, [204, 412, 204, 412, 404])
+    assert [answers[n].code for n in (1, 3, 4)] == ["0x80040237", "0x80060882", "0x80040217"]
+    assert names(org) == ["made", "y"]
+
+
 @pytest.mark.rule("DV-BA-09", "DV-BA-10")
 @pytest.mark.parametrize("shape", ["nested", "plain"])
 def test_a_failed_change_set_leaves_nothing_and_answers_once(org: Org, shape: str) -> None:
@@ -200,6 +220,20 @@ def test_references_end_with_their_change_set(org: Org) -> None:
         part("PATCH", "$1", {"lastname": "x"}),
     )
     assert (status, [answer.status for answer in answers]) == (400, [204, 400])
+
+
+@pytest.mark.rule("DV-BA-12", "DV-BA-13")
+def test_each_change_set_has_content_ids_of_its_own(org: Org) -> None:
+    one = change_set(part("POST", CONTACTS, {"lastname": "1"}, content_id="1"))
+    two = change_set(
+        part("POST", CONTACTS, {"lastname": "2"}, content_id="1"),
+        part("PATCH", "$1", {"jobtitle": "of 2"}, content_id="2"),
+        name="d",
+    )
+    status, answers = run(org, one, two, change_set(part("PATCH", "$1", {"jobtitle": "x"}), name="e"))
+    assert (status, [answer.status for answer in answers]) == (400, [204, 204, 204, 400])
+    rows = org.ok("GET", "contacts?$select=lastname,jobtitle&$orderby=lastname")["value"]
+    assert [(row["lastname"], row["jobtitle"]) for row in rows] == [("1", None), ("2", "of 2")]
 
 
 @pytest.mark.rule("DV-BA-13", "DV-BA-02")

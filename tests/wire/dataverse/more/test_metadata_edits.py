@@ -137,6 +137,14 @@ def test_the_index_of_a_key_is_built_by_the_clock(org: Org) -> None:
 
 
 @pytest.mark.rule("DV-MD-13")
+def test_an_index_may_be_built_at_once(org: Org) -> None:
+    org.switch(metadata_key_index_seconds=0.0)
+    org.call("POST", f"{CONTACT}/Keys", {"SchemaName": "new_Key", "KeyAttributes": ["emailaddress1"]})
+    org.later(0)
+    assert org.ok("GET", f"{CONTACT}/Keys")["value"][0]["EntityKeyIndexStatus"] == "Active"
+
+
+@pytest.mark.rule("DV-MD-13")
 def test_a_key_over_double_values_fails(org: Org) -> None:
     for name in ("one", "two"):
         org.create("contacts", {"lastname": name, "jobtitle": "Same"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,12 +27,14 @@ class Endpoint:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, str], Any]] = []
         self.statuses: list[int] = []
+        self.seconds = 0.0
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 endpoint.calls.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                time.sleep(endpoint.seconds)
                 self.send_response(endpoint.statuses.pop(0) if endpoint.statuses else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -222,6 +225,21 @@ def test_nobody_listening_is_a_failure_too(org: Org, endpoint: Endpoint) -> None
     wait(org)
     (job,) = org.ok("GET", "asyncoperations?$filter=statuscode eq 31&$select=message")["value"]
     assert job["message"] == "The webhook call failed during http post."
+
+
+@pytest.mark.rule("DV-WH-07", "DV-WH-08")
+def test_an_endpoint_that_is_too_slow_has_failed(org: Org, endpoint: Endpoint) -> None:
+    org.switch(webhook_timeout_seconds=0.1)
+    endpoint.seconds = 0.4
+    register(org, endpoint.url)
+    org.create("contacts", {"lastname": "late"})
+    wait(org)
+    (job,) = org.ok("GET", "asyncoperations?$filter=statuscode eq 31&$select=message,retrycount")["value"]
+    assert (job["message"].endswith("timed out at client side."), job["retrycount"]) == (True, 0)
+    register(org, endpoint.url, mode=0)
+    org.refused(400, "0x80050202", "POST", "contacts", {"lastname": "never"})
+    org.switch(webhook_timeout_seconds=60.0)
+    org.create("contacts", {"lastname": "patient"})
 
 
 @pytest.mark.rule("DV-WH-08")
