@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulators.dataverse.actions.arguments import answer, read_arguments, refused
-from simulators.dataverse.actions.conditions import Test, read_criteria
+from simulators.dataverse.actions.criteria import Test, read_criteria
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import DataverseError, error
 from simulators.dataverse.odata.path import ResourcePath

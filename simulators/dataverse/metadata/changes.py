@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +10,10 @@ from simulators.dataverse.context import Context
 from simulators.dataverse.errors import DataverseError, error
 from simulators.dataverse.metadata import shapes
 from simulators.dataverse.metadata.options import Query
+from simulators.dataverse.metadata.parameters import read_parameter
 from simulators.dataverse.metadata.read import HEADERS
 from simulators.dataverse.metadata.views import Metadata
-from simulators.dataverse.odata.path import ResourcePath, unquote
+from simulators.dataverse.odata.path import ResourcePath
 from simulators.dataverse.schema import Table
 from simulators.frame import Response, json_response
 
@@ -37,7 +37,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
 
 def retrieve_changes(context: Context, path: ResourcePath) -> Response:
     """Answer ``RetrieveMetadataChanges(Query=...[,ClientVersionStamp=...])``."""
-    arguments = {name: _value(context, literal) for name, literal in (path.first.arguments or {}).items()}
+    arguments = {name: read_parameter(context, literal) for name, literal in (path.first.arguments or {}).items()}
     query = _object(arguments.get("Query"), "Query")
     since = _read_stamp(context, arguments.get("ClientVersionStamp"))
     metadata = Metadata(context.service)
@@ -57,19 +57,6 @@ def retrieve_changes(context: Context, path: ResourcePath) -> Response:
         body["DeletedMetadata"] = {"Count": int(bool(deleted)), "Keys": ["Attribute"] if deleted else []}
         body["DeletedMetadata"]["Values"] = [{"Items": deleted}] if deleted else []
     return json_response(200, body, HEADERS)
-
-
-def _value(context: Context, literal: str) -> object:
-    """A parameter: an alias is looked up in the query; texts and JSON are taken apart."""
-    if literal.startswith("@"):
-        literal = context.request.first(literal, "null")
-    text = unquote(literal)
-    if text is not None:
-        return text
-    try:
-        return json.loads(literal)
-    except (ValueError, RecursionError):
-        raise error("SyntaxError", message=f"The parameter value '{literal[:200]}' is invalid.") from None
 
 
 def _object(value: object, name: str) -> Json:

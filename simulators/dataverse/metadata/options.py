@@ -8,6 +8,7 @@ from typing import Any
 
 from simulators.dataverse.errors import error
 from simulators.dataverse.metadata.filters import parse_filter
+from simulators.dataverse.odata.options import split
 
 type Json = dict[str, Any]
 type Expander = Callable[[Json, "Query"], object]
@@ -45,39 +46,16 @@ def _read_expand(text: str, depth: int) -> dict[str, Query]:
     if depth > _MAX_NESTING:
         raise error("SyntaxError", message="The $expand option is nested too deeply.")
     expanded: dict[str, Query] = {}
-    for part in split_outside(text, ","):
+    for part in split(text, ","):
         name, parenthesis, rest = part.strip().partition("(")
         if not name:
             continue
         if parenthesis and not rest.endswith(")"):
             raise error("SyntaxError", message=f"Syntax error in $expand: '{text[:200]}'.")
-        inner = split_outside(rest[:-1], ";") if parenthesis else []
+        inner = split(rest[:-1], ";") if parenthesis else []
         pairs = [(key.strip(), value) for key, _, value in (option.partition("=") for option in inner)]
         expanded[name.strip()] = read_query(pairs, depth + 1)
     return expanded
-
-
-def split_outside(text: str, separator: str) -> list[str]:
-    """Split where no quote or parenthesis is open. Raises DataverseError when one stays open."""
-    parts, depth, quoted, start = [], 0, False, 0
-    for at, letter in enumerate(text):
-        if letter == "'":
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif letter == "(":
-            depth += 1
-        elif letter == ")":
-            depth -= 1
-        elif letter == separator and depth == 0:
-            parts.append(text[start:at])
-            start = at + 1
-        if depth < 0:
-            break
-    if quoted or depth:
-        raise error("SyntaxError", message=f"Syntax error in a query option: '{text[:200]}'.")
-    parts.append(text[start:])
-    return parts
 
 
 def apply_query(

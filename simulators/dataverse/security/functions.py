@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from simulators.dataverse.addressing import not_found, resolve
 from simulators.dataverse.context import Caller, Context
 from simulators.dataverse.errors import DataverseError, error
+from simulators.dataverse.metadata.parameters import read_parameter
 from simulators.dataverse.metadata.read import HEADERS
-from simulators.dataverse.odata.path import ResourcePath, Segment, unquote
+from simulators.dataverse.odata.path import ResourcePath, Segment
 from simulators.dataverse.security import names
 from simulators.dataverse.security.guard import RoleSecurity
 from simulators.dataverse.security.names import Depth
@@ -116,15 +116,7 @@ def _argument(context: Context, segment: Segment, name: str) -> object:
     literal = (segment.arguments or {}).get(name)
     if literal is None:
         raise error("SyntaxError", message=f"The parameter '{name}' is required.")
-    if literal.startswith("@"):
-        literal = context.request.first(literal, "null")
-    text = unquote(literal)
-    if text is not None:
-        return text
-    try:
-        return json.loads(literal)
-    except (ValueError, RecursionError):
-        raise error("SyntaxError", message=f"The parameter value '{literal[:200]}' is invalid.") from None
+    return read_parameter(context, literal)
 
 
 def _target(context: Context, segment: Segment) -> tuple[str, Row]:
