@@ -106,7 +106,7 @@ def first_sync(ac: Account, fields: list[FieldName], values: dict[FieldName, Val
     assert told == set()
     ac.around.counts.clear()
     tickets = written(ac.connector, creates(values))
-    ac.advance(120)  # they are all done now: no polls while one runs
+    ac.advance(60 + N * 0.03)  # they are all done now: no polls while one runs
     assert not any(settled.running or settled.refused for settled in ac.connector.settle(tickets))  # type: ignore[arg-type]
     _, told = drained(ac.connector, cursor, fields)
     assert len(told) == N
