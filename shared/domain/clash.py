@@ -117,6 +117,10 @@ def restrict(draft: Draft, pair: Pair, changed: Side | None) -> None:
 
     `changed` is the only side that changed, None when both did or when they meet for the first time.
     """
+    theirs = draft.carried(pair, Side.PARTNER) if pair.told(Side.PARTNER) else Carried(None)
+    if isinstance(theirs, Unmappable):  # nobody can tell how strict it is
+        draft.park(pair.field, Side.CRM, theirs.reason)
+        return
     crm, partner = _rank(draft, pair, Side.CRM), _rank(draft, pair, Side.PARTNER)
     if crm is None or partner is None:
         draft.need.update(side for side in Side if not pair.told(side))
@@ -134,7 +138,7 @@ def _rank(draft: Draft, pair: Pair, side: Side) -> int | None:
     item = pair.field
     if pair.told(side):
         found = Carried(pair.value(side)) if side is Side.CRM else draft.carried(pair, side)
-        return item.policy.rank(found.value) if isinstance(found, Carried) else len(item.policy.strict)
+        return item.policy.rank(found.value) if isinstance(found, Carried) else None
     for candidate in _thinkable(item):
         shown = Carried(candidate) if side is Side.CRM else item.carry(candidate, Side.CRM)
         if draft.holds(pair, shown, side):

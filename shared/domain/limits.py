@@ -43,6 +43,7 @@ def _text(text: str, spec: FieldSpec) -> tuple[Value | None, bool]:
     if unstorable(text):
         raise Unfit("invalid_character")
     if spec.type is FieldType.EMAIL and text:
+        text = text.strip()
         _check_address(text)
     if spec.max_length is None or len(text) * 2 <= spec.max_length or utf16_length(text) <= spec.max_length:
         return text if text or spec.blank else None, False
@@ -52,8 +53,8 @@ def _text(text: str, spec: FieldSpec) -> tuple[Value | None, bool]:
 
 
 def _check_address(text: str) -> None:
-    local, _, domain = text.strip().rpartition("@")
-    if not local or not domain or any(char.isspace() for char in text.strip()):
+    local, _, domain = text.rpartition("@")
+    if not local or not domain or any(char.isspace() for char in text):
         raise Unfit("invalid_email")
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.compiled import Carried, CompiledField, Unmappable
@@ -46,6 +46,7 @@ def comes_back(field: CompiledField, value: Any) -> None:
 
 @pytest.mark.feature("HUB-08.4")
 @pytest.mark.parametrize("kinds", TWO_WAY, ids=lambda pair: f"{pair[0].value}-{pair[1].value}")
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_goes_there_comes_back(kinds: tuple[FieldType, FieldType], data: st.DataObject) -> None:
     crm, partner = typed("a", kinds[0], max_length=40), typed("b", kinds[1])
@@ -79,6 +80,7 @@ def spellings(kinds: tuple[FieldType, FieldType]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kinds", TWO_WAY, ids=lambda pair: f"{pair[0].value}-{pair[1].value}")
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_partner_value_reaches_a_form_that_stays(kinds: tuple[FieldType, FieldType], data: st.DataObject) -> None:
     """`12.50` at the partner is 12.5 in Dynamics: going there and back again changes nothing more."""
