@@ -62,8 +62,7 @@ class Address:
 
 def not_found(table: Table, row_id: str) -> DataverseError:
     """Return the 404 for a row id."""
-    name = table.schema_name if table.activity is False and table.custom is False else table.name
-    return error("ObjectDoesNotExist", table=name.lower(), id=row_id)
+    return error("ObjectDoesNotExist", table=table.name, id=row_id)
 
 
 def rows_with_key(context: Context, table: Table, values: dict[str, Value]) -> list[Row]:

@@ -131,6 +131,17 @@ class GeneratedBlock:
                 row[name] = value
         return row
 
+    def rows(self, start: int, stop: int, columns: frozenset[str] | None = None) -> list[dict[str, Value]]:
+        wanted = [(name, maker) for name, maker in self._makers.items() if columns is None or name in columns]
+        names = (self.setting.primary_id, "versionnumber", *(name for name, _ in wanted))
+        span, base, step, tail = range(start, stop), self._start, self._step, self._tail
+        values: list[Iterable[Value]] = [
+            [f"{base + i * step:08x}{tail}" for i in span],
+            range(self.base_version + start + 1, self.base_version + stop + 1),
+            *(map(maker, span) for _, maker in wanted),
+        ]
+        return [dict(zip(names, each, strict=True)) for each in zip(*values, strict=True)]
+
     def candidates(self, column: str, value: Value) -> Iterable[int] | None:
         if column not in self._makers:
             return ()

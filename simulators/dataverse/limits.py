@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from dataclasses import dataclass, field
 from simulators.dataverse.context import Context, Cost
 from simulators.dataverse.errors import error
 from simulators.dataverse.service import DataverseSystem
+from simulators.frame import Request
 
 WINDOW = 300
+_AFFINITY = re.compile(r"ARRAffinity=web(\d{1,4})\b")
 _LONGEST = 300
 
 
@@ -46,7 +49,8 @@ class Limits:
     def __init__(self, service: DataverseSystem) -> None:
         self._service = service
         self._lock = threading.Lock()
-        self._usage: dict[str, Usage] = {}
+        self._usage: dict[tuple[str, int], Usage] = {}
+        self._turn = 0
         self._under_way: Counter[str] = Counter()
         self._flights: Counter[str] = Counter()
 
@@ -61,29 +65,39 @@ class Limits:
             with self._lock:
                 self._flights[application_id] -= 1
 
+    def server_of(self, request: Request) -> tuple[int, bool]:
+        """Return the web server that answers, and whether the affinity cookie named it; without one they take turns."""
+        servers = max(1, int(self._service.switches.number("web_servers")))
+        named = _AFFINITY.search(request.headers.get("cookie", ""))
+        if named is not None and int(named[1]) < servers:
+            return int(named[1]), True
+        with self._lock:
+            self._turn += 1
+            return self._turn % servers, False
+
     @contextmanager
-    def request(self, context: Context) -> Iterator[Cost]:
-        """Count one request of the caller; its cost is charged at the end.
+    def request(self, context: Context, server: int = 0) -> Iterator[Cost]:
+        """Count one request of the caller on a web server; its cost is charged at the end.
 
         Raises:
             DataverseError: 429 with `Retry-After`, which grows while the caller keeps pushing.
         """
         user = context.caller.charged_user_id
         with self._lock:
-            self._check(user, context.caller.application_id)
+            self._check((user, server), context.caller.application_id)
             self._under_way[user] += 1
         try:
             yield context.cost
         finally:
             with self._lock:
                 self._under_way[user] -= 1
-                self._charge(user, context.cost)
+                self._charge((user, server), context.cost)
 
-    def headers(self, user: str) -> list[tuple[str, str]]:
-        """Return what remains to the user, and the hint of how parallel to be."""
+    def headers(self, user: str, server: int = 0) -> list[tuple[str, str]]:
+        """Return what remains to the user on the web server, and the hint of how parallel to be."""
         switches = self._service.switches
         with self._lock:
-            usage = self._usage.get(user, Usage())
+            usage = self._usage.get((user, server), Usage())
             requests = max(0, int(switches.number("limit_requests")) - len(usage.requests))
             seconds = max(0.0, (switches.number("limit_execution_ms") - usage.execution_ms) / 1000)
         return [
@@ -92,9 +106,9 @@ class Limits:
             ("x-ms-dop-hint", str(int(switches.number("hint_parallelism")))),
         ]
 
-    def _check(self, user: str, application_id: str) -> None:
+    def _check(self, key: tuple[str, int], application_id: str) -> None:
         now = self._service.clock.time()
-        usage = self._usage.setdefault(user, Usage())
+        user, usage = key[0], self._usage.setdefault(key, Usage())
         usage.forget(now - WINDOW)
         number = self._service.switches.number
         concurrent = int(number("limit_concurrent"))
@@ -114,10 +128,10 @@ class Limits:
         seconds = str(max(1, min(_LONGEST, math.ceil(wait))))
         return error(name, headers=(("Retry-After", seconds),), limit=limit, window=WINDOW)
 
-    def _charge(self, user: str, cost: Cost) -> None:
+    def _charge(self, key: tuple[str, int], cost: Cost) -> None:
         number = self._service.switches.number
         spent = cost.ms + number("ms_per_request") + cost.rows_written * number("ms_per_row_written")
-        usage = self._usage.setdefault(user, Usage())
+        usage = self._usage.setdefault(key, Usage())
         usage.requests.append((self._service.clock.time(), spent))
         usage.execution_ms += spent
         usage.refused = 0

@@ -195,6 +195,7 @@ RULES: tuple[Rule, ...] = (
         "Retry-After grows while a caller keeps pushing; the window slides.",
         "Answers carry what remains and x-ms-dop-hint.",
         "Limits count for each user by himself.",
+        "Limits count on each web server by itself; the ARRAffinity cookie keeps a client on one.",
     ),
     *_rules(
         "SC",

@@ -17,6 +17,7 @@ added.
 from __future__ import annotations
 
 import importlib
+import logging
 import random
 import re
 import uuid
@@ -40,6 +41,7 @@ from simulators.frame import Clock, ControlError, Request, Response, Switch, Sys
 if TYPE_CHECKING:
     from simulators.dataverse.limits import Limits
 
+log = logging.getLogger(__name__)
 MAX_URL = 32_768
 MAX_BATCH_URL = 65_536
 CORE = ("switches", "seeding", "rejections", "basics", "query", "crud", "bulk", "limits", "control")
@@ -59,6 +61,7 @@ class DataverseSystem(SystemBase):
         self.switch_list: tuple[Switch, ...] = sum((getattr(m, "SWITCHES", ()) for m in modules), ())
         super().__init__(clock, seed=seed)
         self.authority = authority or TokenAuthority()
+        self.crashes = 0
         self._modules = [module for module in modules if hasattr(module, "install")]
         self._build()
 
@@ -92,6 +95,11 @@ class DataverseSystem(SystemBase):
             return self._admit(request)
         except DataverseError as refusal:
             return self.refuse(refusal)
+        except Exception:
+            # A bug of ours: the client sees what the vendor shows for one of his, and tests can see that it was one.
+            self.crashes += 1
+            log.exception("dataverse: %s failed", request.method)
+            return self.refuse(error("UnExpected"))
 
     def flight(self, request: Request) -> AbstractContextManager[None]:
         """See `System.flight`: calls count for the application whose token they carry."""
@@ -162,19 +170,23 @@ class DataverseSystem(SystemBase):
             service=self,
             request=request,
             caller=Caller(user_id=""),
-            base_url=service_base(request),
+            base_url=service_base(request, self.urls.get("dataverse", "https").partition(":")[0]),
             prefer=Prefer.parse(request.headers.get("prefer", "")),
         )
         check_url(request)
         with self.store.lock:
             context.caller = authenticate(context)
-        with self.limits.request(context):
+        server, known = self.limits.server_of(request)
+        with self.limits.request(context, server):
             response = self._serve(context, request)
+        request_id = self._request_id()
         response.headers += [
-            ("x-ms-service-request-id", self._request_id()),
-            ("REQ_ID", self._request_id()),
-            *self.limits.headers(context.caller.charged_user_id),
+            ("x-ms-service-request-id", request_id),
+            ("REQ_ID", request_id),
+            *self.limits.headers(context.caller.charged_user_id, server),
         ]
+        if not known:
+            response.headers.append(("Set-Cookie", f"ARRAffinity=web{server}; Path=/; HttpOnly; Secure"))
         return response
 
     def _serve(self, context: Context, request: Request) -> Response:
@@ -237,7 +249,7 @@ class DataverseSystem(SystemBase):
         return shape
 
 
-def service_base(request: Request) -> str:
+def service_base(request: Request, scheme: str = "https") -> str:
     """Return the absolute service root the request came to, for example `https://host/api/data/v9.2`.
 
     Raises:
@@ -249,7 +261,7 @@ def service_base(request: Request) -> str:
     host = request.headers.get("host") or "org.crm.dynamics.com"
     if not _HOST.fullmatch(host):
         raise error("BadRequest", message="Bad Request - Invalid Hostname")
-    return f"https://{host}/api/data/{parts[2]}"
+    return f"{scheme}://{host}/api/data/{parts[2]}"
 
 
 def check_url(request: Request, limit: int = MAX_URL) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 FIRST_VERSION = 1_000_000
 _COMPACT_AT = 4_096
+_FIRST_STRETCH, _LONGEST_STRETCH = 64, 1_024
 
 
 class Ref(NamedTuple):
@@ -50,6 +51,9 @@ class Block(Protocol):
 
     def row(self, position: int, columns: frozenset[str] | None = None) -> dict[str, Value]:
         """Build the row, or only these columns of it (key and version always)."""
+
+    def rows(self, start: int, stop: int, columns: frozenset[str] | None = None) -> list[dict[str, Value]]:
+        """Build the rows of a stretch of positions; columns without a value may be there as None."""
 
     def version(self, position: int) -> int: ...
 
@@ -201,13 +205,14 @@ class TableRows:
         if first > start:
             touched = sorted(p for row_id in live if (p := block.position(row_id)) is not None and start <= p < first)
             yield from ((row_id := block.id_at(p), live[row_id]) for p in touched)
-        for i in range(first, len(block)):
-            row_id = block.id_at(i)
-            row = live.get(row_id)
-            if row is not None:
-                yield row_id, row
-            elif row_id not in gone:
-                yield row_id, block.row(i, columns)
+        stretch = _FIRST_STRETCH
+        while first < len(block):
+            stop = min(len(block), first + stretch)
+            for made in block.rows(first, stop, columns):
+                row_id = str(made[self.primary_id])
+                if row_id not in gone:
+                    yield row_id, live.get(row_id, made)
+            first, stretch = stop, min(_LONGEST_STRETCH, 2 * stretch)
 
     def _in_block(self, row_id: str) -> bool:
         return any(block.position(row_id) is not None for block in self.blocks)

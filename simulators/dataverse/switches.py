@@ -168,6 +168,12 @@ SWITCHES: tuple[Switch, ...] = (
         "dataverse.md 1.11",
     ),
     Switch(
+        "web_servers",
+        1,
+        "web servers of the environment: limits count on each by itself, the ARRAffinity cookie keeps a client on one",
+        "dataverse.md 1.11",
+    ),
+    Switch(
         "hint_parallelism",
         8,
         "x-ms-dop-hint: requests the service would like at once",

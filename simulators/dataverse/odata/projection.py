@@ -83,8 +83,7 @@ class Projection:
             get = row.get
             shown: dict[str, Any] = {"@odata.etag": f'W/"{row["versionnumber"]}"'} if etag else {}
             if straight:
-                for wire, name, default in scalars:
-                    shown[wire] = get(name, default)
+                shown |= zip(order, [get(name, default) for _, name, default in scalars], strict=True)
                 return shown
             values: dict[str, Any] = {wire: get(name, default) for wire, name, default in scalars}
             for wire, name in lookups:

@@ -144,6 +144,23 @@ def test_what_remains(vendor: Vendor) -> None:
     assert second.header("x-ms-dop-hint") == "20"
 
 
+@pytest.mark.rule("DV-LI-07")
+def test_web_servers(vendor: Vendor) -> None:
+    def left(**headers: str) -> int:
+        answer = vendor.call("GET", "WhoAmI", headers=headers)
+        return int(answer.header("x-ms-ratelimit-burst-remaining-xrm-requests"))
+
+    vendor.switch(web_servers=2, limit_requests=3)
+    assert sorted(left() for _ in range(4)) == [1, 1, 2, 2]
+    cookie = vendor.call("GET", "WhoAmI").header("Set-Cookie").partition(";")[0]
+    assert cookie in ("ARRAffinity=web0", "ARRAffinity=web1")
+    stuck = vendor.call("GET", "WhoAmI", headers={"Cookie": f"a=b; {cookie}"})
+    assert stuck.status == 429
+    other = "ARRAffinity=web1" if cookie.endswith("0") else "ARRAffinity=web0"
+    kept = vendor.call("GET", "WhoAmI", headers={"Cookie": other})
+    assert (kept.status, kept.header("Set-Cookie")) == (200, "")
+
+
 def test_limits_over_the_wire(vendor: Vendor) -> None:
     import requests
 
