@@ -104,7 +104,7 @@ class Reconciler:
                 ref=_known(case.ref(side)),
                 fields=fields,
                 expect=self._expected(case, link, side),
-                match=self._written_match(case, side, merged),
+                match=self._written_match(case, link, side, merged),
                 match_key=match,
                 pending=merged.pending[side],
                 before=merged.before.get(side, {}),
@@ -451,13 +451,23 @@ class Reconciler:
     def _match_key(self, text: str | None) -> MatchKey | None:
         return self.digester.match(text) if text is not None else None
 
-    def _written_match(self, case: Case, side: Side, merged: Merged) -> str | None:
-        """The match value as it will stand on `side`: needed by systems that write by it."""
+    def _written_match(self, case: Case, link: Link, side: Side, merged: Merged) -> str | None:
+        """The match value as it will stand on `side`: needed by systems that write by it.
+
+        When it is not written itself, it must be the one that side holds: a system that writes by match value would
+        otherwise change somebody else's record. None when that is not certain.
+        """
         name = case.map.match_name(side)
         if name is None:
             return None
         written = merged.writes[side].get(name)
-        return written if isinstance(written, str) else self.match_of(case)
+        if isinstance(written, str):
+            return written
+        held = _record(case.seen(side))
+        if held is not None:
+            return match_value(case.map.match_text(held, side))
+        text = self.match_of(case)
+        return text if text is not None and self._match_key(text) == link.match else None
 
     def _match_after(self, case: Case, link: Link, merged: Merged) -> MatchKey | None:
         """The pair's match key once everything planned is written: Dynamics' value, as it was or as it will be."""
