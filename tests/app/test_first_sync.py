@@ -10,6 +10,7 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from cli.demo.people import expected, generated
 from cli.demo.verify import compare, write_log
+from cli.demo.world import CLIENT_ID, TENANT
 from tests.app.conftest import World
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
@@ -157,3 +158,18 @@ def test_a_malformed_queue_message_ends_in_the_poison_queue_and_says_why(world: 
     said = [line for line in world.host.logs() if "names no connection" in line]
     assert said
     assert "colour" not in said[0]
+
+
+@pytest.mark.feature("HUB-02.1", system="activecampaign")
+def test_an_expired_client_secret_is_called_expired(world: World) -> None:
+    world.reseed(1)
+    expired = {"value": "old-secret", "expires": "2020-01-01T00:00:00Z"}
+    world.sims.control(
+        "entra", "POST", "seed", {"apps": [{"tenant": TENANT, "client_id": CLIENT_ID, "secrets": [expired]}]}
+    )
+    connection = world.connect(crm_secrets={"secret": "old-secret"})
+    found = world.call("POST", f"connections/{connection}/check")
+    [failed] = [step for step in found["steps"] if step["state"] == "failed"]
+    assert failed["name"] == "token"
+    assert "expired" in failed["reason"]
+    assert failed["nextStep"]
