@@ -26,7 +26,7 @@ def send_email(context: Context, path: ResourcePath) -> Response:
     if row.get("statecode", 0) != 0:
         raise refused("0x8004b015", "The e-mail cannot be sent: it is no draft any more.", "UnableToSendEmail")
     if SENDER not in masks:
-        raise refused("0x80040b05", "The e-mail must have a sender.", "EmailSenderNotSpecified")
+        raise refused("0x80040b02", "The e-mail must have a sender.", "unManagedidscommunicationsnosender")
     if not masks & {TO, CC, BCC}:
         raise refused(
             "0x80040b04", "The e-mail must have at least one recipient before it can be sent.", "EmailRecipient"

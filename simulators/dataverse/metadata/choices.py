@@ -72,7 +72,7 @@ def insert_option(context: Context, path: ResourcePath) -> Response:
     if value is None:
         value = max([publisher.first_option - 1, *(option.value for option in options)]) + 1
     if any(option.value == value for option in options):
-        raise refused("0x80048403", f"The option value {value} is already used.", "InvalidOptionSetOperation")
+        raise refused("0x80044310", f"The option value {value} is already used.", "PicklistValueNotUnique")
     _replace(context, body, (*options, Option(value, label)))
     shape = {
         "@odata.context": context.url("$metadata#Microsoft.Dynamics.CRM.InsertOptionValueResponse"),

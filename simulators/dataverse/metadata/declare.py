@@ -27,7 +27,7 @@ def schema_name_of(body: Json) -> str:
     """The schema name a body gives. Raises when it has none."""
     name = body.get("SchemaName")
     if not isinstance(name, str) or not name.strip() or not name.replace("_", "a").isalnum() or not name.isascii():
-        raise refused("0x80044345", f"The schema name '{str(name)[:100]}' is invalid.", "InvalidOptionSetSchemaName")
+        raise refused("0x8004700b", f"The schema name '{str(name)[:100]}' is invalid.", "InvalidSchemaName")
     return name.strip()
 
 
@@ -76,7 +76,7 @@ def limits_of(body: Json, kind: Kind) -> Json:
         limits[key] = value
     most = _MAX.get(kind)
     if most is not None and "max" in limits and not 1 <= limits["max"] <= most:
-        raise refused("0x80044310", f"MaxLength must be between 1 and {most}.", "InvalidMaxLength")
+        raise refused("0x80040203", f"MaxLength must be between 1 and {most}.", "InvalidArgument")
     return limits
 
 
@@ -100,7 +100,7 @@ def options_of(body: Json, kind: Kind, publisher: Publisher) -> list[list[Any]]:
             value = following
         following = max(following, value + 1)
         if any(value == known for known, _ in found):
-            raise refused("0x80048403", f"The option value {value} is used twice.", "InvalidOptionSetOperation")
+            raise refused("0x80044310", f"The option value {value} is used twice.", "PicklistValueNotUnique")
         found.append([value, text_of(each.get("Label"))])
     return found
 

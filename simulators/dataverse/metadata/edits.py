@@ -114,7 +114,7 @@ def _change_table(context: Context, table: Table, body: Json) -> Response:
     tracking = body.get("ChangeTrackingEnabled")
     if tracking is False and table.tracking:
         raise refused(
-            "0x80060003", f"Change tracking cannot be disabled once enabled (entity {table.name}).", "InvalidOperation"
+            "0x8004023b", f"Change tracking cannot be disabled once enabled (entity {table.name}).", "InvalidOperation"
         )
     if tracking is True and not table.tracking:
         if not table.can_track:
@@ -179,7 +179,12 @@ def _check_removable(table: Table, column: Column) -> None:
     if column.name == table.primary_name:
         raise refused("0x80047002", "A primary attribute cannot be deleted.", "CannotDeletePrimaryUIAttribute")
     if not column.custom:
-        raise refused("0x80047004", f"The system attribute {column.name} cannot be deleted.", "CannotDeleteSystem")
+        raise refused(
+            "0x8004f026",
+            f"The evaluation of the current component(name=Attribute, id={column.name}) in the current operation "
+            "(Delete) failed during managed property evaluation of condition: IsCustomizable",
+            "GenericManagedPropertyFailure",
+        )
     if any(column.name in key.columns for key in table.keys.values()):
         raise refused(
             "0x80048418",

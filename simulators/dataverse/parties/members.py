@@ -16,7 +16,6 @@ from simulators.dataverse.hooks import WriteEvent
 from simulators.dataverse.payload import Payload, read_payload
 from simulators.dataverse.schema import Table
 from simulators.dataverse.store import Ref, Row, Value
-from simulators.dataverse.values import payload_error
 from simulators.dataverse.writing import log_write
 
 SENDER, TO, CC, BCC, REQUIRED, OPTIONAL, ORGANIZER, REGARDING, OWNER = range(1, 10)
@@ -60,7 +59,9 @@ def write_parties(context: Context, table: Table, activity_id: str, items: list[
     for payload in payloads:
         mask = payload.values.get("participationtypemask")
         if mask is None:
-            raise payload_error(party, "Microsoft.Crm.CrmException: participationtypemask is required for a party.")
+            raise DataverseError(
+                400, "0x80040b06", "An activity party must have a participation type mask.", name="NoParticipationMask"
+            )
         masks.add(mask)
     senders = [payload for payload in payloads if payload.values.get("participationtypemask") == SENDER]
     if table.name == "email" and len(senders) > 1:

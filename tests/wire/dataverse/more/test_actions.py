@@ -215,7 +215,7 @@ def test_an_email_is_pending_and_then_sent(org: Org) -> None:
 
 @pytest.mark.rule("DV-AC-07")
 def test_an_email_needs_a_sender_and_a_receiver(org: Org) -> None:
-    org.refused(400, "", "POST", f"emails({draft(org, 2)})/{CRM}.SendEmail", {"IssueSend": True})
+    org.refused(400, "0x80040b02", "POST", f"emails({draft(org, 2)})/{CRM}.SendEmail", {"IssueSend": True})
     org.refused(400, "0x80040b04", "POST", f"emails({draft(org, 1)})/{CRM}.SendEmail", {"IssueSend": True})
     email = draft(org, 1, 2)
     org.ok("POST", f"emails({email})/{CRM}.SendEmail", {"IssueSend": False})

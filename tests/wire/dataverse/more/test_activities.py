@@ -85,6 +85,12 @@ def test_parties_that_cannot_be_are_refused(org: Org, party: dict[str, Any]) -> 
     assert org.ok("GET", "emails?$select=subject")["value"] == []
 
 
+@pytest.mark.rule("DV-AP-02")
+def test_a_party_without_a_mask_is_refused_by_its_own_code(org: Org) -> None:
+    party = {"addressused": "x@example.com"}
+    org.refused(400, "0x80040b06", "POST", "emails", {"subject": "s", "email_activity_parties": [party]})
+
+
 @pytest.mark.rule("DV-AP-03")
 def test_an_update_replaces_the_masks_it_sends(org: Org) -> None:
     one, two, three = (contact(org, name) for name in ("one", "two", "three"))

@@ -111,7 +111,7 @@ def test_only_free_custom_columns_can_be_deleted(org: Org) -> None:
     org.refused(404, "0x80041103", "GET", f"{CONTACT}/Attributes(LogicalName='new_text')")
     org.refused(400, "0x80048418", "DELETE", f"{CONTACT}/Attributes(LogicalName='new_keyed')")
     org.refused(400, "0x80047002", "DELETE", f"{CONTACT}/Attributes(LogicalName='fullname')")
-    org.refused(400, "", "DELETE", f"{CONTACT}/Attributes(LogicalName='jobtitle')")
+    org.refused(400, "0x8004f026", "DELETE", f"{CONTACT}/Attributes(LogicalName='jobtitle')")
 
 
 @pytest.mark.rule("DV-MD-13")
@@ -225,7 +225,7 @@ def test_options_of_a_local_choice_come_and_go(org: Org) -> None:
     body = {**choice, "Value": 20, "Label": label("Partner portal")}
     assert org.ok("POST", "InsertOptionValue", body)["NewOptionValue"] == 20
     row = org.create("leads", {"subject": "s", "lastname": "l", "leadsourcecode": 20})
-    org.refused(400, "0x80048403", "POST", "InsertOptionValue", body)
+    org.refused(400, "0x80044310", "POST", "InsertOptionValue", body)
     assert org.call("POST", "DeleteOptionValue", {**choice, "Value": 20}).status == 204
     org.refused(400, "0x8004431a", "PATCH", f"leads({row})", {"leadsourcecode": 20})
     org.refused(400, "", "POST", "DeleteOptionValue", {**choice, "Value": 20})
