@@ -53,6 +53,16 @@ class Address:
             raise self.missing()
         return row
 
+    def fill(self, values: dict[str, Value]) -> None:
+        """Give a new row what names it: its id, or the key's values where it has none of its own (1.5)."""
+        if self.id is not None:
+            values[self.table.primary_id] = self.id
+        for name, value in (self.values or {}).items():
+            if isinstance(value, Ref):
+                values.setdefault(name, Ref(next(iter(self.table.columns[name].targets)), value.id))
+            else:
+                values.setdefault(name, value)
+
     def missing(self) -> DataverseError:
         """Return the 404 for this address."""
         if self.id is not None:

@@ -14,7 +14,7 @@ from simulators.dataverse.payload import Payload, read_body, read_payload
 from simulators.dataverse.replies import json_reply, metadata_url, no_content
 from simulators.dataverse.schema import Table
 from simulators.dataverse.service import DataverseSystem
-from simulators.dataverse.store import Ref, Value, fold
+from simulators.dataverse.store import fold
 from simulators.dataverse.values import payload_error
 from simulators.dataverse.writing import create_row, update_row
 from simulators.frame import Response
@@ -107,17 +107,8 @@ def _check_repeat(context: Context, found: Address, seen: set[object]) -> None:
 
 def _insert(context: Context, found: Address, target: Mapping[str, Any]) -> Payload:
     payload = read_payload(context, found.table, target, "create")
-    if found.id is not None:
-        payload.values[found.table.primary_id] = found.id
-    for name, value in (found.values or {}).items():
-        payload.values.setdefault(name, _typed(found.table, name, value))
+    found.fill(payload.values)
     return payload
-
-
-def _typed(table: Table, name: str, value: Value) -> Value:
-    if isinstance(value, Ref):
-        return Ref(next(iter(table.columns[name].targets)), value.id)
-    return value
 
 
 def _update(context: Context, table: Table, target: Mapping[str, Any]) -> Payload:

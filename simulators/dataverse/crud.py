@@ -85,14 +85,7 @@ def patch_row(context: Context, path: ResourcePath) -> Response:
 
 def _insert(context: Context, found: Address, payload: Payload, options: QueryOptions) -> Response:
     """Create what an upsert did not find: the key comes from the URL, unless the body has its own (1.5)."""
-    if found.id is not None:
-        payload.values[found.table.primary_id] = found.id
-    for name, value in (found.values or {}).items():
-        if isinstance(value, Ref):
-            target = next(iter(found.table.columns[name].targets))
-            payload.values.setdefault(name, Ref(target, value.id))
-        else:
-            payload.values.setdefault(name, value)
+    found.fill(payload.values)
     duplicates.check(context, found.table, payload.values, None)
     row = create_row(context, found.table, payload)
     return _written(context, found.table, row, options, status=201, echo=found)

@@ -10,6 +10,7 @@ from simulators.dataverse.errors import error
 from simulators.dataverse.odata.ast import Alias, Node, Path
 from simulators.dataverse.odata.lexer import syntax_error
 from simulators.dataverse.odata.parser import parse_expression, parse_operand
+from simulators.dataverse.odata.text import UnbalancedError, split_outside
 
 # Options whose names are case-sensitive; the rest of the `$` names do not exist for the service (dataverse.md 1.3).
 SYSTEM = frozenset(
@@ -201,20 +202,8 @@ def split(text: str, separator: str) -> list[str]:
     Raises:
         DataverseError: 400 when they do not balance.
     """
-    parts, depth, quoted, start = [], 0, False, 0
-    for i, letter in enumerate(text):
-        if letter == "'":
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif letter in "([":
-            depth += 1
-        elif letter in ")]":
-            depth -= 1
-        elif letter == separator and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    if quoted or depth:
-        raise error("SyntaxError", message=f"')' or operator expected at position {len(text)} in '{text}'.")
-    parts.append(text[start:])
-    return parts
+    try:
+        return split_outside(text, separator)
+    except UnbalancedError:
+        message = f"')' or operator expected at position {len(text)} in '{text}'."
+        raise error("SyntaxError", message=message) from None

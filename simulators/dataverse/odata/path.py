@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from simulators.dataverse.errors import DataverseError, error
+from simulators.dataverse.odata.text import UnbalancedError, split_outside
 
 NAMESPACE = "Microsoft.Dynamics.CRM."
 GUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -92,24 +93,10 @@ def _arguments(text: str) -> dict[str, str]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split outside quotes and parentheses."""
-    parts, depth, quoted, start = [], 0, False, 0
-    for i, letter in enumerate(text):
-        if letter == "'":
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif letter in "({[":
-            depth += 1
-        elif letter in ")}]":
-            depth -= 1
-        elif letter == separator and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    if quoted or depth:
-        raise _bad_key(text)
-    parts.append(text[start:])
-    return parts
+    try:
+        return split_outside(text, separator)
+    except UnbalancedError:
+        raise _bad_key(text) from None
 
 
 def _bad_key(text: str) -> DataverseError:
