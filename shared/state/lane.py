@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from shared.ports.ambient import Clock, IdSource
 from shared.ports.state import PartitionStore, Remove
-from shared.state import inbox
+from shared.state import cursors, inbox
 from shared.state.held import Held
 from shared.state.lease import LANE_KEY, LaneRow, take
-from shared.state.model import Command, LaneId, LaneView
+from shared.state.model import Command, CursorState, LaneId, LaneView
 from shared.state.reader import LaneReader
 
 __all__ = ["Held", "LaneStore"]
@@ -63,6 +63,10 @@ class LaneStore:
         if row is None:
             return LaneView()
         return LaneRow.of(self._lane.partition, row).view(self._store.now())
+
+    def cursor(self, name: str) -> CursorState | None:
+        """A feed's cursor, read without the lease."""
+        return cursors.read_cursor(self._store, self._lane.partition, name)
 
     def reader(self) -> LaneReader:
         """Reads links without the lease, as HTTP functions do. Make one a request: it remembers what it read."""

@@ -14,6 +14,7 @@ from shared.state.model import Batch, Entry, Result
 from shared.sync.after import entry_of, link_after
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
+from shared.sync.planned import change_of
 from shared.sync.reconcile import DIVERGED
 from shared.sync.tally import Tally
 from shared.sync.working import WorkingSet
@@ -97,6 +98,9 @@ class Applier:
 
     def _begin(self, side: Side, kind: Kind, op: Op, tasks: Sequence[Task]) -> Batch:
         self._work.keep_lease()
+        if self._work.engine.plan is not None:
+            for task in tasks:
+                self._work.engine.plan.add(change_of(task.case, task.decision.code, task.write))
         for task in tasks:
             link = self._links.link(task.case.key)
             if link is None:

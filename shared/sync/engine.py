@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.mapping import CompiledMap, compile_map, parse_entity_map
+from shared.domain.plan import Plan
 from shared.domain.records import Kind, Schema, Side
 from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock, IdSource
@@ -35,7 +36,8 @@ class Engine:
     """Everything one lane needs. Cheap to make; holds nothing that must last.
 
     `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
-    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process.
+    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process. With a `plan`
+    the run is a rehearsal (`shared.sync.rehearse`): faults are raised.
     """
 
     connection: ConnectionConfig
@@ -49,6 +51,7 @@ class Engine:
     options: Options = field(default_factory=Options)
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     round_up: Callable[[datetime], datetime] | None = None
+    plan: Plan | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
 
     def connector(self, side: Side) -> Connector:
@@ -97,8 +100,12 @@ class Engine:
         except LeaseLost:
             raise
         except (Throttled, Transient) as fault:
+            if self.plan is not None:
+                raise
             return self._rest(work, fault)
         except (AuthError, ConfigError, GuardTripped) as fault:
+            if self.plan is not None:
+                raise
             return self._stop(work, fault)
         work.facts["failures"] = 0
         when = None if more else self._next(work)

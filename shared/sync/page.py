@@ -162,6 +162,8 @@ class Page:
     def _note(self, case: Case, decision: Decision) -> None:
         link = self.links.link(case.key)
         self.tally.note(case, decision.code, field=decision.at_field, link=link)
+        if self.work.engine.plan is not None:
+            self.work.engine.plan.skip(case.map.entity.name, decision.code)
 
     # -- reading what is not known -------------------------------------------------------------------------------------
 

@@ -1,0 +1,245 @@
+"""The dry run: the run's own code, with the writes and the lane swapped for ones that keep nothing.
+
+Feeds are read from their real cursors, records from the real systems; what would be written is added to a plan and laid
+over what is read afterwards, and what would be folded is kept in memory for the pages that follow. Nothing is written anywhere: not to a system, not to the
+lane, not to the journal, and no lease is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from shared.domain.identity import Link, LinkKey, LinkState, MatchKey
+from shared.domain.plan import Plan
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Schema, Value
+from shared.ports.connector import (
+    Capabilities,
+    ChangePage,
+    CheckStep,
+    Connector,
+    Cursor,
+    Outcome,
+    Settled,
+    Ticket,
+    Write,
+    WriteResult,
+)
+from shared.ports.report import ConflictEntry, RecordOutcome
+from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
+
+if TYPE_CHECKING:
+    from shared.state.lane import Held, LaneStore
+    from shared.sync.engine import Engine
+
+_SLICES = 10_000
+
+
+def rehearse(engine: Engine, *, seconds: float = 240.0) -> Plan:
+    """What the next run would do, counted, with samples. Raises what the remote sides raise."""
+    plan = Plan()
+    lane = _Lane(engine.lane)
+    rehearsed = replace(
+        engine,
+        crm=_Rehearsed(engine.crm),
+        partner=_Rehearsed(engine.partner),
+        lane=cast("LaneStore", lane),
+        journal=_Silent(),
+        plan=plan,
+        due=None,
+    )
+    for _ in range(_SLICES):
+        result = rehearsed.run_slice("plan", seconds)
+        if not result.more:
+            break
+    return plan
+
+
+class _Rehearsed:
+    """A connector whose writes succeed without being sent, and show in what it reads afterwards."""
+
+    def __init__(self, real: Connector) -> None:
+        self._real = real
+        self._made = 0
+        self._written: dict[Ref, dict[FieldName, Value | None]] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._real.capabilities
+
+    def check(self) -> Iterable[CheckStep]:
+        return self._real.check()
+
+    def identity(self) -> str:
+        return self._real.identity()
+
+    def describe(self, kind: Kind) -> Schema:
+        return self._real.describe(kind)
+
+    def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        page = self._real.changes(kind, cursor, fields)
+        return replace(page, items=[self._laid_over(item) for item in page.items])
+
+    def read(
+        self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
+    ) -> Mapping[RemoteId, Record | Gone]:
+        known = [remote for remote in ids if not remote.startswith(_PLANNED)]
+        found = self._real.read(kind, known, fields) if known else {}
+        return {remote: self._laid_over(seen) for remote, seen in found.items()}
+
+    def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
+        return self._real.find(kind, values, fields)
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return [self._answer(write) for write in writes]
+
+    def _answer(self, write: Write) -> WriteResult:
+        ref = write.ref
+        if not ref.id:
+            self._made += 1
+            ref = Ref(ref.kind, RemoteId(f"{_PLANNED}{self._made}"))
+        self._written.setdefault(ref, {}).update(write.fields)
+        return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=ref)
+
+    def _laid_over(self, seen: Record | Gone) -> Record | Gone:
+        if isinstance(seen, Gone) or seen.ref not in self._written:
+            return seen
+        written = self._written[seen.ref]
+        told = {name: written.get(name, value) for name, value in seen.fields.items()}
+        return replace(seen, fields=told)
+
+    def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
+        return [Settled(ticket=ticket, running=False) for ticket in tickets]
+
+
+_PLANNED = "planned-"
+
+
+class _Lane:
+    """The lane as it is, under a layer of what the rehearsal would have folded. Both store and held lane."""
+
+    fence = 0
+
+    def __init__(self, real: LaneStore) -> None:
+        self._reader = real.reader()
+        self._real = real
+        view = real.peek()
+        self.counts: Mapping[str, int] = dict(view.counts)
+        self.facts: dict[str, Fact] = {name: value for name, value in view.facts.items() if name not in _RUN_FACTS}
+        self.found = view
+        self._links: dict[LinkKey, Link | None] = {}
+        self._cursors: dict[str, CursorState | None] = {}
+        self._candidates: dict[Ref, MatchKey | None] = {}
+
+    # -- as a store --------------------------------------------------------------------------------------------------
+
+    def acquire(self, owner: str, seconds: float = 60.0) -> Held:
+        del owner, seconds
+        return cast("Held", self)
+
+    def peek(self) -> LaneView:
+        return self.found
+
+    def commands(self, limit: int = 1000) -> list[Command]:
+        del limit
+        return []
+
+    def put_command(self, command: Command) -> None:
+        del command
+
+    def put_commands(self, commands: Sequence[Command]) -> None:
+        del commands
+
+    # -- as a held lane ------------------------------------------------------------------------------------------------
+
+    def remaining(self) -> float:
+        return 3600.0
+
+    def renew(self) -> None:
+        return
+
+    def release(self, not_before: datetime | None = None, facts: Mapping[str, Fact] | None = None) -> bool:
+        del not_before, facts
+        return False
+
+    def links(self, keys: Iterable[LinkKey]) -> dict[LinkKey, Link]:
+        wanted = list(keys)
+        found = self._reader.links([key for key in wanted if key not in self._links])
+        found.update((key, link) for key in wanted if (link := self._links.get(key)) is not None)
+        return found
+
+    def by_partner(self, refs: Iterable[Ref]) -> dict[Ref, LinkKey]:
+        wanted = list(refs)
+        found = {ref: key for ref, key in self._reader.by_partner(wanted).items() if key not in self._links}
+        for link in self._links.values():
+            if link is not None and link.partner in wanted and link.partner is not None:
+                found[link.partner] = link.key
+        return found
+
+    def by_match(self, keys: Iterable[MatchKey]) -> dict[MatchKey, MatchEntry]:
+        wanted = list(keys)
+        found = self._reader.by_match(wanted)
+        changed: dict[MatchKey, set[LinkKey]] = {}
+        for link in self._links.values():
+            if link is not None and link.match is not None and link.state is not LinkState.TOMBSTONE:
+                changed.setdefault(link.match, set()).add(link.key)
+        answer: dict[MatchKey, MatchEntry] = {}
+        for match in wanted:
+            entry = found.get(match, MatchEntry())
+            links = {key for key in entry.links if key not in self._links} | changed.get(match, set())
+            refs = [ref for ref in entry.candidates if self._candidates.get(ref, match) == match]
+            refs += [ref for ref, now in self._candidates.items() if now == match and ref not in refs]
+            answer[match] = MatchEntry(links=tuple(sorted(links)), candidates=tuple(refs), more=entry.more)
+        return answer
+
+    def scan_links(self, after: LinkKey | None = None, limit: int | None = None) -> Iterator[Link]:
+        for link in self._reader.scan_links(after, limit):
+            kept = self._links.get(link.key, link)
+            if kept is not None:
+                yield kept
+
+    def cursor(self, name: str) -> CursorState | None:
+        return self._cursors[name] if name in self._cursors else self._real.cursor(name)
+
+    def inbox(self, limit: int, now: datetime) -> list[Command]:
+        """Commands stay where they are: a dry run serves nobody."""
+        del limit, now
+        return []
+
+    def batches(self) -> list[Batch]:
+        return []
+
+    def begin(self, batch: Batch) -> None:
+        del batch
+
+    def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
+        del batch_id, results, ticket
+
+    def fold(self, changes: LaneChanges) -> int:
+        self._links.update({link.key: link for link in changes.links})
+        self._links.update(dict.fromkeys(changes.links_removed))
+        self._candidates.update(changes.candidates)
+        self._cursors.update(changes.cursors)
+        for name, value in changes.facts.items():
+            if value is None:
+                self.facts.pop(name, None)
+            else:
+                self.facts[name] = value
+        return 0
+
+
+_RUN_FACTS = frozenset({"run", "done", "broken", "broken_message", "broken_next"})
+
+
+class _Silent:
+    """A journal that keeps nothing."""
+
+    def begin_run(self, run_id: str, *, slot: str, reason: str) -> None: ...
+
+    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None: ...
+
+    def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...
+
+    def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None: ...
