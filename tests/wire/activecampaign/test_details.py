@@ -159,3 +159,29 @@ def test_unsubscribing_by_a_campaign_counts_there(vendor: Vendor) -> None:
     assert vendor.get("/campaigns/1")["campaign"]["unsubscribes"] == "1"
     assert vendor.get("/contacts/1/contactLists")["contactLists"][0]["unsubreason"] == "enough"
     assert vendor.get("/contacts/1/automationEntryCounts") == {"automationEntryCounts": []}
+
+
+def test_a_bulk_of_field_values_is_all_or_none(vendor: Vendor) -> None:
+    vendor.seed(accounts=["A"], account_fields=[{"fieldLabel": "S", "fieldType": "number"}])
+    rows = [{"accountId": 1, "customFieldId": 1, "fieldValue": value} for value in ("1", "many")]
+    assert vendor.call("POST", "/accountCustomFieldData/bulkCreate", rows)[0] == 422
+    assert vendor.get("/accountCustomFieldData")["accountCustomFieldData"] == []
+
+
+def test_a_clock_set_back_does_not_lock_the_account(vendor: Vendor) -> None:
+    vendor.switch(requests_per_second=1)
+    assert vendor.call("GET", "/users/me")[0] == 200
+    vendor.clock.set_now(vendor.clock.time() - 3600, frozen=True)
+    assert vendor.call("GET", "/users/me")[0] == 200
+
+
+def test_mails_by_deal_and_newest_first(vendor: Vendor) -> None:
+    vendor.seed(campaigns=[{"name": "C"}, {"name": "D"}])
+    vendor.contact()
+    for campaign in (1, 2):
+        vendor.act("send", campaign=campaign, contacts=[1])
+        vendor.advance(5)
+    newest = vendor.get("/emailActivities?orders[tstamp]=DESC")["emailActivities"]
+    assert [row["relid"] for row in newest] == ["2", "1"]
+    assert [row["relid"] for row in vendor.get("/emailActivities")["emailActivities"]] == ["1", "2"]
+    assert vendor.get("/emailActivities?filters[dealId]=1")["emailActivities"] == []
