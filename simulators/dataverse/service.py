@@ -10,8 +10,7 @@ How the parts meet:
 * Handlers write rows through `writing` (`create_row`, `update_row`, `delete_row`), never through the store, so that
   rules, computed columns, listeners and the write log apply.
 
-A module named in `MODULES` that exists is installed at construction: `install(service)` is called, its `SWITCHES` are
-added.
+The modules named in `MODULES` are installed at construction: `install(service)` is called, `SWITCHES` are added.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import random
 import re
 import uuid
 from contextlib import AbstractContextManager, nullcontext
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -57,7 +55,7 @@ class DataverseSystem(SystemBase):
     name = "dataverse"
 
     def __init__(self, clock: Clock | None = None, *, seed: int = 1, authority: TokenAuthority | None = None) -> None:
-        modules = [importlib.import_module(f"{_PACKAGE}.{name}") for name in MODULES if find_spec(f"{_PACKAGE}.{name}")]
+        modules = [importlib.import_module(f"{_PACKAGE}.{name}") for name in MODULES]
         self.switch_list: tuple[Switch, ...] = sum((getattr(m, "SWITCHES", ()) for m in modules), ())
         super().__init__(clock, seed=seed)
         self.authority = authority or TokenAuthority()
