@@ -10,6 +10,14 @@ from shared.ports.connector import CheckState, CheckStep
 _LATER = "Nothing to correct: try the check again in a minute."
 
 
+class NotTold(Exception):
+    """A step could not find out; nothing is wrong that is known. `next_step` says how to let it."""
+
+    def __init__(self, reason: str, next_step: str) -> None:
+        super().__init__(reason)
+        self.next_step = next_step
+
+
 class Stepper:
     """Remembers which steps did not pass, so that those that need them are skipped."""
 
@@ -29,6 +37,8 @@ class Stepper:
             return self._skipped(name, f"it needs the step {missing[0]}", "Correct that step first.")
         try:
             return self.passed(name, action())
+        except NotTold as unknown:
+            return self._skipped(name, str(unknown), unknown.next_step)
         except Rejected as error:
             self._not_passed.add(name)
             if error.code == "unknown_kind":

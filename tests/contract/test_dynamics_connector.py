@@ -27,6 +27,18 @@ class TestDynamics(ConnectorContract):
             yield made
 
 
+class TestAsPlainUser(ConnectorContract):
+    """Without the rights of an administrator, and with a column that is closed to us."""
+
+    @pytest.fixture
+    def harness(self, ca: Authority) -> Iterator[Harness]:
+        tables = dict.fromkeys(("contact", "account", "lead"), "Global")
+        role = {"name": "Sync", "tables": tables, "privileges": {"prvMerge": "Global"}}
+        with organisation(ca, seeds={"roles": [role]}) as made:
+            made.be_a_plain_user()
+            yield made
+
+
 class TestSmallPages(ConnectorContract):
     """Pages so small that every walk is one of several pages."""
 

@@ -8,7 +8,7 @@ from shared.connectors.dynamics.client import DataverseClient
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.security import read_privileges
 from shared.connectors.dynamics.tables import Table
-from shared.connectors.stepper import Stepper
+from shared.connectors.stepper import NotTold, Stepper
 from shared.errors import AuthError, ConfigError
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep, Op
@@ -71,6 +71,11 @@ def _privileges(client: DataverseClient, table: Table, user: str) -> str:
     if table.writes:
         wanted |= {f"prvAppend{table.privilege}": "link", f"prvAppendTo{table.privilege}": "link to"}
     depths = read_privileges(client, user, list(wanted))
+    if not depths:
+        raise NotTold(
+            "the application user may not look at its own privileges",
+            "Add prvReadUser at user level to its security role, so that the check can tell what is missing.",
+        )
     missing = sorted(name for name, depth in depths.items() if not depth)
     if missing:
         raise AuthError(

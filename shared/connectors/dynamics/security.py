@@ -66,7 +66,10 @@ def read_grants(client: DataverseClient, kind: str, user_id: str) -> Grants:
 
 
 def read_privileges(client: DataverseClient, user_id: str, names: Sequence[str]) -> Mapping[str, str]:
-    """The depth of each privilege (`Global` is the whole organisation), "" for one the user does not hold."""
+    """The depth of each privilege (`Global` is the whole organisation), "" for one the user does not hold.
+
+    Empty when the user may not look at its own privileges (that takes prvReadUser).
+    """
     parts = [
         client.part(
             "GET",
@@ -76,6 +79,8 @@ def read_privileges(client: DataverseClient, user_id: str, names: Sequence[str])
         for name in names
     ]
     answers = client.reads(parts, "check").parts
+    if all(answer.status == HTTPStatus.FORBIDDEN for answer in answers):
+        return {}
     return {name: _depth(answer) for name, answer in zip(names, answers, strict=True)}
 
 

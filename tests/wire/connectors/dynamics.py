@@ -39,6 +39,7 @@ COLUMNS: Mapping[str, Any] = {
         },
         "new_score": {"type": "Decimal", "schema": "new_Score", "precision": 2, "min": -100000, "max": 100000},
         "new_metat": {"type": "DateTime", "schema": "new_MetAt"},
+        "new_secret": {"type": "String", "schema": "new_Secret", "max": 50, "secured": True},
     }
 }
 
@@ -65,6 +66,7 @@ class Organisation:
         }
         self.connector: Connector = registry.build("dynamics", self.settings, around.surroundings)
         self._schema: Schema | None = None
+        self.secret: FieldName | None = None
 
     def values(self, number: int) -> dict[FieldName, Value | None]:
         return {
@@ -159,7 +161,13 @@ class Organisation:
         self.server.host.faults.add([fault])
 
     def unreadable(self) -> FieldName | None:
-        return None
+        return self.secret
+
+    def be_a_plain_user(self) -> None:
+        """From now on the application has one role, with everything on people and accounts, and no column grants."""
+        user = self.call("GET", "WhoAmI")["UserId"]
+        self.system.seed({"user_roles": [{"user": user, "roles": ["Sync"], "only": True}]})
+        self.secret = FieldName("new_secret")
 
     @property
     def meta(self) -> TableMeta:
