@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.identity import LinkState
 from shared.domain.records import Side
+from shared.errors import GuardTripped
 from shared.ports.connector import FeedKind
 from shared.state.model import BatchState
 from shared.sync import requests
@@ -52,7 +53,10 @@ class Cycle:
         return False
 
     def begin(self, slot: str, reason: str) -> None:
+        """Opens a run; raises GuardTripped when another environment or account answers than the one confirmed."""
         work = self.work
+        for side in Side:
+            _same_ground(work, side)
         run = work.engine.ids.new_id()
         initial = not work.number("initial_done")
         work.facts.update({"run": run, "slot": slot, "deletes": 0, "done": "", "started": work.now.isoformat()})
@@ -146,6 +150,18 @@ class Cycle:
         while requests.serve(self.work) and self.work.left > _MARGIN:
             self.work.tick()
         self._looked = self.work.engine.clock.monotonic()
+
+
+def _same_ground(work: Work, side: Side) -> None:
+    """A copied or restored environment, or another account behind the same address, must not be written to."""
+    confirmed = work.identity(side)
+    if confirmed and work.connector(side).identity() != confirmed:
+        raise GuardTripped(
+            f"another account answers on the {side.value} side than the one this connection was made for",
+            code="changed_ground",
+            next_step="If it is a copy or a restored environment, make a new connection for it. If it is meant to take "
+            "the old one's place, confirm it on the connection; everything is compared again then.",
+        )
 
 
 def back_off(failures: int, jitter: float, floor: float | None) -> timedelta:

@@ -6,7 +6,7 @@ Nothing of a page is durable before `fold`, except the intents and answers of it
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -219,9 +219,13 @@ class Page:
             for start in range(0, len(wanted), size):
                 part = wanted[start : start + size]
                 found.update(self.work.engine.crm.find(compiled.entity.crm_kind, part, compiled.reads(Side.CRM)))
+            asked = Counter(texts.values())
             for case in group:
                 case.looked_up = True
-                self._looked_up(case, found.get(texts[id(case)] or "", ()))
+                text = texts[id(case)]
+                case.ambiguous = asked[text] > 1 and bool(found.get(text or ""))
+                if not case.ambiguous:
+                    self._looked_up(case, found.get(text or "", ()))
 
     def _looked_up(self, case: Case, records: Sequence[Record]) -> None:
         if not records:

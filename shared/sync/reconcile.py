@@ -24,6 +24,7 @@ from shared.domain.records import ABSENT, Gone, Record, Ref, RemoteId, Side
 from shared.ports.connector import Capabilities, CreateKey, KindCapabilities, Op
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.deletes import decide_gone, gone_flags
+from shared.sync.pingpong import marked, without_loops
 from shared.sync.working import WorkingSet
 
 OUTSIDE = "outside"
@@ -91,6 +92,7 @@ class Reconciler:
             return Decision(code="waiting", need=merged.need & unread)
         if self.initial and first:
             merged = self._left_as_found(case, merged)
+        merged = without_loops(case.map, link, merged)
         link, gates = self._gates(case, link)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
@@ -114,8 +116,7 @@ class Reconciler:
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
         done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
-        if not planned:
-            after = finished(after, done)
+        after = finished(after, done) if not planned else replace(after, alternations=marked(after, merged))
         code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
         if merged.parked and not planned:
             code = parked_code(next(iter(merged.parked.values())))

@@ -1,8 +1,8 @@
 """The dry run: the run's own code, with the writes and the lane swapped for ones that keep nothing.
 
-Feeds are read from their real cursors, records from the real systems; what would be written is added to a plan and laid
-over what is read afterwards, and what would be folded is kept in memory for the pages that follow. Nothing is written anywhere: not to a system, not to the
-lane, not to the journal, and no lease is taken.
+Feeds are read from their real cursors, records from the real systems; what would be written is added to a plan and
+laid over what is read afterwards, and what would be folded is kept in memory for the pages that follow. Nothing is
+written anywhere: not to a system, not to the lane, not to the journal, and no lease is taken.
 """
 
 from __future__ import annotations

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
-from shared.connectors.memory import KindDesign, MemoryConnector, MemorySystem, MemoryUsers
+from shared.connectors.memory import HUB, KindDesign, MemoryConnector, MemorySystem, MemoryUsers
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Value
-from shared.ports.connector import CreateKey, Deletes, FeedKind, KindCapabilities
+from shared.ports.connector import Connector, CreateKey, Deletes, FeedKind, KindCapabilities
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.state.lane import LaneStore
 from shared.state.model import LaneId
@@ -72,9 +74,12 @@ class MemoryJournal:
     entries: list[ConflictEntry] = field(default_factory=list)
     runs: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
+        if run_id not in self.runs:
+            self.reasons.append(reason)
         self.runs.setdefault(run_id, "running")
 
     def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
@@ -92,6 +97,21 @@ class MemoryJournal:
         self.runs[run_id] = state
 
 
+class Slow:
+    """A connector whose every call takes a while of the driven clock."""
+
+    def __init__(self, real: Connector, clock: FakeClock, seconds: float) -> None:
+        self._real = real
+        self._clock = clock
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._real, name)
+        if name in {"changes", "read", "find", "write", "settle"}:
+            self._clock.advance(self._seconds)
+        return found
+
+
 class Rig:
     """`run` works until the lane is quiet; `crm` and `partner` are the users' hands on both sides."""
 
@@ -103,26 +123,33 @@ class Rig:
         partner: KindCapabilities = PARTNER_CAPABILITIES,
         page_size: int = 50,
         options: Mapping[str, object] | None = None,
+        entities: Sequence[Mapping[str, object]] = (),
+        designs: tuple[Sequence[KindDesign], Sequence[KindDesign]] = ((), ()),
+        fields: Sequence[FieldSpec] = (),
     ) -> None:
+        columns = (*specs(), *fields)
         self.clock = FakeClock()
         self.ids = FakeIds()
         self.crm_system = MemorySystem(
             "crm",
-            [KindDesign(kind=CONTACT, fields=specs(), capabilities=crm, page_size=page_size)],
+            [*designs[0], KindDesign(kind=CONTACT, fields=columns, capabilities=crm, page_size=page_size)],
             now=self.clock.now,
         )
         self.partner_system = MemorySystem(
             "partner",
-            [KindDesign(kind=PERSON, fields=specs(), capabilities=partner, page_size=page_size)],
+            [*designs[1], KindDesign(kind=PERSON, fields=columns, capabilities=partner, page_size=page_size)],
             now=self.clock.now,
         )
+        self.commits: Counter[str] = Counter()
+        for side, system in (("crm", self.crm_system), ("partner", self.partner_system)):
+            system.observers.append(lambda commit, side=side: self.commits.update([side] * (commit.by == HUB)))
         self.crm = MemoryUsers(self.crm_system)
         self.partner = MemoryUsers(self.partner_system)
         self.store = MemoryPartitionStore(self.clock)
         self.lane = LaneStore(self.store, LaneId("c1"), clock=self.clock, ids=self.ids)
         self.journal = MemoryJournal()
         self.config = ConnectionConfig(
-            id="c1", name="Test", system="memory", crm={}, partner={}, entities=(entity,), switch=Switch.ON
+            id="c1", name="Test", system="memory", crm={}, partner={}, entities=(*entities, entity), switch=Switch.ON
         )
         from shared.sync.options import parse_options
 
@@ -137,6 +164,59 @@ class Rig:
             journal=self.journal,
             options=parse_options(options or {}),
         )
+
+    COMPANY = Kind("account")
+    PARTNER_COMPANY = Kind("firm")
+    PARENT = FieldName("company")
+
+    @classmethod
+    def with_companies(cls) -> Rig:
+        """Accounts on both sides, and contacts that refer to theirs."""
+        plain = KindCapabilities(feed=FeedKind.DELTA, deletes=Deletes.TOLD, conditional_write=True)
+        own_ids = replace(plain, create_key=CreateKey.CALLER_ID)
+        entity = {
+            **ENTITY,
+            "parents": ["account"],
+            "fields": [*ENTITY["fields"], {"id": "company", "crm": "company", "partner": "company"}],  # type: ignore[misc]
+        }
+        account = {
+            "name": "account",
+            "crm_kind": "account",
+            "partner_kind": "firm",
+            "direction": "both",
+            "fields": [{"id": "name", "crm": "name", "partner": "name"}],
+        }
+        names = (FieldSpec(name=NAME, type=FieldType.TEXT, max_length=50),)
+        crm = KindDesign(kind=cls.COMPANY, fields=names, capabilities=own_ids)
+        partner = KindDesign(kind=cls.PARTNER_COMPANY, fields=names, capabilities=plain)
+        more = [FieldSpec(name=cls.PARENT, type=FieldType.REFERENCE, targets=(cls.COMPANY, cls.PARTNER_COMPANY))]
+        synchronous = replace(PARTNER_CAPABILITIES, asynchronous_create=False)
+        return cls(
+            entity=entity, entities=(account,), partner=synchronous, designs=([crm], [partner]), fields=tuple(more)
+        )
+
+    def turn(self, switch: Switch) -> None:
+        self.engine = replace(self.engine, connection=replace(self.engine.connection, switch=switch))
+
+    def confirm(self) -> None:
+        """The connection remembers which accounts it was made for."""
+        identities = self.engine.crm.identity(), self.engine.partner.identity()
+        config = replace(self.engine.connection, crm_identity=identities[0], partner_identity=identities[1])
+        self.engine = replace(self.engine, connection=config)
+
+    def delay(self, seconds: float) -> None:
+        """From now on each remote call takes so long, by the driven clock."""
+        self.engine = replace(
+            self.engine,
+            crm=cast("Connector", Slow(self.engine.crm, self.clock, seconds)),
+            partner=cast("Connector", Slow(self.engine.partner, self.clock, seconds)),
+        )
+
+    def refs(self, kind: Kind) -> list[tuple[Ref, dict[str, Value | None]]]:
+        """The rows of a partner kind with their refs."""
+        self.partner_system.run_due()
+        rows = self.partner_system.tables[kind].current()
+        return [(Ref(kind, row), {str(name): value for name, value in version.fields.items()}) for row, version in rows]
 
     def run(self, cycles: int = 1) -> SliceResult:
         result = SliceResult(ran=False)
