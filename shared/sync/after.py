@@ -9,7 +9,7 @@ from shared.domain.records import Ref, Side
 from shared.ports.connector import Op
 from shared.state.model import Entry
 from shared.sync.cases import Case, Done, PlannedWrite
-from shared.sync.reconcile import finished
+from shared.sync.linked import finished
 
 
 def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str) -> Entry:

@@ -12,10 +12,10 @@ from shared.errors import GuardTripped
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 from shared.state.model import Batch, Entry, Result
 from shared.sync.after import entry_of, link_after
+from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
 from shared.sync.planned import change_of
-from shared.sync.reconcile import DIVERGED
 from shared.sync.tally import Tally
 from shared.sync.working import WorkingSet
 

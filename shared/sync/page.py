@@ -16,9 +16,10 @@ from shared.domain.records import Gone, Kind, Record, Side
 from shared.errors import Transient
 from shared.state.model import CursorState, LaneChanges
 from shared.sync.apply import Applier
+from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
-from shared.sync.reconcile import DIVERGED, Reconciler
+from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents
 from shared.sync.tally import Tally
 from shared.sync.working import WorkingSet

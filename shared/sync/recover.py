@@ -17,10 +17,10 @@ from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import link_after
+from shared.sync.basis import DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.context import Work
 from shared.sync.page import Page
-from shared.sync.reconcile import DIVERGED, digests
 
 
 def recover(work: Work) -> None:

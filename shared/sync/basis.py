@@ -1,0 +1,132 @@
+"""What every decision about a pair stands on: the moment, both sides' capabilities, the digests, and small answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey
+from shared.domain.mapping import CompiledMap
+from shared.domain.merge import Merged, merge
+from shared.domain.merged import ASKED
+from shared.domain.normalize import match_value
+from shared.domain.records import ABSENT, Gone, Record, Ref, Side
+from shared.ports.connector import Capabilities, KindCapabilities
+from shared.sync.cases import Case, Decision
+
+OUTSIDE: Final = "outside"
+DIRTY: Final = "dirty"
+DIVERGED: Final = "diverged"
+AMBIGUOUS: Final = "ambiguous_match"
+
+
+class Basis:
+    """One connection at one moment."""
+
+    def __init__(
+        self,
+        *,
+        connection: str,
+        capabilities: dict[Side, Capabilities],
+        digester: Digester,
+        now: datetime,
+        initial: bool = False,
+    ) -> None:
+        """`initial`: this run is the one-time load, which writes to the partner only."""
+        self.connection = connection
+        self.capabilities = capabilities
+        self.digester = digester
+        self.now = now
+        self.initial = initial
+
+    def merge(
+        self,
+        case: Case,
+        agreed: Mapping[str, Agreed],
+        *,
+        first: bool = False,
+        creating: Side | None = None,
+        parks: Mapping[str, str] | None = None,
+    ) -> Merged:
+        return merge(
+            case.map,
+            agreed,
+            record_of(case.crm),
+            record_of(case.partner),
+            digester=self.digester,
+            now=self.now,
+            first=first,
+            creating=creating,
+            parks=parks,
+            resolve=_same,
+        )
+
+    def park(self, case: Case, link: Link | None, code: str, field: str = "", *, retry: bool = False) -> Decision:
+        """`retry`: what stands in the way may go away without this record being touched."""
+        base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+        reason = code.partition(":")[2]
+        match = self.match_key(self.match_of(case))
+        partner = case.partner_ref or base.partner
+        crm, told = record_of(case.crm), record_of(case.partner)
+        parked = replace(
+            base,
+            state=LinkState.PARKED,
+            partner=partner,
+            match=match,
+            parked={field: reason},
+            crm_revision=crm.revision or "" if crm is not None else "",
+            partner_revision=told.revision or "" if told is not None else "",
+        )
+        if parked == link and not 0 < link.retry_at <= self.now.timestamp() and self._revised(parked):
+            return Decision(code="waiting:retry")
+        return Decision(code=code, link=parked, at_field=field, retry=retry)
+
+    @staticmethod
+    def _revised(link: Link) -> bool:
+        """Whether the link says what version of its record it was parked for: that one need not be told again."""
+        return bool(link.crm_revision or link.partner_revision)
+
+    def match_of(self, case: Case) -> str | None:
+        """The canonical match value of the pair: Dynamics' own when its record was seen, else the partner's."""
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        if crm is not None:
+            return match_value(case.map.match_text(crm, Side.CRM))
+        return match_value(case.map.match_text(partner, Side.PARTNER)) if partner is not None else None
+
+    def match_key(self, text: str | None) -> MatchKey | None:
+        return self.digester.match(text) if text is not None else None
+
+    def conditional(self, case: Case, side: Side) -> bool:
+        return (self.crm_caps(case) if side is Side.CRM else self.partner_caps(case)).conditional_write
+
+    def crm_caps(self, case: Case) -> KindCapabilities:
+        return self.capabilities[Side.CRM].kinds[case.map.entity.crm_kind]
+
+    def partner_caps(self, case: Case) -> KindCapabilities:
+        return self.capabilities[Side.PARTNER].kinds[case.map.entity.partner_kind]
+
+
+def digests(compiled: CompiledMap, record: Record, side: Side, digester: Digester) -> dict[str, bytes]:
+    """What `side` stores now, field by field, as the link would remember it."""
+    found: dict[str, bytes] = {}
+    for item in compiled.fields:
+        value = item.take(record, side)
+        if value is not ABSENT:
+            found[item.id] = digester.raw(item.prefix + item.canonical(value, side))
+    return found
+
+
+def parked_code(reason: str) -> str:
+    """The outcome code of a record whose field is parked with `reason`."""
+    return "conflicted:asked" if reason == ASKED else f"failed:{reason}"
+
+
+def _same(ref: Ref) -> Ref | None:
+    """References were made the same on both sides before the merge (`shared.sync.references`)."""
+    return ref
+
+
+def record_of(seen: Record | Gone | None) -> Record | None:
+    return seen if isinstance(seen, Record) else None

@@ -1,0 +1,194 @@
+"""A pair that is linked: what is merged, what may be written now, and what is remembered of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
+from shared.domain.merge import Merged
+from shared.domain.normalize import match_value
+from shared.domain.records import ABSENT, Ref, Side
+from shared.ports.connector import Op
+from shared.sync.basis import DIRTY, DIVERGED, OUTSIDE, Basis, digests, parked_code, record_of
+from shared.sync.cases import Case, Decision, Done, PlannedWrite
+from shared.sync.deletes import gone_flags
+from shared.sync.pingpong import marked, without_loops
+
+
+class Linked(Basis):
+    """Decisions about linked pairs."""
+
+    def linked(self, case: Case, link: Link, *, first: bool = False) -> Decision:
+        unread = frozenset(side for side in Side if case.seen(side) is None)
+        if unread and (DIVERGED in link.flags or first):
+            return Decision(code="waiting", need=unread)
+        crm = record_of(case.crm)
+        parks = {name: reason for name, reason in link.parked.items() if name}
+        merged = self.merge(case, link.agreed, first=first, parks=parks)
+        if merged.need & unread:
+            return Decision(code="waiting", need=merged.need & unread)
+        if self.initial and first:
+            merged = self._left_as_found(case, merged)
+        merged = without_loops(case.map, link, merged)
+        link, gates = self._gates(case, link)
+        writes = {side: fields for side, fields in merged.writes.items() if fields}
+        allowed = {side: fields for side, fields in writes.items() if side not in gates}
+        if Side.CRM in allowed and crm is None and not (self.conditional(case, Side.CRM) and link.crm_revision):
+            return Decision(code="waiting", need=frozenset({Side.CRM}))
+        match = self._match_after(case, link, merged)
+        planned = tuple(
+            PlannedWrite(
+                side=side,
+                op=Op.UPDATE,
+                ref=_known(case.ref(side)),
+                fields=fields,
+                expect=self._expected(case, link, side),
+                match=self._written_match(case, link, side, merged),
+                match_key=match,
+                pending=merged.pending[side],
+                before=merged.before.get(side, {}),
+            )
+            for side, fields in sorted(allowed.items())
+        )
+        diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
+        done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
+        after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
+        after = finished(after, done) if not planned else replace(after, alternations=marked(after, merged))
+        code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
+        if merged.parked and not planned:
+            code = parked_code(next(iter(merged.parked.values())))
+        return Decision(
+            code=code,
+            link=after,
+            writes=planned,
+            done=done,
+            conflicts=(*merged.conflicts, *merged.apart),
+            at_field=next(iter(merged.parked), ""),
+        )
+
+    def _left_as_found(self, case: Case, merged: Merged) -> Merged:
+        """The initial sync writes to the partner only: what it would write to Dynamics is agreed as both sides have it.
+
+        Such a field flows again as soon as someone edits it.
+        """
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        if crm is None or partner is None or not merged.writes[Side.CRM]:
+            return merged
+        ours = digests(case.map, crm, Side.CRM, self.digester)
+        theirs = digests(case.map, partner, Side.PARTNER, self.digester)
+        kept = {
+            name: Agreed(Digest(ours[name]), Digest(theirs[name]))
+            for name in merged.pending[Side.CRM]
+            if name in ours and name in theirs
+        }
+        return replace(
+            merged,
+            writes={**merged.writes, Side.CRM: {}},
+            pending={**merged.pending, Side.CRM: {}},
+            settled={**merged.settled, **kept},
+        )
+
+    def _after(self, link: Link, merged: Merged, *, diverged: bool) -> Link:
+        """The link before any write: what both sides hold already is agreed now."""
+        flags = (link.flags | {DIVERGED}) if diverged else link.flags - {DIVERGED, DIRTY}
+        return replace(
+            link,
+            agreed={**link.agreed, **merged.settled},
+            flags=flags,
+            parked=dict(merged.parked),
+            state=LinkState.LINKED,
+        )
+
+    def _settled(self, case: Case, match: MatchKey | None, written: set[Side]) -> Done:
+        """What may be remembered once nothing of this pair is left to do.
+
+        A revision is only worth keeping when everything it stands for was agreed: a later conditional write under it
+        would otherwise pass over a change that was seen but not taken over.
+        """
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        return Done(
+            match=match,
+            crm_revision=crm.revision or "" if crm is not None and Side.CRM not in written else None,
+            partner_revision=partner.revision or "" if partner is not None and Side.PARTNER not in written else None,
+            settled=True,
+        )
+
+    def _gates(self, case: Case, link: Link) -> tuple[Link, dict[Side, str]]:
+        """Which sides must not be written now, and why: outside the criteria, or a label that was taken away."""
+        gates: dict[Side, str] = {}
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        flags = link.flags
+        if crm is not None:
+            flags = flags - {OUTSIDE} if case.map.in_scope(crm, self.now) else flags | {OUTSIDE}
+        if OUTSIDE in flags:
+            gates[Side.PARTNER] = "skipped:outside_criteria"
+        if self.initial:
+            gates[Side.CRM] = "waiting:initial"
+        labels = link.labels
+        rules = case.map.entity.labels
+        if rules is not None and partner is not None and partner.labels is not None:
+            labels = frozenset(rules.known(partner.labels))
+        if rules is not None and not rules.complete(labels):
+            gates = dict.fromkeys(Side, "skipped:tags_missing")
+        if flags != link.flags or labels != link.labels:
+            link = replace(link, flags=flags, labels=labels)
+        return link, gates
+
+    def _written_match(self, case: Case, link: Link, side: Side, merged: Merged) -> str | None:
+        """The match value as it will stand on `side`: needed by systems that write by it.
+
+        When it is not written itself, it must be the one that side holds: a system that writes by match value would
+        otherwise change somebody else's record. None when that is not certain.
+        """
+        name = case.map.match_name(side)
+        if name is None:
+            return None
+        written = merged.writes[side].get(name)
+        if isinstance(written, str):
+            return written
+        held = record_of(case.seen(side))
+        if held is not None:
+            return match_value(case.map.match_text(held, side))
+        text = self.match_of(case)
+        return text if text is not None and self.match_key(text) == link.match else None
+
+    def _match_after(self, case: Case, link: Link, merged: Merged) -> MatchKey | None:
+        """The pair's match key once everything planned is written: Dynamics' value, as it was or as it will be."""
+        name = case.map.match_name(Side.CRM)
+        if name is None:
+            return link.match
+        crm = record_of(case.crm)
+        value = merged.writes[Side.CRM].get(name, crm.value(name) if crm is not None else ABSENT)
+        if value is ABSENT:
+            return link.match if link.match is not None else self.match_key(self.match_of(case))
+        return self.match_key(match_value(value if isinstance(value, str) else None))
+
+    def _expected(self, case: Case, link: Link, side: Side) -> str | None:
+        record = record_of(case.seen(side))
+        if not self.conditional(case, side):
+            return None
+        if record is not None:
+            return record.revision
+        return (link.crm_revision if side is Side.CRM else link.partner_revision) or None
+
+
+def finished(link: Link, done: Done) -> Link:
+    """The link once every write of a decision was applied."""
+    changes: dict[str, object] = {}
+    if done.settled and done.match != link.match:
+        changes["match"] = done.match
+    if done.crm_revision is not None and done.crm_revision != link.crm_revision:
+        changes["crm_revision"] = done.crm_revision
+    if done.partner_revision is not None and done.partner_revision != link.partner_revision:
+        changes["partner_revision"] = done.partner_revision
+    if done.settled and link.flags & {DIVERGED, DIRTY}:
+        changes["flags"] = link.flags - {DIVERGED, DIRTY}
+    if done.gone is not None:
+        changes |= {"state": LinkState.TOMBSTONE, "flags": gone_flags(done.gone), "parked": {}, "retry_at": 0}
+    return replace(link, **changes) if changes else link  # type: ignore[arg-type]
+
+
+def _known(ref: Ref | None) -> Ref:
+    if ref is None:
+        raise AssertionError("a write was planned for a side whose record is not known")
+    return ref

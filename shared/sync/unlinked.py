@@ -1,0 +1,189 @@
+"""A record without a counterpart: matched, created, parked with its reason, or left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
+from shared.domain.records import Record, Ref, RemoteId, Side
+from shared.ports.connector import CreateKey, Op
+from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, parked_code, record_of
+from shared.sync.cases import Case, Decision, PlannedWrite
+from shared.sync.linked import Linked
+from shared.sync.working import WorkingSet
+
+
+class Unlinked(Linked):
+    """Decisions about records that stand alone, on top of those about pairs."""
+
+    def unlinked(self, case: Case, link: Link | None, links: WorkingSet) -> Decision:
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        if crm is not None and partner is not None:
+            return self._first_link(case, link, links)
+        if crm is not None:
+            return self._from_crm(case, crm, link, links)
+        if partner is not None:
+            return self._from_partner(case, partner, link, links)
+        return Decision(code="skipped:gone")
+
+    def _first_link(self, case: Case, link: Link | None, links: WorkingSet) -> Decision:
+        """Two records that belong together meet. What was parked for the partner record on its own is over."""
+        other = links.of_partner(case.partner_ref) if case.partner_ref is not None else None
+        if other is not None and other.key != case.key and other.state in {LinkState.LINKED, LinkState.AWAITING}:
+            case.partner = case.partner_ref = None
+            return self.park(case, link, "conflicted:duplicate_match", retry=True)
+        decision = self._meet(case, link)
+        parked = other is not None and other.key != case.key and other.state is LinkState.PARKED
+        return replace(decision, forget=other.key) if parked and other is not None else decision
+
+    def _meet(self, case: Case, link: Link | None) -> Decision:
+        base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+        match = self.match_key(self.match_of(case))
+        fresh = replace(base, partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)
+        partner = record_of(case.partner)
+        rules = case.map.entity.labels
+        if rules is None or partner is None:
+            return self.linked(case, fresh, first=True)
+        known = frozenset(rules.known(partner.labels or frozenset()))
+        wanted = rules.pushed_pair() if not rules.complete(known) else frozenset()
+        fresh = replace(fresh, labels=known | wanted)
+        decision = self.linked(case, fresh, first=True)
+        return _with_labels(decision, case, wanted) if wanted else decision
+
+    def _from_crm(self, case: Case, crm: Record, link: Link | None, links: WorkingSet) -> Decision:
+        entity = case.map.entity
+        if not entity.sends(Side.PARTNER):
+            return Decision(code="skipped:direction")
+        if not case.map.in_scope(crm, self.now):
+            return Decision(code="skipped:outside_criteria")
+        if not crm.active:
+            return Decision(code="skipped:inactive")
+        text = self.match_of(case)
+        if text is None and self.partner_caps(case).match_field is not None:
+            return self.park(case, link, "failed:no_match_value")
+        match = self.match_key(text)
+        if match is not None:
+            met = links.matched(match)
+            rival = next((other for other in met.links if other.key != case.key), None)
+            if rival is not None:
+                return self._rival(case, link, rival, match)
+            waiting = [other for other in met.parked if other.key != case.key]
+            free = [*met.candidates, *(other.partner for other in waiting)]
+            if len(free) > 1 or met.more or any(AMBIGUOUS in other.parked.values() for other in waiting):
+                return self.park(case, link, f"failed:{AMBIGUOUS}", retry=True)
+            if free:
+                case.partner_ref = free[0]
+                return Decision(code="waiting", need=frozenset({Side.PARTNER}))
+        return self._create_partner(case, crm, link, text, match)
+
+    def _rival(self, case: Case, link: Link | None, rival: Link, match: MatchKey) -> Decision:
+        """Another Dynamics row already has the partner record of this match value."""
+        if case.map.outranks(rival.entity) and rival.state is LinkState.LINKED and rival.partner is not None:
+            case.partner_ref = rival.partner
+            retired = replace(
+                rival, state=LinkState.PARKED, partner=None, agreed={}, parked={"": "superseded"}, match=None
+            )
+            base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+            moved = replace(base, partner=rival.partner, match=match, labels=rival.labels, made=rival.made)
+            return Decision(code="waiting", link=moved, retire=retired, need=frozenset({Side.PARTNER}))
+        return self.park(case, link, "conflicted:duplicate_match", retry=True)
+
+    def _create_partner(
+        self, case: Case, crm: Record, link: Link | None, text: str | None, match: MatchKey | None
+    ) -> Decision:
+        entity = case.map.entity
+        capabilities = self.partner_caps(case)
+        if Op.CREATE not in capabilities.writes:
+            return Decision(code="skipped:not_linked")
+        merged = self.merge(case, {}, first=True, creating=Side.PARTNER)
+        if Side.PARTNER in merged.blocked:
+            missing, reason = merged.blocked[Side.PARTNER]
+            return self.park(case, link, parked_code(reason), missing)
+        labels = entity.labels.pushed_pair() if entity.labels is not None else frozenset()
+        base = link or Link(crm=case.crm_ref, entity=entity.name)
+        own_id = RemoteId("")
+        if capabilities.create_key is CreateKey.CALLER_ID:
+            own_id = crm_id_for(self.connection, entity.partner_kind, case.crm_ref, base.incarnation)
+        ref = Ref(entity.partner_kind, own_id)
+        after = replace(
+            base,
+            partner=ref if own_id else None,
+            state=LinkState.AWAITING,
+            match=match,
+            agreed=dict(merged.settled),
+            parked=dict(merged.parked),
+            labels=labels,
+            made=Side.PARTNER.value,
+            crm_revision=crm.revision or "",
+            flags=base.flags - {DIRTY, OUTSIDE} | ({DIVERGED} if merged.parked else frozenset()),
+        )
+        write = PlannedWrite(
+            side=Side.PARTNER,
+            op=Op.CREATE,
+            ref=ref,
+            fields=merged.writes.get(Side.PARTNER, {}),
+            match=text,
+            match_key=match,
+            add_labels=labels,
+            pending=merged.pending.get(Side.PARTNER, {}),
+        )
+        return Decision(code="created", link=after, writes=(write,))
+
+    def _from_partner(self, case: Case, partner: Record, link: Link | None, links: WorkingSet) -> Decision:
+        entity = case.map.entity
+        text = self.match_of(case)
+        match = self.match_key(text)
+        if match is not None and any(other.key != case.key for other in links.matched(match).links):
+            if link is not None:
+                return self.park(case, link, "conflicted:duplicate_match", retry=True)
+            return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
+        if self.initial or not entity.sends(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
+            return Decision(code="skipped:not_linked", candidate=match)
+        if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
+            return Decision(code="skipped:not_linked", candidate=match)
+        if case.ambiguous:
+            return self.park(case, link, f"failed:{AMBIGUOUS}", retry=True)
+        if text is not None and not case.looked_up and self.crm_caps(case).match_field is not None:
+            return Decision(code="waiting", look_up=True)
+        return self._create_crm(case, partner, link, match)
+
+    def _create_crm(self, case: Case, partner: Record, link: Link | None, match: MatchKey | None) -> Decision:
+        entity = case.map.entity
+        merged = self.merge(case, {}, first=True, creating=Side.CRM)
+        if Side.CRM in merged.blocked:
+            missing, reason = merged.blocked[Side.CRM]
+            return self.park(case, link, parked_code(reason), missing)
+        base = link or Link(crm=case.crm_ref, entity=entity.name)
+        rules = entity.labels
+        after = replace(
+            base,
+            partner=partner.ref,
+            match=match,
+            agreed=dict(merged.settled),
+            parked=dict(merged.parked),
+            labels=frozenset(rules.known(partner.labels or frozenset())) if rules is not None else frozenset(),
+            made=Side.CRM.value,
+            partner_revision=partner.revision or "",
+            flags=base.flags | ({DIVERGED} if merged.parked else frozenset()),
+        )
+        write = PlannedWrite(
+            side=Side.CRM,
+            op=Op.CREATE,
+            ref=case.crm_ref,
+            fields=merged.writes.get(Side.CRM, {}),
+            match_key=match,
+            pending=merged.pending.get(Side.CRM, {}),
+        )
+        return Decision(code="created", link=after, writes=(write,))
+
+
+def _with_labels(decision: Decision, case: Case, labels: frozenset[str]) -> Decision:
+    """Puts labels on the partner record, with the write that is planned anyway or with one of their own."""
+    for index, write in enumerate(decision.writes):
+        if write.side is Side.PARTNER:
+            marked = replace(write, add_labels=labels)
+            return replace(decision, writes=(*decision.writes[:index], marked, *decision.writes[index + 1 :]))
+    if decision.need or case.partner_ref is None:
+        return decision
+    text = PlannedWrite(side=Side.PARTNER, op=Op.UPDATE, ref=case.partner_ref, add_labels=labels)
+    return replace(decision, code="updated", writes=(*decision.writes, text))
