@@ -25,7 +25,9 @@ from shared.connectors.activecampaign.object_store import ObjectStore
 from shared.connectors.activecampaign.objects import DEAL, FAMILIES, ObjectMapper, describe_objects
 from shared.connectors.activecampaign.reader import ContactReader
 from shared.connectors.activecampaign.relations import Relations
+from shared.connectors.activecampaign.results import not_tried
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
+from shared.connectors.activecampaign.standing import Standing, standing_of, tagged
 from shared.connectors.activecampaign.tags import TagBook
 from shared.connectors.activecampaign.writer import ContactWriter
 from shared.connectors.surroundings import Surroundings
@@ -152,6 +154,14 @@ class ActiveCampaignConnector:
         self._surroundings.memo.drop(self._object_key)
         return made
 
+    def standing(self, contact: RemoteId) -> Standing:
+        """The subscription state of one contact, for a `subscribe` event."""
+        return standing_of(self.client, contact)
+
+    def tagged(self, label: str, after: RemoteId | None = None) -> Sequence[RemoteId]:
+        """Ids of up to 100 contacts that carry a tag, above `after`, for requests whose webhook was lost."""
+        return tagged(self.client, self._tags, label, after)
+
     # Kinds beside contacts ----------------------------------------------------------------------------------------
 
     def _objects(self, kind: Kind, fields: Sequence[FieldName]) -> ObjectStore:
@@ -198,8 +208,6 @@ class ActiveCampaignConnector:
             except SyncError as error:
                 if not results:
                     raise
-                from shared.connectors.activecampaign.results import not_tried
-
                 results.update({write.key: not_tried(write, error) for write in singly})
         return [results[write.key] for write in writes]
 

@@ -20,7 +20,7 @@ from shared.connectors.activecampaign.fields import (
 from shared.domain.records import Absent, FieldName, Record, Ref, RemoteId, Schema, Value
 from shared.errors import Transient
 
-_UNSUBSCRIBED = "2"
+_ACTIVE, _UNSUBSCRIBED = "1", "2"
 
 type Fields = dict[FieldName, Value | None]
 
@@ -126,8 +126,9 @@ def _account(rows: Iterable[Mapping[str, Any]]) -> Ref | None:
 
 
 def _is_out(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """On some list once, and unsubscribed from every one."""
-    return bool(rows) and all(str(row.get("status")) == _UNSUBSCRIBED for row in rows)
+    """On some list once, and active on none."""
+    statuses = {str(row.get("status")) for row in rows}
+    return _UNSUBSCRIBED in statuses and _ACTIVE not in statuses
 
 
 def _time(text: object) -> Any:

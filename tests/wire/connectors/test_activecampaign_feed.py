@@ -252,6 +252,33 @@ def test_accounts_are_walked_whole_with_their_custom_values(ac: Account) -> None
     assert reader.run()["accounts"] == 2
 
 
+@pytest.mark.feature("AC-10.2")
+def test_a_persons_standing_tells_when_they_left_and_came_back(ac: Account) -> None:
+    ac.system.seed({"lists": ["News", "Offers"]})
+    people(ac, 1, lists=[{"list": "News", "status": 1}, {"list": "Offers", "status": 2}])
+    standing = ac.connector.standing(RemoteId("1"))  # type: ignore[attr-defined]
+    assert not standing.opted_out
+    ac.system.act("unsubscribe", {"contact": "1", "list": "News"})
+    left = ac.connector.standing(RemoteId("1"))  # type: ignore[attr-defined]
+    assert left.opted_out
+    ac.around.clock.advance(600)
+    ac.system.act("subscribe", {"contact": "1", "list": "Offers"})
+    back = ac.connector.standing(RemoteId("1"))  # type: ignore[attr-defined]
+    assert not back.opted_out
+    assert back.subscribed_at is not None
+    assert left.opted_out_at is not None
+    assert back.subscribed_at > left.opted_out_at
+
+
+@pytest.mark.feature("AC-04.2")
+def test_contacts_with_a_tag_are_listed_in_order_page_by_page(ac: Account) -> None:
+    people(ac, 130, tags=["D365: Lead"])
+    first = ac.connector.tagged("d365: lead")  # type: ignore[attr-defined]
+    rest = ac.connector.tagged("D365: Lead", first[-1])  # type: ignore[attr-defined]
+    assert [*first, *rest] == [str(row) for row in range(1, 131)]
+    assert ac.connector.tagged("never there") == []  # type: ignore[attr-defined]
+
+
 # -- hostile answers ---------------------------------------------------------------------------------------------------
 
 
