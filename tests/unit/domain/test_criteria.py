@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from shared.domain.criteria import (
 from shared.domain.criteria_ops import OPERATORS
 from shared.domain.entity_map import MapErrors
 from shared.domain.records import FieldName, FieldType, Kind, Record, Ref, RemoteId, Schema, Value
+from shared.domain.spans import shifted
 from tests.unit.domain.criteria_cases import CASES, NOW, REFUSED, ROWS, SCHEMA, Case, line, within_group
 from tests.unit.domain.strategies import nasty_text
 
@@ -233,6 +234,75 @@ def test_relative_spans_join_without_gap_or_overlap(now: datetime, count: int) -
         answers = [matches(bound, record, now=now) for bound in bounds]
         same_second = moment.replace(microsecond=0) == now.replace(microsecond=0)
         assert sum(map(bool, answers)) == (2 if same_second else 1) or (answers == [False] * 3 and moment > now)
+
+
+def seen(moment: str) -> Record:
+    return Record(Ref(Kind("contact"), RemoteId("1")), {FieldName("new_seen"): datetime.fromisoformat(moment)})
+
+
+@pytest.mark.parametrize(
+    ("op", "count", "moment", "expected"),
+    [
+        ("last_x_hours", 1, "2024-06-12T09:00:00Z", True),
+        ("last_x_hours", 1, "2024-06-12T08:59:59Z", False),
+        ("last_x_hours", 1, "2024-06-12T10:45:30Z", True),
+        ("last_x_hours", 1, "2024-06-12T10:45:31Z", False),
+        ("next_x_hours", 1, "2024-06-12T11:45:29Z", True),
+        ("next_x_hours", 1, "2024-06-12T11:45:30Z", False),
+        ("older_than_x_hours", 1, "2024-06-12T09:45:29Z", True),
+        ("older_than_x_hours", 1, "2024-06-12T09:45:30Z", False),
+        ("older_than_x_hours", 1, "1753-01-01T00:00:00Z", True),
+        ("next_x_days", 1, "2024-06-13T23:59:59Z", True),
+        ("next_x_days", 1, "2024-06-14T00:00:00Z", False),
+        ("last_x_days", 1, "2024-06-11T00:00:00Z", True),
+        ("last_x_days", 1, "2024-06-10T23:59:59Z", False),
+    ],
+)
+def test_relative_spans_at_their_edges(op: str, count: int, moment: str, expected: bool) -> None:
+    now = datetime(2024, 6, 12, 10, 45, 30, 999_999, UTC)
+    bound = parse_criteria(line("new_seen", op, count), SCHEMA)
+    assert matches(bound, seen(moment), now=now) is expected
+
+
+@pytest.mark.parametrize(
+    ("day", "unit", "count", "expected"),
+    [
+        ("2024-01-31", "months", 1, "2024-02-29"),
+        ("2024-03-31", "months", -1, "2024-02-29"),
+        ("2023-03-31", "months", -1, "2023-02-28"),
+        ("2024-02-29", "years", -1, "2023-02-28"),
+        ("2024-12-31", "months", 2, "2025-02-28"),
+        ("2024-01-15", "months", -13, "2022-12-15"),
+        ("2024-01-15", "weeks", 2, "2024-01-29"),
+        ("2024-01-15", "years", -3000, "0001-01-01"),
+        ("2024-01-15", "years", 9000, "9999-12-31"),
+        ("2024-01-15", "days", -10_000_000, "0001-01-01"),
+        ("2024-01-15", "days", 10_000_000, "9999-12-31"),
+    ],
+)
+def test_calendar_steps_keep_the_day_where_it_exists(day: str, unit: str, count: int, expected: str) -> None:
+    assert shifted(date.fromisoformat(day), unit, count) == date.fromisoformat(expected)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "UTC"])
+def test_the_last_days_of_the_calendar_can_be_asked_for(zone: str) -> None:
+    for day in ("9999-12-31", "0001-01-01"):
+        for op in ("on", "after", "on_or_before"):
+            bound = parse_criteria({"zone": zone, "all": [line("new_seen", op, day)]}, SCHEMA)
+            assert to_odata(bound, now=NOW)
+            assert matches(bound, seen("2024-06-12T10:00:00Z"), now=NOW) is (day[0] == "0" and op == "after") or (
+                op == "on_or_before" and day[0] == "9"
+            )
+
+
+def test_as_many_lines_as_allowed_and_as_deep_as_allowed() -> None:
+    assert parse_criteria({"any": [line("new_count", "eq", 1)] * 100}, SCHEMA)
+    deep: dict[str, Any] = line("new_count", "eq", 1)
+    for _ in range(6):
+        deep = {"all": [deep]}
+    assert parse_criteria(deep, SCHEMA)
+    assert parse_criteria(line("firstname", "in", ["a"] * 100), SCHEMA)
+    assert parse_criteria(line("firstname", "eq", "x" * 850), SCHEMA)
 
 
 # -- widening and narrowing -------------------------------------------------------------------------------------------

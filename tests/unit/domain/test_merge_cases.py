@@ -100,6 +100,12 @@ def test_a_parked_field_is_judged_with_both_sides_only() -> None:
     assert good.writes[Side.PARTNER] == {"b": "good@x.example"}
 
 
+def test_a_park_of_a_field_that_is_no_longer_mapped_is_not_ours_to_heal() -> None:
+    item = one_field()
+    merged = decide(item, base(item, "o", "o"), "x", "o", parks={"gone": "rejected", "f": "rejected"})
+    assert merged.healed == ("f",)
+
+
 def test_a_parked_field_that_nobody_told_asks_for_both() -> None:
     item = one_field()
     merged = decide(item, base(item, "o", "o"), parks={"f": "rejected"})
@@ -233,6 +239,14 @@ def test_a_union_tells_the_base_to_remember() -> None:
     assert covered.pending_bases[Side.CRM] == {"f": frozenset("123")}
     removed = decide(item, agreed, frozenset("2"), frozenset("12"), bases={"f": frozenset("1")})
     assert removed.writes == {Side.CRM: {}, Side.PARTNER: {"b": frozenset("2")}}
+
+
+def test_the_base_of_a_union_is_remembered_in_the_words_of_dynamics() -> None:
+    crm, partner = (spec(name, T.MULTI_CHOICE, options=("1", "2", "a", "b")) for name in "ab")
+    item = one_field(crm, partner, policy="union", values={"1": "a", "2": "b"})
+    agreed = base(item, frozenset("1"), frozenset("a"))
+    assert decide(item, agreed, frozenset("12")).pending_bases[Side.PARTNER] == {"f": frozenset("12")}
+    assert decide(item, agreed, partner=frozenset("ab")).pending_bases[Side.CRM] == {"f": frozenset("12")}
 
 
 @pytest.mark.feature("HUB-10.1")

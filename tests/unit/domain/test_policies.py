@@ -224,6 +224,9 @@ def test_newest_falls_to_the_side_it_names_and_its_own_skew() -> None:
     item = one_field(policy={"rule": "newest", "side": "partner", "skew": 10})
     agreed = base(item, "o", "o")
     assert decide(item, agreed, "x", "y").conflicts[0].winner is Side.PARTNER
+    exact = one_field(policy={"rule": "newest", "side": "partner", "skew": 0})
+    second = {"crm_time": NOW, "partner_time": NOW - timedelta(seconds=1)}
+    assert decide(exact, agreed, "x", "y", **second).conflicts[0].winner is Side.CRM
     earlier = NOW - timedelta(seconds=11)
     assert decide(item, agreed, "x", "y", crm_time=NOW, partner_time=earlier).conflicts[0].winner is Side.CRM
 
