@@ -69,6 +69,7 @@ class Engine:
                 item,
                 self._schema(Side.CRM, item.crm_kind),
                 self._schema(Side.PARTNER, item.partner_kind),
+                siblings=maps,
             )
             for item in maps
             if item.on

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared.connectors.memory import RowState
+from shared.connectors.memory import KindDesign, RowState
 from shared.domain.connection import Switch
-from shared.domain.records import Side
+from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Option, Side
 from shared.errors import Throttled
 from shared.http.budget import LocalBudget, Rate
-from shared.ports.connector import CreateKey
+from shared.ports.connector import CreateKey, Deletes, FeedKind
 from shared.state.model import Command
 from tests.fakes.clock import FakeClock
 from tests.unit.sync.rig import (
@@ -26,6 +26,7 @@ from tests.unit.sync.rig import (
     PERSON,
     PHONE,
     Rig,
+    specs,
 )
 from tests.unit.sync.test_engine import ann, pair
 
@@ -316,3 +317,50 @@ def test_a_child_waits_for_its_parent_and_is_never_lost() -> None:
     [person] = rig.people()
     [company] = rig.refs(rig.PARTNER_COMPANY)
     assert person["company"] == company[0]
+
+
+@pytest.mark.feature("HUB-12.6")
+def test_a_lead_that_becomes_a_contact_hands_its_partner_record_over() -> None:
+    lead = {**ENTITY, "name": "lead", "crm_kind": "lead", "rank": 1}
+    design = KindDesign(kind=Kind("lead"), fields=specs(), capabilities=CRM_CAPABILITIES)
+    rig = Rig(
+        entity={**ENTITY, "rank": 2},
+        entities=(lead,),
+        designs=([design], ()),
+        partner=replace(PARTNER_CAPABILITIES, asynchronous_create=False),
+    )
+    rig.crm.create(Kind("lead"), ann())
+    rig.run(2)
+    [(person, _)] = rig.refs(PERSON)
+    contact = rig.crm.create(CONTACT, {**ann(), NAME: "Qualified"})
+    rig.run(3)
+    assert [(ref, row["name"]) for ref, row in rig.refs(PERSON)] == [(person, "Qualified")]
+    rig.partner.edit(person, {PHONE: "77"})
+    rig.run(2)
+    row = rig.crm_system.row(contact)
+    assert row is not None
+    assert row.fields[PHONE] == "77"
+
+
+@pytest.mark.feature("HUB-13.2")
+def test_each_entity_and_direction_says_what_a_delete_does() -> None:
+    state = FieldName("state")
+    more = [FieldSpec(name=state, type=FieldType.CHOICE, options=(Option("0", "Active"), Option("1", "Inactive")))]
+    crm = replace(CRM_CAPABILITIES, deactivate={state: "1"})
+    rig = Rig(
+        entity={**ENTITY, "deletes": {"partner": "ignore", "crm": "deactivate"}},
+        crm=crm,
+        partner=replace(PARTNER_CAPABILITIES, deletes=Deletes.TOLD, feed=FeedKind.DELTA, asynchronous_create=False),
+        fields=more,
+    )
+    one = rig.crm.create(CONTACT, {**ann(1), state: "0"})
+    two = rig.crm.create(CONTACT, {**ann(2), state: "0"})
+    rig.run(2)
+    people = {str(row["mail"]): ref for ref, row in rig.refs(PERSON)}
+    rig.crm.delete(one)
+    rig.partner.delete(people["ann2@example.org"])
+    rig.run(3)
+    assert [row["mail"] for _, row in rig.refs(PERSON)] == ["ann1@example.org"]
+    row = rig.crm_system.row(two)
+    assert row is not None
+    assert row.fields[state] == "1"
