@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from shared.errors import Rejected, SyncError, Throttled, Transient
+from shared.errors import ConfigError, Rejected, SyncError, Throttled, Transient
 from shared.ports.connector import CheckState, CheckStep
 
+_SKEW_SECONDS = 60.0
 _LATER = "Nothing to correct: try the check again in a minute."
+
+
+def clock_skew(told: datetime | None, now: datetime) -> str:
+    """How far our clock is from a server's. Raises ConfigError beyond a minute."""
+    if told is None:
+        return "the server does not tell its time"
+    skew = abs((now - told).total_seconds())
+    if skew > _SKEW_SECONDS:
+        raise ConfigError(
+            f"the clock here is {skew:.0f} seconds away from the server's",
+            code="clock_skew",
+            next_step="Correct the clock of the machine this runs on. Changes are read by the server's own time, so "
+            "nothing is lost meanwhile.",
+        )
+    return f"{skew:.0f} seconds apart"
 
 
 class NotTold(Exception):

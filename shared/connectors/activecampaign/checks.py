@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from shared.connectors.activecampaign.client import Client, Fetched
 from shared.connectors.activecampaign.fields import describe_contacts
-from shared.connectors.stepper import Stepper
+from shared.connectors.stepper import Stepper, clock_skew
 from shared.errors import ConfigError
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep
-
-_SKEW_SECONDS = 60.0
 
 
 def check(client: Client, clock: Clock) -> Iterator[CheckStep]:
@@ -23,14 +22,14 @@ def check(client: Client, clock: Clock) -> Iterator[CheckStep]:
     yield steps.passed("settings", f"{client.http.origin.url} is an API address of ActiveCampaign")
     seen: list[Fetched] = []
     yield steps.run("key", lambda: _key(client, seen))
-    yield steps.run("clock", lambda: _clock(seen[0], clock), needs=("key",))
+    yield steps.run("clock", lambda: clock_skew(seen[0].date, clock.now()), needs=("key",))
     yield steps.run("contacts", lambda: _count(client, "contacts"), needs=("key",))
     yield steps.run("fields", lambda: _fields(client), needs=("key",))
     yield steps.run("tags", lambda: _count(client, "tags"), needs=("key",))
     yield steps.run("imports", lambda: _imports(client), needs=("key",))
     yield steps.run("lists", lambda: _count(client, "lists"), needs=("key",))
     for name in ("accounts", "deals"):
-        yield steps.run(name, lambda: _count(client, name), needs=("key",), optional=True)  # noqa: B023 - runs at once
+        yield steps.run(name, partial(_count, client, name), needs=("key",), optional=True)
 
 
 def _key(client: Client, seen: list[Fetched]) -> str:
@@ -43,20 +42,6 @@ def _key(client: Client, seen: list[Fetched]) -> str:
             next_step="Copy the URL shown under Settings, Developer.",
         )
     return f"the key belongs to user {user.get('id')}"
-
-
-def _clock(fetched: Fetched, clock: Clock) -> str:
-    if fetched.date is None:
-        return "the server does not tell its time"
-    skew = abs((clock.now() - fetched.date).total_seconds())
-    if skew > _SKEW_SECONDS:
-        raise ConfigError(
-            f"the clock here is {skew:.0f} seconds away from the server's",
-            code="clock_skew",
-            next_step="Correct the clock of the machine this runs on. Changes are read by the server's own time, so "
-            "nothing is lost meanwhile.",
-        )
-    return f"{skew:.0f} seconds apart"
 
 
 def _count(client: Client, name: str) -> str:

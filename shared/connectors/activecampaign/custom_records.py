@@ -14,11 +14,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from shared.connectors.activecampaign.client import Client
+from shared.connectors.activecampaign.client import Client, Fetched
 from shared.connectors.activecampaign.contacts import Fields, as_id
-from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
+from shared.connectors.activecampaign.errors import VendorError, raise_for
 from shared.connectors.activecampaign.fields import ACCOUNT, CONTACT, BadValueError, parse_time
-from shared.connectors.activecampaign.results import not_tried, rejected, unknown
+from shared.connectors.activecampaign.results import each, refusal, rejected
 from shared.domain.records import (
     FieldName,
     FieldSpec,
@@ -33,9 +33,8 @@ from shared.domain.records import (
     Schema,
     Value,
 )
-from shared.errors import OutcomeUnknown, Rejected, SyncError, Transient
+from shared.errors import Rejected
 from shared.http.parallel import raised, run_all
-from shared.http.redaction import mask
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 
 OPPORTUNITY = Kind("opportunity")
@@ -139,14 +138,7 @@ class CustomRecords:
 
     def write(self, writes: Sequence[Write]) -> list[WriteResult]:
         """One or two calls a record. Raises only when nothing was sent."""
-        told = run_all([partial(self._write, write) for write in writes], at_once=self._concurrency)
-        errors = [found for found in told if isinstance(found, SyncError)]
-        if errors and len(errors) == len(writes):
-            raise errors[0]
-        return [
-            not_tried(write, found) if isinstance(found, SyncError) else found
-            for write, found in zip(writes, told, strict=True)
-        ]
+        return each(writes, self._write, at_once=self._concurrency)
 
     def _path(self, row: RemoteId) -> str:
         return f"{self._records}/external/{quote(row, safe='')}"
@@ -180,21 +172,17 @@ class CustomRecords:
             body = self._body(write)
         except BadValueError as error:
             return rejected(write, "bad_value", str(error.args[0]), FieldName(error.args[1]))
-        try:
-            there = self._client.try_get(self._path(write.ref.id), "look up")
-            if isinstance(there, VendorError) and there.status != HTTPStatus.NOT_FOUND:
-                raise raise_for(there, "to read a record")
-            missing = isinstance(there, VendorError)
-            if write.op is Op.DELETE:
-                return self._deleted(write)
-            if write.op is Op.CREATE and not missing:
-                return WriteResult(key=write.key, outcome=Outcome.EXISTS, ref=write.ref)
-            if write.op is Op.UPDATE and missing:
-                return WriteResult(key=write.key, outcome=Outcome.GONE, ref=write.ref)
-            purpose = "create" if write.op is Op.CREATE else "update"
-            return self._answer(write, self._client.send("POST", self._records, purpose, {"record": body}))
-        except OutcomeUnknown as lost:
-            return unknown(write, lost.code)
+        if write.op is Op.DELETE:
+            return self._deleted(write)
+        there = self._client.try_get(self._path(write.ref.id), "look up")
+        if isinstance(there, VendorError) and there.status != HTTPStatus.NOT_FOUND:
+            raise raise_for(there, "to read a record")
+        missing = isinstance(there, VendorError)
+        if write.op is Op.CREATE and not missing:
+            return WriteResult(key=write.key, outcome=Outcome.EXISTS, ref=write.ref)
+        if write.op is Op.UPDATE and missing:
+            return WriteResult(key=write.key, outcome=Outcome.GONE, ref=write.ref)
+        return self._answer(write, self._client.send("POST", self._records, write.op.value, {"record": body}))
 
     def _deleted(self, write: Write) -> WriteResult:
         found = self._client.send("DELETE", self._path(write.ref.id), "delete")
@@ -203,18 +191,10 @@ class CustomRecords:
             return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
         return self._answer(write, found)
 
-    def _answer(self, write: Write, found: object) -> WriteResult:
-        if not isinstance(found, VendorError):
-            return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
-        outcome = outcome_of(found)
-        if outcome is Outcome.UNKNOWN:
-            return unknown(write, found.name)
-        if outcome is Outcome.NOT_TRIED:
-            raise Transient("ActiveCampaign asks to wait", code=found.name)
-        if found.html or found.status == HTTPStatus.FORBIDDEN:
-            raise raise_for(found, "to write a record")
-        values = [value for value in write.fields.values() if not isinstance(value, Ref | bool)]
-        return rejected(write, found.name, mask(found.message, values), _blamed(write, found))
+    def _answer(self, write: Write, found: Fetched | VendorError) -> WriteResult:
+        if isinstance(found, VendorError):
+            return refusal(write, found, "records", _blamed(write, found))
+        return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
 
     def _body(self, write: Write) -> dict[str, Any]:
         fields: list[dict[str, Any]] = []

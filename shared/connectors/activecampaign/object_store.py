@@ -9,16 +9,14 @@ from hashlib import blake2b
 from http import HTTPStatus
 
 from shared.connectors.activecampaign.client import Client
-from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
+from shared.connectors.activecampaign.errors import VendorError, raise_for
 from shared.connectors.activecampaign.fields import ACCOUNT, BadValueError
 from shared.connectors.activecampaign.objects import DEAL, ObjectMapper
 from shared.connectors.activecampaign.place import Phase, Place, pack, unpack
-from shared.connectors.activecampaign.results import not_tried, rejected, unknown
+from shared.connectors.activecampaign.results import each, refusal, rejected, unknown
 from shared.connectors.activecampaign.walks import next_rows
 from shared.domain.records import FieldName, Gone, GoneReason, Record, Ref, RemoteId, Value
-from shared.errors import OutcomeUnknown, SyncError, Transient
 from shared.http.parallel import raised, run_all
-from shared.http.redaction import mask
 from shared.ports.connector import ChangePage, Cursor, Op, Outcome, Write, WriteResult
 
 
@@ -100,30 +98,21 @@ class ObjectStore:
 
     def write(self, writes: Sequence[Write]) -> list[WriteResult]:
         """One call a record. Raises only when nothing was sent."""
-        told = run_all([partial(self._write, write) for write in writes], at_once=self._concurrency)
-        errors = [found for found in told if isinstance(found, SyncError)]
-        if errors and len(errors) == len(writes):
-            raise errors[0]
-        return [
-            not_tried(write, found) if isinstance(found, SyncError) else found
-            for write, found in zip(writes, told, strict=True)
-        ]
+        return each(writes, self._write, at_once=self._concurrency)
 
     def _write(self, write: Write) -> WriteResult:
         try:
             members = self._mapper.body(_sent(write), currency=self._currency(write))
         except BadValueError as error:
             return rejected(write, "bad_value", str(error.args[0]), FieldName(error.args[1]))
-        try:
-            match write.op:
-                case Op.CREATE:
-                    return self._create(write, self._defaults | members)
-                case Op.UPDATE:
-                    return self._answered(write, "PUT", f"{self._family.resource}/{write.ref.id}", "update", members)
-                case Op.DELETE:
-                    return self._answered(write, "DELETE", f"{self._family.resource}/{write.ref.id}", "delete", None)
-        except OutcomeUnknown as lost:
-            return unknown(write, lost.code)
+        path = f"{self._family.resource}/{write.ref.id}"
+        match write.op:
+            case Op.CREATE:
+                return self._create(write, self._defaults | members)
+            case Op.UPDATE:
+                return self._answered(write, "PUT", path, members)
+            case Op.DELETE:
+                return self._answered(write, "DELETE", path, None)
 
     def _create(self, write: Write, members: dict[str, object]) -> WriteResult:
         made = self._client.send("POST", self._family.resource, "create", {self._family.one: members})
@@ -138,11 +127,9 @@ class ObjectStore:
             return unknown(write, "no_id")
         return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=self._mapper.ref(row))
 
-    def _answered(
-        self, write: Write, method: str, path: str, purpose: str, members: dict[str, object] | None
-    ) -> WriteResult:
+    def _answered(self, write: Write, method: str, path: str, members: dict[str, object] | None) -> WriteResult:
         body = None if members is None else {self._family.one: members}
-        found = self._client.send(method, path, purpose, body)
+        found = self._client.send(method, path, write.op.value, body)
         if isinstance(found, VendorError):
             if write.op is Op.DELETE and found.is_missing:
                 return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
@@ -150,18 +137,8 @@ class ObjectStore:
         return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
 
     def _refusal(self, write: Write, error: VendorError) -> WriteResult:
-        outcome = outcome_of(error)
-        if outcome is Outcome.UNKNOWN:
-            return unknown(write, error.name)
-        if outcome is Outcome.NOT_TRIED:
-            raise Transient("ActiveCampaign asks to wait", code=error.name)
-        if error.html or (error.status == HTTPStatus.FORBIDDEN and not error.is_missing):
-            raise raise_for(error, f"to write {self._family.resource}")
-        if outcome is Outcome.GONE:
-            return WriteResult(key=write.key, outcome=Outcome.GONE, ref=write.ref, code=error.name)
         names = {wire: name for name, wire in self._family.wire.items()}
-        values = [value for value in write.fields.values() if not isinstance(value, Ref | bool)]
-        return rejected(write, error.name, mask(error.message, values), names.get(error.pointer))
+        return refusal(write, error, self._family.resource, names.get(error.pointer))
 
     def _currency(self, write: Write) -> str:
         told = write.fields.get(FieldName("currency"))

@@ -7,13 +7,12 @@ nothing ever subscribes anybody.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from shared.connectors.activecampaign.client import Client
 from shared.connectors.activecampaign.contacts import as_id, contact_ref
-from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
+from shared.connectors.activecampaign.errors import VendorError
 from shared.connectors.activecampaign.fields import (
     ACCOUNT_FIELD,
     EMAIL,
@@ -26,12 +25,10 @@ from shared.connectors.activecampaign.fields import (
     to_text,
 )
 from shared.connectors.activecampaign.relations import Relations
-from shared.connectors.activecampaign.results import not_tried, rejected, unknown
+from shared.connectors.activecampaign.results import each, refusal, rejected, unknown
 from shared.connectors.activecampaign.tags import TagBook
 from shared.domain.records import FieldName, Ref, Schema, Value
-from shared.errors import OutcomeUnknown, Rejected, SyncError, Transient
-from shared.http.parallel import run_all
-from shared.http.redaction import mask
+from shared.errors import OutcomeUnknown, Rejected, SyncError
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 
 _TAG_LOST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -59,14 +56,8 @@ class ContactWriter:
 
     def write(self, writes: Sequence[Write]) -> dict[str, WriteResult]:
         """One result a write. Raises only when nothing at all was sent."""
-        told = run_all([partial(self._one, write) for write in writes], at_once=self._concurrency)
-        errors = [found for found in told if isinstance(found, SyncError)]
-        if errors and len(errors) == len(writes):
-            raise errors[0]
-        return {
-            write.key: not_tried(write, found) if isinstance(found, SyncError) else found
-            for write, found in zip(writes, told, strict=True)
-        }
+        results = each(writes, self._one, at_once=self._concurrency)
+        return {write.key: result for write, result in zip(writes, results, strict=True)}
 
     def _one(self, write: Write) -> WriteResult:
         try:
@@ -77,8 +68,6 @@ class ContactWriter:
                     return self._update(write)
                 case Op.DELETE:
                     return self._delete(write)
-        except OutcomeUnknown as lost:
-            return unknown(write, lost.code)
         except Refused as refused:
             return refused.result
 
@@ -197,17 +186,7 @@ class ContactWriter:
         raise Refused(rejected(write, "tag_refused", "the tag cannot be put on the contact"))
 
     def _refusal(self, write: Write, error: VendorError) -> WriteResult:
-        """The result of a refused call. Raises AuthError for a bad key: then it is not the record's fault."""
-        outcome = outcome_of(error)
-        if outcome is Outcome.UNKNOWN:
-            return unknown(write, error.name)
-        if outcome is Outcome.NOT_TRIED:
-            raise Transient("ActiveCampaign asks to wait", code=error.name)
-        if error.html or (error.status == HTTPStatus.FORBIDDEN and not error.is_missing and not error.is_contact_limit):
-            raise raise_for(error, f"to write a {write.ref.kind}")
-        if outcome is Outcome.GONE:
-            return WriteResult(key=write.key, outcome=Outcome.GONE, ref=write.ref, code=error.name)
-        return rejected(write, error.name, mask(error.message, _values(write)), _blamed(write, error))
+        return refusal(write, error, "contacts", _blamed(write, error))
 
 
 def _blamed(write: Write, error: VendorError) -> FieldName | None:
@@ -216,7 +195,3 @@ def _blamed(write: Write, error: VendorError) -> FieldName | None:
         return FieldName(error.pointer)
     words: Mapping[str, FieldName] = {f"field {field_id(name)}": name for name in write.fields if is_custom(name)}
     return next((field_name(field_id(name)) for words_of, name in words.items() if words_of in error.message), None)
-
-
-def _values(write: Write) -> list[object]:
-    return [value for value in (*write.fields.values(), write.match) if not isinstance(value, Ref | bool)]

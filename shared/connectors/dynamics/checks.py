@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.connectors.dynamics.client import DataverseClient
+from shared.connectors.dynamics.client import DataverseClient, Fetched
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.security import read_privileges
 from shared.connectors.dynamics.tables import Table
-from shared.connectors.stepper import NotTold, Stepper
+from shared.connectors.stepper import NotTold, Stepper, clock_skew
 from shared.errors import AuthError, ConfigError
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep, Op
 
-_SKEW_SECONDS = 60.0
 _VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: "Delete"}
 
 
@@ -21,17 +20,23 @@ def check(client: DataverseClient, tables: Sequence[Table], clock: Clock) -> Ite
     """Steps: `settings`, `token`, `whoami`, `clock`; then `table:`, `privileges:`, `tracking:`, `bulk:` a table."""
     steps = Stepper()
     yield steps.passed("settings", f"{client.http.origin.url} is an address of Dataverse")
-    user: list[str] = []
+    answers: list[Fetched] = []
     yield steps.run("token", lambda: _token(client))
-    yield steps.run("whoami", lambda: _whoami(client, user), needs=("token",))
-    yield steps.run("clock", lambda: _clock(client, clock), needs=("whoami",))
+    yield steps.run("whoami", lambda: _whoami(client, answers), needs=("token",))
+    yield steps.run("clock", lambda: clock_skew(answers[0].date, clock.now()), needs=("whoami",))
     for table in tables:
-        found: list[TableMeta] = []
-        kind = table.kind
-        yield steps.run(f"table:{kind}", lambda: _table(client, table, user[0], found), needs=("whoami",))  # noqa: B023
-        yield steps.run(f"privileges:{kind}", lambda: _privileges(client, table, user[0]), needs=(f"table:{kind}",))  # noqa: B023
-        yield steps.run(f"tracking:{kind}", lambda: _tracking(found[0]), needs=(f"table:{kind}",))  # noqa: B023
-        yield steps.run(f"bulk:{kind}", lambda: _bulk(client, table), needs=(f"table:{kind}",), optional=True)  # noqa: B023
+        yield from _table_steps(steps, client, table, answers)
+
+
+def _table_steps(
+    steps: Stepper, client: DataverseClient, table: Table, answers: Sequence[Fetched]
+) -> Iterator[CheckStep]:
+    found: list[TableMeta] = []
+    kind, described = table.kind, (f"table:{table.kind}",)
+    yield steps.run(f"table:{kind}", lambda: _table(client, table, _user(answers), found), needs=("whoami",))
+    yield steps.run(f"privileges:{kind}", lambda: _privileges(client, table, _user(answers)), needs=described)
+    yield steps.run(f"tracking:{kind}", lambda: _tracking(found[0]), needs=described)
+    yield steps.run(f"bulk:{kind}", lambda: _bulk(client, table), needs=described, optional=True)
 
 
 def _token(client: DataverseClient) -> str:
@@ -39,24 +44,13 @@ def _token(client: DataverseClient) -> str:
     return "a token was issued"
 
 
-def _whoami(client: DataverseClient, user: list[str]) -> str:
-    user.append(str(client.get(client.target("WhoAmI"), "check", interactive=True).data["UserId"]))
-    return f"signed in as user {user[0]}"
+def _whoami(client: DataverseClient, answers: list[Fetched]) -> str:
+    answers.append(client.get(client.target("WhoAmI"), "check", interactive=True))
+    return f"signed in as user {_user(answers)}"
 
 
-def _clock(client: DataverseClient, clock: Clock) -> str:
-    told = client.get(client.target("WhoAmI"), "check", interactive=True).date
-    if told is None:
-        return "the server does not tell its time"
-    skew = abs((clock.now() - told).total_seconds())
-    if skew > _SKEW_SECONDS:
-        raise ConfigError(
-            f"the clock here is {skew:.0f} seconds away from the server's",
-            code="clock_skew",
-            next_step="Correct the clock of the machine this runs on. Changes are read by the server's own time, so "
-            "nothing is lost meanwhile.",
-        )
-    return f"{skew:.0f} seconds apart"
+def _user(answers: Sequence[Fetched]) -> str:
+    return str(answers[0].data["UserId"])
 
 
 def _table(client: DataverseClient, table: Table, user: str, found: list[TableMeta]) -> str:
