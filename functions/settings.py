@@ -49,6 +49,7 @@ def edit_connection(req: func.HttpRequest) -> func.HttpResponse:
         if to not in {Switch.ON.value, Switch.OFF.value}:
             raise ConfigError('switch must be "on" or "off"', setting="switch")
         stored = use_cases.switch(connection, Switch(str(to)))
+        application().give_back_budgets()
     return ok(connection_body(stored.config), etag=stored.etag)
 
 
@@ -64,6 +65,7 @@ def delete_connection(req: func.HttpRequest) -> func.HttpResponse:
 def check_connection(req: func.HttpRequest) -> func.HttpResponse:
     """Every step in order, each passed, failed or skipped, with reason and next step."""
     steps = [step_body(item) for item in application().check(req.route_params["connection"])]
+    application().give_back_budgets()
     return ok({"passed": all(step["state"] != "failed" for step in steps), "steps": steps})
 
 

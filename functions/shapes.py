@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from shared.domain.connection import ConnectionConfig
 
 if TYPE_CHECKING:
-    from shared.azure.runs import RunRecord
     from shared.manage.checks import SideStep
+    from shared.ports.journal import RunRecord
     from shared.state.model import LaneView
 
 

@@ -19,6 +19,7 @@ from shared.domain.schedule import next_due, parse_rhythm
 from shared.ports.state import PartitionStore
 
 if TYPE_CHECKING:
+    from shared.azure.budgets import SharedBudget
     from shared.azure.runs import TableJournal
     from shared.azure.secrets import TableSecrets
     from shared.azure.tables import Tables
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from shared.manage.checks import SideStep
     from shared.manage.connections import Connections
     from shared.ports.connector import Connector
-    from shared.ports.coordination import RequestBudget
     from shared.state.lane import LaneStore
     from shared.sync.engine import Engine, SliceResult
 
@@ -47,6 +47,7 @@ class Application:
     clock: SystemClock = field(init=False)
     ids: RandomIds = field(init=False)
     _made: dict[object, object] = field(default_factory=dict)
+    _budgets: list[SharedBudget] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = SystemClock(self.settings.clock_file)
@@ -118,11 +119,21 @@ class Application:
 
         return defaults_of(system)
 
-    def _budget(self, system: str, account: str) -> RequestBudget:
-        from shared.http.budget import LocalBudget, Rate
+    def _budget(self, system: str, account: str) -> SharedBudget:
+        from shared.azure.budgets import SharedBudget
+        from shared.http.budget import Rate
 
         calls, seconds = self._defaults(system).RATE
-        return LocalBudget(account, Rate(calls, seconds), self.clock)
+        budget = SharedBudget(
+            self.store("budgets"), account, Rate(calls, seconds), clock=self.clock, worker=self.ids.new_id()
+        )
+        self._budgets.append(budget)
+        return budget
+
+    def give_back_budgets(self) -> None:
+        """This process asks nothing more for now: its share of every account goes to those that work."""
+        for budget in self._budgets:
+            budget.release()
 
     def _surroundings(self, connection: ConnectionConfig, side: str) -> Surroundings:
         from shared.connectors.registry import CRM
@@ -136,7 +147,7 @@ class Application:
         runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter)
         return Surroundings(
             runtime=runtime,
-            budget=self._once(("budget", account), lambda: self._budget(system, system)),
+            budget=self._once(("budget", account), lambda: self._budget(system, account)),
             secrets=self.secrets,
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),
@@ -178,9 +189,18 @@ class Application:
         return LaneStore(self.store("lanes"), LaneId(connection_id, shard), clock=self.clock, ids=self.ids)
 
     def journal(self, connection_id: str) -> TableJournal:
-        from shared.azure.runs import TableJournal
+        """The runs of a connection, with its failures and conflicts; a conflict's values are sealed."""
+        from shared.azure.conflicts import TableConflicts
+        from shared.azure.failures import TableFailures
+        from shared.azure.runs import Beside, TableJournal
 
-        return TableJournal(self.store("runs"), connection_id, self.clock)
+        sealer = Sealer(self.settings.state_key, "conflict values")
+        beside = Beside(
+            failures=TableFailures(self.store("failures"), connection_id),
+            conflicts=TableConflicts(self.store("conflicts"), connection_id),
+            seal=lambda plain, place: sealer.seal(plain, bound=place),
+        )
+        return TableJournal(self.store("runs"), connection_id, self.clock, beside)
 
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
         from shared.sync.engine import Engine
