@@ -8,9 +8,9 @@ from functools import partial
 from shared.connectors.activecampaign.client import PAGE, Client
 from shared.connectors.activecampaign.contacts import ContactMapper, Fields, as_id, contact_ref
 from shared.connectors.activecampaign.errors import VendorError, raise_for
-from shared.connectors.activecampaign.fields import ACCOUNT_FIELD, EMAIL, OPTED_OUT, field_id
+from shared.connectors.activecampaign.fields import ACCOUNT_FIELD, CONTACT, EMAIL, OPTED_OUT, field_id
 from shared.connectors.activecampaign.tags import TagBook
-from shared.domain.records import FieldName, Gone, GoneReason, Record, RemoteId
+from shared.domain.records import FieldName, Gone, GoneReason, Record, Ref, RemoteId
 from shared.http.parallel import raised, run_all
 
 FEW = 20
@@ -70,7 +70,7 @@ class ContactReader:
 
     def _one(self, row: RemoteId, purpose: str) -> Record | Gone:
         if not row.isdigit():
-            return Gone(contact_ref("0"), GoneReason.CONFIRMED)
+            return Gone(Ref(CONTACT, row), GoneReason.CONFIRMED)
         found = self._client.try_get(f"contacts/{row}", purpose)
         if isinstance(found, VendorError):
             if found.is_missing:

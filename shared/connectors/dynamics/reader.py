@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from shared.domain.records import FieldName, Gone, GoneReason, Record, Ref, Remo
 from shared.errors import Transient
 
 IDS_A_CALL = 500
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PAGE = "odata.maxpagesize=5000"
 _DELICATE = frozenset("\"'\\[](){}") | {chr(code) for code in range(32)} | {chr(127)}
 
@@ -31,7 +33,8 @@ class Reading:
         """Each id's row as it is now. An id that no list shows is asked for once more by itself: only a 404 says that
         the row is gone, another refusal that it is hidden from us."""
         wanted = list(dict.fromkeys(ids))
-        found = self.present(wanted, fields, purpose=purpose)
+        usable = [row for row in wanted if _GUID.fullmatch(row)]  # one that is no id would refuse the whole question
+        found = self.present(usable, fields, purpose=purpose)
         missing = [row for row in wanted if _plain(row) not in found]
         gone = self._confirm(missing) if missing else {}
         return {row: found.get(_plain(row)) or gone[row] for row in wanted}
@@ -89,7 +92,8 @@ class Reading:
     def _confirm(self, ids: Sequence[RemoteId]) -> dict[RemoteId, Gone]:
         table = self._meta.table
         gone: dict[RemoteId, Gone] = {}
-        for group in _groups(ids, IDS_A_CALL):
+        gone.update((row, Gone(Ref(table.kind, row), GoneReason.CONFIRMED)) for row in ids if not _GUID.fullmatch(row))
+        for group in _groups([row for row in ids if row not in gone], IDS_A_CALL):
             parts = [self._client.part("GET", f"{table.set_name}({row})?$select={table.key}") for row in group]
             for row, part in zip(group, self._client.reads(parts, "confirm").parts, strict=True):
                 reason = GoneReason.CONFIRMED if _is_missing(part.status, part.body) else GoneReason.HIDDEN

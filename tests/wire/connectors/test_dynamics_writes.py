@@ -336,6 +336,7 @@ def use_limited(org: Organisation) -> None:
     org.system.seed({"user_roles": [{"user": user, "roles": ["Sync"], "only": True}]})
 
 
+@pytest.mark.feature("HUB-02.3")
 def test_settings_refuse_what_is_no_cloud_environment() -> None:
     from shared.errors import ConfigError
 

@@ -191,6 +191,7 @@ def test_a_refusal_of_a_write_is_the_callers_to_judge(ca: Authority) -> None:
         assert len(server.requests) == 2
 
 
+@pytest.mark.feature("HUB-17.2")
 @pytest.mark.parametrize("effect", [False, True])
 def test_a_short_wait_is_spent_here_and_a_long_one_goes_back(ca: Authority, *, effect: bool) -> None:
     acts = [answer(b"", 429, "Retry-After: 2"), answer(JSON), answer(b"", 429, "Retry-After: 120")]
@@ -206,6 +207,7 @@ def test_a_short_wait_is_spent_here_and_a_long_one_goes_back(ca: Authority, *, e
         assert len(setup.clock.slept) == 1
 
 
+@pytest.mark.feature("HUB-17.2")
 @pytest.mark.parametrize(
     ("header", "low", "high"),
     [
