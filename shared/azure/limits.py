@@ -28,6 +28,7 @@ from shared.ports.state import (
 
 _FORBIDDEN: Final = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_TABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _SYSTEM: Final = frozenset({"PartitionKey", "RowKey", "Timestamp"})
 _INT64: Final = 1 << 63
 _EARLIEST: Final = 1601  # the first year of Edm.DateTime in the table service
@@ -58,6 +59,12 @@ def check_transaction(partition: str, operations: Sequence[Operation]) -> None:
             body += sum(len(name) + _sent(cell) for name, cell in operation.cells.items())
     if body > MAX_TRANSACTION_BYTES:
         raise ValueError(f"a transaction holds at most {MAX_TRANSACTION_BYTES} bytes, not about {body}")
+
+
+def check_table(name: str) -> None:
+    """Raises ValueError for a table name the service refuses."""
+    if not _TABLE.fullmatch(name):
+        raise ValueError(f"the table name {name!r} must be 3 to 63 letters and digits, a letter first")
 
 
 def check_key(key: str) -> None:

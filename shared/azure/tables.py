@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.azure.limits import check_key, check_transaction, row_bytes
+from shared.azure.limits import check_key, check_table, check_transaction, row_bytes
 from shared.azure.table_errors import Judgement, Trouble, judge
 from shared.azure.table_rows import to_row, to_sdk
 from shared.errors import Transient
@@ -95,7 +95,8 @@ class Tables:
 
     def store(self, name: str) -> AzurePartitionStore:
         """The table of this name (letters and digits); it is created when it is first found missing."""
-        return AzurePartitionStore(self, self._service.get_table_client(f"{self._prefix}{name}"))
+        check_table(self._prefix + name)
+        return AzurePartitionStore(self, self._service.get_table_client(self._prefix + name))
 
     def close(self) -> None:
         self.readers.shutdown()

@@ -34,7 +34,8 @@ class Page:
         self._prefix = prefix
         self._entries = entries or {}
         self.words = words or Words()
-        self._size = sum(self.cost(key, blob) for key, blob in self._entries.items())
+        lengths = sum(map(len, self._entries)) + sum(map(len, self._entries.values()))
+        self._size = lengths + _ENTRY_OVERHEAD * len(self._entries)
 
     @property
     def prefix(self) -> str:
@@ -75,12 +76,15 @@ class Page:
 
     def would_split(self, changes: Sequence[Change]) -> bool:
         """Whether the page has to be split to take these changes in."""
+        most = sum(len(key) + len(blob or b"") + _ENTRY_OVERHEAD for key, blob in changes)
+        if self._size + most <= SPLIT_BYTES or len(self._prefix) >= KEY_BITS:
+            return False
         size, entries = self._size, len(self._entries)
         for key, blob in changes:
             old = self._entries.get(key)
             size += self.cost(key, blob) - self.cost(key, old)
             entries += (blob is not None) - (old is not None)
-        return size > SPLIT_BYTES and entries > 1 and len(self._prefix) < KEY_BITS
+        return size > SPLIT_BYTES and entries > 1
 
     def split(self) -> tuple[Page, Page]:
         """Its two children. They share its words, which keep their numbers."""

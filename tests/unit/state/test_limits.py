@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.azure.limits import check_key, check_row, check_transaction, row_bytes
+from shared.azure.limits import check_key, check_row, check_table, check_transaction, row_bytes
 from shared.ports.state import Cell, Insert, Put, Remove, Replace
 
 
@@ -110,6 +110,13 @@ def test_cells_the_service_cannot_hold(cell: Cell) -> None:
 def test_names_the_service_refuses(name: str) -> None:
     with pytest.raises(ValueError, match="forbidden name"):
         check_row("p", "k", {name: 1})
+
+
+@pytest.mark.parametrize("name", ["", "ab", "1abc", "a-bc", "a_bc", "x" * 64, "été"])
+def test_table_names_the_service_refuses(name: str) -> None:
+    check_table("dynasynclanes")
+    with pytest.raises(ValueError, match="3 to 63 letters"):
+        check_table(name)
 
 
 def test_a_row_is_sized_as_the_service_bills_it() -> None:
