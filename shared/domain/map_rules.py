@@ -171,3 +171,25 @@ def check_shared(maps: Sequence[tuple[str, EntityMap]], order: Sequence[str] = (
                 )
             )
     return mistakes
+
+
+def check_fixed(entity: EntityMap, before: EntityMap) -> list[Mistake]:
+    """Fields of `before` that are fixed (the e-mail address, the account) and that `entity` changes or leaves out."""
+    mistakes = []
+    for index, field in enumerate(before.fields):
+        if field.id not in before.fixed:
+            continue
+        now = entity.field(field.id)
+        place = f"{entity.name}.fields[{index}]"
+        if now is None:
+            mistakes.append(Mistake(place, "fixed", f"the mapping {field.id!r} is fixed and cannot be removed"))
+        elif (now.crm, now.partner, now.value_map, now.transforms) != (
+            field.crm,
+            field.partner,
+            field.value_map,
+            field.transforms,
+        ):
+            mistakes.append(Mistake(place, "fixed", f"the mapping {field.id!r} is fixed; put it back as it was"))
+    if before.fixed - entity.fixed:
+        mistakes.append(Mistake(f"{entity.name}.fixed", "fixed", "fixed mappings stay fixed"))
+    return mistakes
