@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
         "UR",
         "dataverse.md 1.2",
         "v9.0, v9.1 and v9.2 are served; other paths are 404.",
-        "An unknown entity set or segment is 404 0x8006088a; names are case-sensitive.",
+        "An unknown entity set or segment is 404 0x80060888 (code by switch); names are case-sensitive.",
         "DELETE or PATCH on a collection is 405; a function called with another method is 404 with an empty code.",
         "A URL may have 32,768 characters.",
         "Answers carry OData-Version 4.0, a request id and application/json; odata.metadata=minimal.",

@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         "A System Administrator and members of the administrators' profile pass column security.",
         "RetrieveUserPrivileges lists privileges with their depth, those of teams included.",
         "RetrieveUserPrivilegeByPrivilegeName and RetrieveUserSetOfPrivilegesByNames answer for named privileges.",
-        "RetrievePrincipalAccess tells what a user may do with one row.",
+        "RetrievePrincipalAccess tells what a user may do with one row; its target is JSON in either kind of quotes.",
         "The bypass headers need prvBypassCustomBusinessLogic or prvBypassCustomPlugins; at most three step ids.",
         "Privileges may be up to 30 s old unless a request says Consistency: Strong.",
         "Reading fieldpermissions needs prvReadFieldPermission.",

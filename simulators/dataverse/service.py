@@ -125,6 +125,8 @@ class DataverseSystem(SystemBase):
     def refuse(self, refusal: DataverseError, context: Context | None = None) -> Response:
         """Build the error response."""
         headers = [("Content-Type", JSON), ("OData-Version", "4.0"), *refusal.headers]
+        if refusal.name == "SegmentNotFound":
+            refusal.code = self.switches.word("unknown_segment_code")
         body = refusal.body()
         if context is not None and context.annotate(DETAILS):
             body["error"] = {**refusal.body()["error"], **error_annotations(refusal)}

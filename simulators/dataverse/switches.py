@@ -14,6 +14,14 @@ SWITCHES: tuple[Switch, ...] = (
         ("0x0", "0x80048d19"),
     ),
     Switch(
+        "unknown_segment_code",
+        "0x80060888",
+        "code of 'Resource not found for the segment': both were seen on live organisations (0x80060888 in "
+        "microsoft/Dataverse-MCP issue 6, 0x8006088a in older reports)",
+        "dataverse.md 1.10, row 0x80060888 [K]",
+        ("0x80060888", "0x8006088a"),
+    ),
+    Switch(
         "invalid_for_write",
         "ignore",
         "a column that is not valid for create or update is passed over, or refused",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import error
 from simulators.dataverse.odata.path import unquote
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'((?:[^\'\\]|\\.)*)\'')
 
 
 def read_parameter(context: Context, literal: str) -> object:
@@ -21,6 +24,14 @@ def read_parameter(context: Context, literal: str) -> object:
     if text is not None:
         return text
     try:
-        return json.loads(literal)
+        return json.loads(_QUOTED.sub(_double_quoted, literal))
     except (ValueError, RecursionError):
         raise error("SyntaxError", message=f"The parameter value '{literal[:200]}' is invalid.") from None
+
+
+def _double_quoted(found: re.Match[str]) -> str:
+    """The same text in double quotes: the documents write `{'@odata.id':'contacts(...)'}`."""
+    inside = found[1]
+    if inside is None:
+        return found[0]
+    return '"' + inside.replace("\\'", "'").replace('"', '\\"') + '"'

@@ -38,6 +38,14 @@ def test_problems_are_found() -> None:
     ]
 
 
+def test_the_pages_are_up_to_date() -> None:
+    """Rules, tests or switches that changed without `make rules` show here."""
+    found = simulator_rules.pages(RULES, TESTS)
+    assert len(found) == 1 + len(RULES)
+    stale = [file.name for file, page in found.items() if file.read_text("utf-8") != page]
+    assert stale == [], "run make rules"
+
+
 @pytest.mark.parametrize("system", sorted(RULES))
 def test_rules_name_their_source(system: str) -> None:
     for rule_id, text, source in RULES[system]:

@@ -125,7 +125,7 @@ def test_tables_that_take_no_bulk(vendor: Vendor) -> None:
     vendor.seed(table_options={"contact": {"bulk": False}})
     vendor.refused(400, "0x80040800", "POST", bulk("CreateMultiple"), targets({"lastname": "A"}))
     vendor.refused(
-        404, "0x8006088a", "POST", f"leads({NOBODY})/{CRM}CreateMultiple", targets({"lastname": "A"}, kind="lead")
+        404, "0x80060888", "POST", f"leads({NOBODY})/{CRM}CreateMultiple", targets({"lastname": "A"}, kind="lead")
     )
 
 

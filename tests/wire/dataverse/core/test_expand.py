@@ -121,4 +121,4 @@ def test_rows_properties_and_navigation(people: Vendor) -> None:
     missing = "contacts(00000000-0000-0000-0000-000000000001)"
     text = people.refused(404, "0x80040217", "GET", missing)
     assert text == "contact With Id = 00000000-0000-0000-0000-000000000001 Does Not Exist"
-    people.refused(404, "0x8006088a", "GET", f"{path}/parentcustomerid_account/$count")
+    people.refused(404, "0x80060888", "GET", f"{path}/parentcustomerid_account/$count")

@@ -21,13 +21,15 @@ def test_versions(vendor: Vendor) -> None:
 
 @pytest.mark.rule("DV-UR-02")
 def test_names_of_sets_and_segments_are_exact(vendor: Vendor) -> None:
-    text = vendor.refused(404, "0x8006088a", "GET", "Contacts")
+    text = vendor.refused(404, "0x80060888", "GET", "Contacts")
     assert text == "Resource not found for the segment 'Contacts'."
     row = vendor.create("contacts", {"lastname": "A"})
-    vendor.refused(404, "0x8006088a", "GET", f"contacts({row})/FirstName")
-    vendor.refused(404, "0x8006088a", "GET", f"contacts({row})/createdby/fullname")
-    vendor.refused(404, "0x8006088a", "POST", "contacts/Microsoft.Dynamics.CRM.Nothing", {})
-    vendor.refused(404, "0x8006088a", "GET", "contacts/anything")
+    vendor.refused(404, "0x80060888", "GET", f"contacts({row})/FirstName")
+    vendor.refused(404, "0x80060888", "GET", f"contacts({row})/createdby/fullname")
+    vendor.refused(404, "0x80060888", "POST", "contacts/Microsoft.Dynamics.CRM.Nothing", {})
+    vendor.refused(404, "0x80060888", "GET", "contacts/anything")
+    vendor.switch(unknown_segment_code="0x8006088a")
+    vendor.refused(404, "0x8006088a", "GET", "Contacts")
 
 
 @pytest.mark.rule("DV-UR-03")
