@@ -43,6 +43,11 @@ class Memo:
         with self._lock:
             self._kept.pop(key, None)
 
+    def clear(self) -> None:
+        """Forget everything; it is fetched again when it is needed."""
+        with self._lock:
+            self._kept.clear()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:

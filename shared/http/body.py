@@ -25,7 +25,7 @@ def decode_json(body: bytes, content_type: str = "") -> Any:
         raise AuthError(
             "a page of HTML came instead of data; that is what a sign-in page or a wrong address answers",
             code="html_answer",
-            next_step="Check the address and the API key (or secret) of this system, then run the connection check again.",
+            next_step="Check the address and the API key (or secret) of this system, then run the check again.",
         )
     problem, value = _decode(body, content_type)
     if problem:

@@ -21,6 +21,18 @@ class Rate:
     seconds: float
 
 
+_SHORT = 5.0
+
+
+def gap(rate: Rate, allowed: int) -> float:
+    """Seconds between two calls where the window is short.
+
+    The network may delay one call and not the next, so calls that left in two windows can arrive in one. Evenly spaced
+    ones cannot bunch by more than one or two, which the share that is left to others takes up.
+    """
+    return rate.seconds / max(allowed, 1) if rate.seconds <= _SHORT else 0.0
+
+
 class LocalBudget:
     """`RequestBudget` of one worker process."""
 
@@ -63,6 +75,9 @@ class LocalBudget:
             while self._given and self._given[0] <= now - self._rate.seconds:
                 self._given.popleft()
             if len(self._given) + calls <= share:
+                early = gap(self._rate, share) - (now - self._given[-1]) if self._given else 0.0
+                if early > 0:
+                    return early
                 self._given.extend([now] * calls)
                 return None
             return self._given[min(calls, len(self._given)) - 1] + self._rate.seconds - now + 0.001

@@ -19,6 +19,7 @@ from shared.connectors.activecampaign.fields import (
 )
 from shared.domain.records import Absent, FieldName, Record, Ref, RemoteId, Schema, Value
 from shared.errors import Transient
+from shared.http.shape import shaped
 
 _ACTIVE, _UNSUBSCRIBED = "1", "2"
 
@@ -51,6 +52,7 @@ class ContactMapper:
             labels=frozenset(labels) if labels is not None else None,
         )
 
+    @shaped("ActiveCampaign")
     def detailed(self, data: Mapping[str, Any], labels: Iterable[str] | None) -> Record:
         """A contact with all that hangs on it."""
         row = data.get("contact")
@@ -64,6 +66,7 @@ class ContactMapper:
             values[OPTED_OUT] = True
         return self.listed(row, values, labels)
 
+    @shaped("ActiveCampaign")
     def values(self, rows: Iterable[Mapping[str, Any]]) -> Fields:
         """Custom values of one contact; unmapped fields are passed over, unreadable ones stay absent."""
         by_id = {field_id(name): name for name in self.custom}
@@ -77,6 +80,7 @@ class ContactMapper:
                 found[name] = value
         return found
 
+    @shaped("ActiveCampaign")
     def side_loaded(self, data: Mapping[str, Any], names: Mapping[str, str]) -> list[Record]:
         """Contacts of a list that came with their values and tags. `names` are the tags' names by id."""
         values: dict[str, list[Mapping[str, Any]]] = {}

@@ -35,6 +35,7 @@ from shared.domain.records import (
 )
 from shared.errors import Rejected
 from shared.http.parallel import raised, run_all
+from shared.http.shape import shaped
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 
 OPPORTUNITY = Kind("opportunity")
@@ -88,6 +89,7 @@ def install(client: Client, slug: str) -> str:
     return str(known["id"])
 
 
+@shaped("ActiveCampaign")
 def describe_object(schema: Mapping[str, Any] | None, slug: str) -> Schema:
     """Fields and relationships as fields. Raises Rejected when there is no such object."""
     if schema is None:
@@ -152,6 +154,7 @@ class CustomRecords:
             raise raise_for(found, "to read a record")
         return self._record(ref, found.one("record"), fields)
 
+    @shaped("ActiveCampaign")
     def _record(self, ref: Ref, row: Mapping[str, Any], fields: Sequence[FieldName]) -> Record:
         held = {str(item.get("id")): item.get("value") for item in row.get("fields") or ()}
         related = row.get("relationships")

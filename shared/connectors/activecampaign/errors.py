@@ -14,7 +14,6 @@ from typing import Any
 
 from shared.errors import AuthError, ConfigError, Rejected, SyncError, Transient
 from shared.http.body import decode_json, is_html
-from shared.http.redaction import mask
 from shared.ports.connector import Outcome
 
 _NOTHING_THERE = re.compile(r"no result found", re.IGNORECASE)
@@ -131,4 +130,4 @@ def raise_for(error: VendorError, what: str) -> SyncError:
             code="wrong_address",
             next_step="Check the API URL under Settings, Developer.",
         )
-    return ConfigError(f"{said}: {mask(error.message)}", code=error.name)
+    return ConfigError(said, code=error.name, next_step="Run the connection check; it names what has to be corrected.")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from shared.connectors.activecampaign.client import Client
 from shared.domain.records import ABSENT, Absent, FieldName, FieldSpec, FieldType, Kind, Option, Schema, Value
+from shared.http.shape import shaped
 
 CONTACT = Kind("contact")
 ACCOUNT = Kind("account")
@@ -84,6 +85,7 @@ def _order(option: Mapping[str, Any]) -> int:
     return int(told) if told.isdigit() else 0
 
 
+@shaped("ActiveCampaign")
 def _spec(row: Mapping[str, Any], options: Sequence[Option]) -> FieldSpec | None:
     """One custom field; None for a type that holds no value. A choice without options is no field anybody can fill."""
     kind = _TYPES.get(str(row.get("type")))

@@ -27,6 +27,7 @@ from shared.connectors.activecampaign.fields import (
     to_text,
 )
 from shared.domain.records import Absent, FieldName, FieldSpec, FieldType, Kind, Option, Record, Ref, Schema, Value
+from shared.http.shape import shaped
 
 DEAL = Kind("deal")
 _NO_MINOR = frozenset(
@@ -124,6 +125,7 @@ def describe_objects(client: Client, family: Family) -> Schema:
     return Schema.of(family.kind, specs)
 
 
+@shaped("ActiveCampaign")
 def _custom(row: Mapping[str, Any]) -> FieldSpec | None:
     kind = custom_type(str(row.get("fieldType")))
     told = row.get("fieldOptions")
@@ -162,6 +164,7 @@ class ObjectMapper:
     def ref(self, row: Mapping[str, Any]) -> Ref:
         return Ref(self.family.kind, as_id(row.get("id")))
 
+    @shaped("ActiveCampaign")
     def listed(self, row: Mapping[str, Any], extra: Fields | None = None) -> Record:
         """A row of a list, with what was read of it elsewhere. Custom values stay absent."""
         told: Fields = {}
@@ -174,6 +177,7 @@ class ObjectMapper:
                 told[name] = value
         return Record(self.ref(row), told | (extra or {}), modified_at=_time(row.get(self.family.changed)))
 
+    @shaped("ActiveCampaign")
     def values(self, rows: Iterable[Mapping[str, Any]]) -> Fields:
         """Custom values of one record."""
         wanted = {field_id(name): name for name in self.custom}
@@ -187,6 +191,7 @@ class ObjectMapper:
                 found[name] = value
         return found
 
+    @shaped("ActiveCampaign")
     def owner_of(self, row: Mapping[str, Any]) -> Ref:
         """Whose custom value this is. The documents name the owner in two ways."""
         owner = row.get(self.family.owner, row.get(self.family.data_filter))

@@ -9,7 +9,7 @@ from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.security import read_privileges
 from shared.connectors.dynamics.tables import Table
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
-from shared.errors import AuthError, ConfigError
+from shared.errors import AuthError, ConfigError, Transient
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep, Op
 
@@ -45,7 +45,10 @@ def _token(client: DataverseClient) -> str:
 
 
 def _whoami(client: DataverseClient, answers: list[Fetched]) -> str:
-    answers.append(client.get(client.target("WhoAmI"), "check", interactive=True))
+    fetched = client.get(client.target("WhoAmI"), "check", interactive=True)
+    if not isinstance(fetched.data.get("UserId"), str):
+        raise Transient("Dynamics 365 did not say who we are", code="unreadable_answer")
+    answers.append(fetched)
     return f"signed in as user {_user(answers)}"
 
 

@@ -37,6 +37,19 @@ class Fetched:
     date: datetime | None
     applied: str
 
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The rows of the page. Raises Transient when there is no list of rows."""
+        return rows_of(self.data)
+
+
+def rows_of(data: object) -> list[Mapping[str, Any]]:
+    """The rows of a decoded answer. Raises Transient for anything else."""
+    rows = data.get("value") if isinstance(data, Mapping) else None
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise Transient("Dynamics 365 answered a page without rows", code="unreadable_answer")
+    return rows
+
 
 class DataverseClient:
     """One environment. `boundary` makes a fresh name for a multipart boundary."""

@@ -14,7 +14,6 @@ from http import HTTPStatus
 from shared.errors import AuthError, ConfigError, CursorExpired, Rejected, SyncError, Throttled, Transient
 from shared.http.body import decode_json
 from shared.http.calls import Answer
-from shared.http.redaction import mask
 from shared.ports.connector import Op, Outcome
 
 EXPIRED_TOKEN = 0x80044352
@@ -139,7 +138,7 @@ def raise_for(error: VendorError, what: str, *, scope: str = "") -> SyncError:
         )
     if error.number in PRIVILEGES or error.status == HTTPStatus.FORBIDDEN:
         return AuthError(
-            f"{said}: {mask(error.message) or 'a privilege is missing'}",
+            f"{said}: {_hint(error.message) or 'a privilege'} is missing",
             code="missing_privilege",
             next_step="Give the application user's role the missing privilege, for reads at organisation level.",
         )
@@ -148,10 +147,16 @@ def raise_for(error: VendorError, what: str, *, scope: str = "") -> SyncError:
     if error.status == HTTPStatus.NOT_FOUND:
         return Rejected(said, code="unknown_kind", next_step="Check that this table exists in the environment.")
     return ConfigError(
-        f"{said}: {mask(error.message)}",
+        f"{said}: {_hint(error.message)}".removesuffix(": "),
         code=error.code,
         next_step="Open the field mapping and save it again: a column may have been removed or renamed.",
     )
+
+
+def _hint(message: str) -> str:
+    """What may be told of a whole request's refusal: names of privileges and of properties, nothing else of it."""
+    found = re.findall(r"\bprv[A-Z]\w*|property named '[a-z_0-9]+'|property '[a-z_0-9]+'", message)
+    return ", ".join(dict.fromkeys(found))
 
 
 def tracking_off(what: str) -> ConfigError:

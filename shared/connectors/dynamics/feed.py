@@ -24,7 +24,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from shared.connectors.dynamics.client import DataverseClient, Fetched
+from shared.connectors.dynamics.client import DataverseClient, Fetched, rows_of
 from shared.connectors.dynamics.errors import tracking_off
 from shared.connectors.dynamics.reader import Reading
 from shared.connectors.dynamics.rows import RowMapper
@@ -123,7 +123,7 @@ class Feed:
     def _since(self, place: Place) -> ChangePage:
         """What changed while the walk ran: ids only, so the rows are read again."""
         fetched = self._fetch(place, select="", purpose="catchup", plain=True)
-        rows = list(_rows(fetched.data))
+        rows = fetched.rows
         gone: list[Record | Gone] = [self._gone(row) for row in rows if _is_deleted(row)]
         changed = dict.fromkeys(self._mapper.ref(row.get(self._table.key)).id for row in rows if not _is_deleted(row))
         read = Reading(self._client, self._mapper.meta).by_ids(list(changed), self._mapper.fields, purpose="catchup")
@@ -182,7 +182,7 @@ class Feed:
         return self._client.get(target, purpose, prefer=prefer)
 
     def _items(self, data: Mapping[str, Any], place: Place) -> list[Record | Gone]:
-        items = [self._gone(row) if _is_deleted(row) else self._mapper.record(row) for row in _rows(data)]
+        items = [self._gone(row) if _is_deleted(row) else self._mapper.record(row) for row in rows_of(data)]
         if not place.plain:
             return items
         unsure = [item.ref.id for item in items if self._mapper.incomplete(item)]
@@ -234,13 +234,6 @@ class Feed:
             if link:
                 self._pinned(link, place)
         return place
-
-
-def _rows(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = data.get("value")
-    if not isinstance(rows, list):
-        raise Transient("Dynamics 365 answered a page without rows", code="unreadable_answer")
-    return rows
 
 
 def _is_deleted(row: Mapping[str, Any]) -> bool:

@@ -12,14 +12,15 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from shared.connectors.dynamics.client import DataverseClient, quoted
+from shared.connectors.dynamics.client import DataverseClient, quoted, rows_of
 from shared.connectors.dynamics.errors import parse_error, raise_for
 from shared.connectors.dynamics.security import Grants, read_grants
 from shared.connectors.dynamics.tables import Table
 from shared.connectors.dynamics.values import FIRST_DAY, Column
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Option, Schema
-from shared.errors import Rejected
+from shared.errors import Rejected, Transient
 from shared.http.body import decode_json
+from shared.http.shape import shaped
 
 _TYPES: Mapping[str, FieldType] = {
     "String": FieldType.TEXT,
@@ -60,6 +61,7 @@ _CASTS: Mapping[str, str] = {
     "Lookup": "LogicalName,Targets",
 }
 _CHOICES = ("Picklist", "State", "Status", "MultiSelectPicklist")
+type Rows = Sequence[Mapping[str, Any]]
 _BY_PLATFORM = frozenset({"ownerid", "statecode", "statuscode", "transactioncurrencyid"})
 
 
@@ -97,20 +99,27 @@ def fetch_table(client: DataverseClient, table: Table, user_id: str) -> TableMet
             for name in _CHOICES
         ),
     ]
-    answers = _ask(client, table, resources)
-    entity, attributes, relations = answers[0], answers[1]["value"], answers[2]["value"]
-    details: dict[str, Mapping[str, Any]] = {}
-    for answer in answers[3:]:
-        for item in answer["value"]:
-            details[item["LogicalName"]] = item
+    entity, attributes, relations, details = _taken_apart(_ask(client, table, resources))
     secured = [item["LogicalName"] for item in attributes if item.get("IsSecured")]
     grants = read_grants(client, table.kind, user_id) if secured else None
     return TableMeta(
         table=table,
-        columns=_columns(attributes, details, relations, grants, table),
+        columns=_columns(attributes, details, relations, grants=grants, table=table),
         tracked=bool(entity.get("ChangeTrackingEnabled")),
         guarded=bool(entity.get("IsOptimisticConcurrencyEnabled", True)),
     )
+
+
+@shaped("Dynamics 365")
+def _taken_apart(
+    answers: Sequence[Mapping[str, Any]],
+) -> tuple[Mapping[str, Any], Rows, Rows, dict[str, Mapping[str, Any]]]:
+    """The entity, its attributes, its relationships, and what the casts tell of each attribute."""
+    entity, attributes, relations = answers[0], rows_of(answers[1]), rows_of(answers[2])
+    details = {item["LogicalName"]: item for answer in answers[3:] for item in rows_of(answer)}
+    if not all(isinstance(item["LogicalName"], str) for item in attributes):
+        raise TypeError
+    return entity, attributes, relations, details
 
 
 def _cast(name: str) -> str:
@@ -129,14 +138,19 @@ def _ask(client: DataverseClient, table: Table, resources: Sequence[str]) -> lis
             )
         if part.status != HTTPStatus.OK:
             raise raise_for(parse_error(part.status, part.body), f"the description of {table.kind}")
-        found.append(decode_json(part.body))
+        answer = decode_json(part.body)
+        if not isinstance(answer, dict):
+            raise Transient("Dynamics 365 described a table with something else than objects", code="unreadable_answer")
+        found.append(answer)
     return found
 
 
+@shaped("Dynamics 365")
 def _columns(
-    attributes: Sequence[Mapping[str, Any]],
+    attributes: Rows,
     details: Mapping[str, Mapping[str, Any]],
-    relations: Sequence[Mapping[str, Any]],
+    relations: Rows,
+    *,
     grants: Grants | None,
     table: Table,
 ) -> Mapping[FieldName, Column]:

@@ -83,9 +83,9 @@ class Reading:
             if target in seen:
                 raise Transient("Dynamics 365 sent a page that leads to itself", code="paging_loop")
             seen.add(target)
-            data = self._client.get(target, purpose, prefer=(_PAGE, *mapper.annotations)).data
-            yield from data.get("value") or ()
-            link = data.get("@odata.nextLink")
+            fetched = self._client.get(target, purpose, prefer=(_PAGE, *mapper.annotations))
+            yield from fetched.rows
+            link = fetched.data.get("@odata.nextLink")
             below = self._client.base + self._meta.table.set_name
             target = self._client.http.origin.pin(link, below=below) if link else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.connectors.dynamics.metadata import TableMeta
 from shared.connectors.dynamics.values import LOOKUP_NAME, UNTOLD, Column, parse_time, reader_of
 from shared.domain.records import FieldName, Gone, GoneReason, Record, Ref, RemoteId, Value
 from shared.errors import Transient
+from shared.http.shape import shaped
 
 _MASTER = "_masterid_value"
 
@@ -38,26 +40,30 @@ class RowMapper:
             return (f'odata.include-annotations="{LOOKUP_NAME}"',)
         return ()
 
+    @shaped("Dynamics 365")
     def record(self, row: Mapping[str, Any], reason: GoneReason = GoneReason.TOLD) -> Record | Gone:
-        """One row. The loser of a merge is gone, into its winner."""
+        """One row. The loser of a merge is gone, into its winner. A value that cannot be read stays absent."""
         ref = self.ref(row.get(self.meta.table.key))
         state = row.get("statecode")
         active = state not in self.meta.table.inactive
         master = row.get(_MASTER)
         if self.meta.table.merges and not active and isinstance(master, str) and row.get("merged") is not False:
             return Gone(ref, reason, self.ref(master))
+        try:
+            values = {name: value for name, read in self._readers if (value := read(row)) is not UNTOLD}
+        except (ValueError, TypeError, ArithmeticError):
+            values = self._readable(row)
+        return Record(ref, values, row.get("@odata.etag"), parse_time(row.get("modifiedon")), active=active)
+
+    def _readable(self, row: Mapping[str, Any]) -> dict[FieldName, Value | None]:
+        """Value by value: one that makes no sense is left out, and the others are told."""
         values: dict[FieldName, Value | None] = {}
         for name, read in self._readers:
-            value = read(row)
-            if value is not UNTOLD:
-                values[name] = value
-        return Record(
-            ref,
-            values,
-            revision=row.get("@odata.etag"),
-            modified_at=parse_time(row.get("modifiedon")),
-            active=active,
-        )
+            with suppress(ValueError, TypeError, ArithmeticError):
+                value = read(row)
+                if value is not UNTOLD:
+                    values[name] = value
+        return values
 
     def ref(self, row_id: object) -> Ref:
         """The reference of a row of this table. Raises Transient for what is no id."""

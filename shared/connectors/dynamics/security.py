@@ -12,12 +12,15 @@ from http import HTTPStatus
 from typing import Any
 
 from shared.connectors.dynamics.batch import PartAnswer
-from shared.connectors.dynamics.client import DataverseClient, quoted
+from shared.connectors.dynamics.client import DataverseClient, quoted, rows_of
 from shared.http.body import decode_json
+from shared.http.shape import shaped
 
 _ALLOWED = 4
 _ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"  # the template that every copy of the role names
 _PROFILE = "fieldsecurityprofileid"
+
+type Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,10 @@ def read_grants(client: DataverseClient, kind: str, user_id: str) -> Grants:
         f"{user}/systemuserprofiles_association?$select={_PROFILE}",
         f"{user}/teammembership_association?$select=teamid&$expand={profiles_of},{roles_of}",
     )
-    roles, profiles, memberships = _rows(client, resources)
-    for team in memberships:
-        roles += team.get("teamroles_association") or []
-        profiles += team.get("teamprofiles_association") or []
+    roles, profiles = _everything(*_rows(client, resources))
     if any(str(role.get("_roletemplateid_value")).lower() == _ADMINISTRATOR for role in roles):
         return Grants(everything=True)
-    mine = sorted({str(profile[_PROFILE]) for profile in profiles})
+    mine = sorted({str(profile.get(_PROFILE)) for profile in profiles})
     if not mine:
         return Grants()
     either = " or ".join(f"_{_PROFILE}_value eq {profile}" for profile in mine)
@@ -84,6 +84,7 @@ def read_privileges(client: DataverseClient, user_id: str, names: Sequence[str])
     return {name: _depth(answer) for name, answer in zip(names, answers, strict=True)}
 
 
+@shaped("Dynamics 365")
 def _depth(answer: PartAnswer) -> str:
     if answer.status != HTTPStatus.OK:
         return ""
@@ -93,11 +94,24 @@ def _depth(answer: PartAnswer) -> str:
     return next((depth for depth in order if depth in depths), "")
 
 
-def _rows(client: DataverseClient, resources: Iterable[str]) -> list[list[dict[str, Any]]]:
+def _rows(client: DataverseClient, resources: Iterable[str]) -> list[Rows]:
     """The rows of each resource; none where we may not read them."""
     answers = client.reads([client.part("GET", resource) for resource in resources], "metadata").parts
-    return [decode_json(part.body).get("value", []) if part.status == HTTPStatus.OK else [] for part in answers]
+    return [
+        [dict(row) for row in rows_of(decode_json(part.body))] if part.status == HTTPStatus.OK else []
+        for part in answers
+    ]
 
 
+@shaped("Dynamics 365")
+def _everything(roles: Rows, profiles: Rows, memberships: Rows) -> tuple[Rows, Rows]:
+    """Roles and profiles of the user's own and of its teams."""
+    for team in memberships:
+        roles = [*roles, *(dict(role) for role in team.get("teamroles_association") or ())]
+        profiles = [*profiles, *(dict(profile) for profile in team.get("teamprofiles_association") or ())]
+    return roles, profiles
+
+
+@shaped("Dynamics 365")
 def _allowed(rows: Sequence[Mapping[str, Any]], name: str) -> frozenset[str]:
     return frozenset(str(row["attributelogicalname"]) for row in rows if row.get(name) == _ALLOWED)
