@@ -152,6 +152,7 @@ class Application:
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),
             trusted_hosts=self.settings.trusted_hosts,
+            labels=_label_names(connection) if side == "partner" else frozenset(),
         )
 
     # -- use cases -----------------------------------------------------------------------------------------------------
@@ -248,3 +249,15 @@ class Application:
             for stored in self.connections.all()
             if stored.config.switch is Switch.ON and wants_worker(self.lane(stored.config.id).peek(), now)
         ]
+
+
+def _label_names(connection: ConnectionConfig) -> frozenset[str]:
+    """Every spelling of a label that the connection's maps decide by."""
+    names: set[str] = set()
+    for entity in connection.entities:
+        labels = entity.get("labels")
+        if isinstance(labels, Mapping):
+            names.update(str(labels[key]) for key in ("kind", "pushed", "pulled") if labels.get(key))
+            aliases = labels.get("aliases")
+            names.update(str(alias) for alias in (aliases if isinstance(aliases, Mapping) else ()))
+    return frozenset(names)

@@ -55,7 +55,8 @@ class Surroundings:
 
     `budget` is the one of the connector's remote account. `tokens` and `memo` live as long as the process.
     `trusted_hosts` are hosts (with their port, `127.0.0.1:8800`) that an administrator of the app allows beyond the
-    vendors' own: simulators, a proxy. Empty in production.
+    vendors' own: simulators, a proxy. Empty in production. `labels` are the label names that the connection's maps
+    decide by, every spelling of them: a system that tells labels at a price tells at least these.
     """
 
     runtime: Runtime
@@ -64,6 +65,7 @@ class Surroundings:
     tokens: TokenPool
     memo: Memo
     trusted_hosts: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

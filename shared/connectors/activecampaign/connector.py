@@ -236,6 +236,7 @@ class ActiveCampaignConnector:
             self._tags,
             side_load=self._settings.custom_values is CustomValues.INCLUDE,
             concurrency=self._settings.concurrency,
+            watched=self._surroundings.labels,
         )
 
     def _schema(self, kind: Kind, *, fresh: bool = False) -> Schema:

@@ -5,6 +5,7 @@ A run goes over the list by id (`id_greater`), which nothing that happens meanwh
 because the resolution is a second and the vendor leaves open whether the bound counts. The mark itself is never moved
 back. Rows of lists hold no custom values, no account and no subscription state; those follow as partial records:
 
+* tags: the watched ones, by a list a tag and hundred contacts, in runs of up to a thousand changed contacts;
 * custom values: one call a contact for a few, else a walk over the mapped fields' values, whichever is fewer calls;
 * the account of a contact and opt-outs have no changed-since filter: walks of their own rhythm.
 """
@@ -29,6 +30,9 @@ from shared.domain.records import Gone, Record, Ref
 from shared.errors import Transient
 from shared.ports.ambient import Clock
 from shared.ports.connector import ChangePage, Cursor
+
+LABELS_UP_TO = 1000
+"""Changed contacts of one run up to which their tags are told: more than that is, as a rule, our own import's echo."""
 
 _NO_DATE_SKEW = timedelta(minutes=2)
 
@@ -120,7 +124,11 @@ class ContactFeed:
         rows = fetched.rows("contacts")
         if place.singly or (not place.first and place.total <= FEW):
             return list(self._reader.by_ids_singly([as_id(row.get("id")) for row in rows], purpose="changed").values())
-        return [self._mapper.listed(row) for row in rows]
+        ids = [as_id(row.get("id")) for row in rows]
+        labels = self._reader.labels_of(ids) if not place.first and place.total <= LABELS_UP_TO else None
+        if labels is None:
+            return [self._mapper.listed(row) for row in rows]
+        return [self._mapper.listed(row, None, labels[row_id]) for row, row_id in zip(rows, ids, strict=True)]
 
     # -- what lists do not hold --------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from shared.connectors.surroundings import Memo
 from shared.errors import Transient
 
 _KEPT = 3600.0
+_WATCHED = 60.0
 _FEW = 3
 
 
@@ -29,6 +30,14 @@ class TagBook:
     def find(self, name: str) -> str | None:
         """The id of a tag; None when there is none."""
         return self._find(name)
+
+    def watched(self, names: frozenset[str]) -> dict[str, str]:
+        """Ids and names of the account's tags that are spellings of these, brackets and case aside."""
+        wanted = {_bare(name) for name in names}
+        key = ("activecampaign", "watched tags", self._client.http.origin, names)
+        return self._memo.get(
+            key, _WATCHED, lambda: {tag: name for tag, name in self._all().items() if _bare(name) in wanted}
+        )
 
     def forget(self, name: str) -> None:
         """The tag was removed meanwhile."""
@@ -82,6 +91,10 @@ class TagBook:
 
     def _id_key(self, name: str) -> tuple[object, ...]:
         return ("activecampaign", "tag", self._client.http.origin, name.strip().casefold())
+
+
+def _bare(name: str) -> str:
+    return name.strip().removeprefix("[").removesuffix("]").strip().casefold()
 
 
 def same_tag(one: str, other: str) -> bool:

@@ -136,12 +136,20 @@ class Account:
 
 
 @contextmanager
-def account(ca: Authority, *, switches: Mapping[str, Any] | None = None, **settings: object) -> Iterator[Account]:
+def account(
+    ca: Authority,
+    *,
+    switches: Mapping[str, Any] | None = None,
+    labels: frozenset[str] = frozenset(),
+    **settings: object,
+) -> Iterator[Account]:
     """An empty account with seven custom fields, its clock standing still, its rate limit off."""
     clock = Clock()
     clock.set_now(START, frozen=True)
     system = ActiveCampaign(clock)
     system.switches.set({"requests_per_second": 0, **(switches or {})})
     with serve(system, ca=ca) as server:
-        around = Around(clock, trusted=frozenset({f"127.0.0.1:{server.port}"}), secrets={"ac-key": DEFAULT_KEY})
+        around = Around(
+            clock, trusted=frozenset({f"127.0.0.1:{server.port}"}), secrets={"ac-key": DEFAULT_KEY}, labels=labels
+        )
         yield Account(server, system, around, **settings)

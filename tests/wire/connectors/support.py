@@ -88,7 +88,14 @@ class Secrets:
 class Around:
     """Surroundings with their parts in reach."""
 
-    def __init__(self, clock: Clock, *, trusted: frozenset[str], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        trusted: frozenset[str],
+        secrets: Mapping[str, str],
+        labels: frozenset[str] = frozenset(),
+    ) -> None:
         self.clock = DrivenClock(clock)
         self.budget = Budget(self.clock)
         self.secrets = Secrets(**secrets)
@@ -103,6 +110,7 @@ class Around:
             tokens=TokenPool(),
             memo=self.memo,
             trusted_hosts=trusted,
+            labels=labels,
         )
 
     def calls(self, system: str) -> dict[str, int]:

@@ -195,6 +195,21 @@ def test_two_hundred_and_fifty_custom_fields_are_all_described_with_their_option
     assert all(len(spec.options) == 2 for spec in extra)
 
 
+@pytest.mark.feature("AC-05.1")
+def test_the_watched_tags_of_many_changed_contacts_are_told_by_lists(ca: Authority) -> None:
+    with account(ca, labels=frozenset({"D365: Lead", "[D365: Pushed from Dynamics]", "never there"})) as ac:
+        people(ac, 150, tags=["d365: lead", "D365: Pushed from Dynamics", "vip"])
+        reader = Reader(ac, EMAIL, LAST)
+        reader.run()
+        assert set(reader.labels.values()) == {None}
+        for row in range(1, 61):
+            ac.system.act("remove_tag", {"contact": str(row), "tag": "d365: lead"})
+        ac.around.clock.advance(600)
+        calls = reader.run()
+        assert calls == {"list": 1, "tags": 1 + 2}
+        assert set(reader.labels.values()) == {frozenset({"D365: Pushed from Dynamics"})}
+
+
 # -- opt-outs and accounts ---------------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,7 @@ def test_a_few_contacts_are_read_whole_with_two_calls_each(ca: Authority) -> Non
         complete(ac.connector.read(CONTACT, rows, [ROW, MOTTO, TOPICS]), rows)
         calls = ac.around.calls("activecampaign")
         assert calls["read"] == 5
-        assert calls["tags"] <= 5 + 1
+        assert calls["tags"] <= 5 + 4  # threads that meet one tag at once may ask for it at once
 
 
 def test_many_contacts_are_read_by_lists(ca: Authority) -> None:
