@@ -24,7 +24,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from shared.errors import Throttled, Transient
-from shared.http.budget import PATIENCE, Rate
+from shared.http.budget import PATIENCE, Rate, gap
 from shared.ports.ambient import Clock
 from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Replace
 from shared.state import envelope
@@ -156,6 +156,9 @@ class SharedBudget:
             share = self._share if now < self._good_until else 0
             allowed = share if interactive else max(min(share, 1), share - share // 10)
             if len(self._given) < allowed:
+                early = gap(self._rate, allowed) - (now - self._given[-1]) if self._given else 0.0
+                if early > 0.0005 and not interactive:
+                    return max(early, 0.001)
                 self._given.append(now)
                 return 0.0
             if allowed == 0:

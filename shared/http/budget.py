@@ -76,8 +76,8 @@ class LocalBudget:
                 self._given.popleft()
             if len(self._given) + calls <= share:
                 early = gap(self._rate, share) - (now - self._given[-1]) if self._given else 0.0
-                if early > 0:
-                    return early
+                if early > 0.0005 and share < self._rate.calls:
+                    return max(early, 0.001)
                 self._given.extend([now] * calls)
                 return None
             return self._given[min(calls, len(self._given)) - 1] + self._rate.seconds - now + 0.001

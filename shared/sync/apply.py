@@ -86,7 +86,7 @@ class Applier:
     def _group(self, side: Side, kind: Kind, op: Op, tasks: list[Task]) -> None:
         connector = self._work.connector(side)
         capabilities = connector.capabilities
-        chunks = [list(chunk) for chunk in batched(tasks, capabilities.kinds[kind].bulk_size, strict=False)]
+        chunks = evenly(tasks, capabilities.kinds[kind].bulk_size)
         for window in batched(chunks, max(1, capabilities.concurrency), strict=False):
             if self.postponed is not None:
                 self._give_back([task for chunk in window for task in chunk])
@@ -246,6 +246,12 @@ class Applier:
         self._links.put(parked)
         self._tally.rejected(case, result, when)
         self._work.retry(case, when)
+
+
+def evenly(tasks: Sequence[Task], size: int) -> list[list[Task]]:
+    """As few chunks as fit, of nearly the same size: no small rest that a system would take one by one."""
+    count = -(-len(tasks) // size)
+    return [list(tasks[number * len(tasks) // count : (number + 1) * len(tasks) // count]) for number in range(count)]
 
 
 def _kept(task: Task, result: WriteResult) -> Result:

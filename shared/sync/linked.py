@@ -119,7 +119,8 @@ class Linked(Basis):
         crm, partner = record_of(case.crm), record_of(case.partner)
         flags = link.flags
         if crm is not None:
-            flags = flags - {OUTSIDE} if case.map.in_scope(crm, self.now) else flags | {OUTSIDE}
+            meets = case.map.scope(crm, self.now)  # None: a column that decides was not told, so nothing changes
+            flags = flags if meets is None else flags - {OUTSIDE} if meets else flags | {OUTSIDE}
         if OUTSIDE in flags:
             gates[Side.PARTNER] = "skipped:outside_criteria"
         if self.initial:

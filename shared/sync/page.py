@@ -121,7 +121,7 @@ class Page:
     def _visible(self, case: Case, record: Record, side: Side) -> Record:
         if not case.hidden:
             return record
-        names = {item.name(side) for item in case.map.fields if item.id in case.hidden}
+        names = {name for item in case.map.fields if item.id in case.hidden for name in item.names(side)}
         return replace(record, fields={name: value for name, value in record.fields.items() if name not in names})
 
     def _incomplete(self, case: Case, decision: Decision, waiting: frozenset[str]) -> Decision:
