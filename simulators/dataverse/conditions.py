@@ -33,19 +33,22 @@ def column_named(table: Table, name: str) -> Column:
     return column if column is not None else property_column(table, name)
 
 
+def reader(scope: Scope, column: Column) -> Callable[[Row], Value]:
+    """Return how a column is read from a row: null where column security hides it from the caller."""
+    scope.used.add(column.name)
+    name, default = column.name, column.default
+    if name in scope.context.service.hooks.security.hidden_columns(scope.context, scope.table):
+        return lambda row: None
+    return lambda row: row.get(name, default)
+
+
 def condition(scope: Scope, column: Column, op: str, values: list[str]) -> Test:
     """Return the test of one condition, by its FetchXML operator.
 
     Raises:
         DataverseError: 400 for an operator or value that does not fit.
     """
-    hidden = scope.context.service.hooks.security.hidden_columns(scope.context, scope.table)
-    scope.used.add(column.name)
-    name, default = column.name, None if column.name in hidden else column.default
-
-    def get(row: Row) -> Value:
-        return default if name in hidden else row.get(name, default)
-
+    get = reader(scope, column)
     if op in ("null", "not-null"):
         return lambda row: (get(row) is None) is (op == "null")
     if op in ("eq-userid", "ne-userid"):

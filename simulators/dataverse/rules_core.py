@@ -68,6 +68,8 @@ RULES: tuple[Rule, ...] = (
         "$apply: filter, groupby, aggregate; at most 50,000 rows; no dates in groupby.",
         "fetchXml and sql answer what Microsoft's client sends.",
         "A single row, a property, its $value and navigation can be read.",
+        "FetchXML joins (inner, outer, exists, in) show alias.column; a join's filter works before it; at most 15.",
+        "FetchXML aggregates group by columns and parts of dates, over at most 50,000 rows.",
     ),
     *_rules(
         "PG",

@@ -14,7 +14,7 @@ from simulators.dataverse.odata.ast import Both, Node, Path
 from simulators.dataverse.odata.options import QueryOptions, split
 from simulators.dataverse.odata.parser import parse_expression
 from simulators.dataverse.odata.projection import FORMATTED, Names
-from simulators.dataverse.odata.scope import Getter, Scope
+from simulators.dataverse.odata.scope import Scope
 from simulators.dataverse.schema import NUMBERS, Column, Kind, Table
 from simulators.dataverse.store import Ref, Row, Value, fold
 from simulators.dataverse.values import format_value
@@ -26,22 +26,22 @@ _METHODS = frozenset(("sum", "average", "min", "max", "countdistinct"))
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Measure[R]:
     """One aggregate: `method` over a column, or the row count without one."""
 
     alias: str
     method: str
     column: Column | None = None
-    get: Getter | None = None
+    get: Callable[[R], Value] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group[R]:
     """One column to group by, under the name its values are shown with."""
 
     name: str
     column: Column
-    get: Getter
+    get: Callable[[R], Value]
 
 
 def aggregate(context: Context, table: Table, options: QueryOptions) -> list[dict[str, Any]]:
@@ -60,18 +60,18 @@ def aggregate(context: Context, table: Table, options: QueryOptions) -> list[dic
     result = summarise(rows, groups, measures)
     if options.top is not None:
         result = result[: options.top]
-    return [_show(context, groups, measures, line) for line in result]
+    return [show_summary(context, groups, measures, line) for line in result]
 
 
 def _joined(first: Node | None, second: Node | None) -> Node | None:
     return Both("and", first, second) if first is not None and second is not None else first or second
 
 
-def _read(context: Context, table: Table, text: str) -> tuple[Node | None, list[Group], list[Measure]]:
+def _read(context: Context, table: Table, text: str) -> tuple[Node | None, list[Group[Row]], list[Measure[Row]]]:
     scope = Scope(context, table)
     condition: Node | None = None
-    groups: list[Group] = []
-    measures: list[Measure] = []
+    groups: list[Group[Row]] = []
+    measures: list[Measure[Row]] = []
     for step in split(text, "/"):
         name, _, rest = step.strip().partition("(")
         inside = rest.removesuffix(")")
@@ -88,7 +88,7 @@ def _read(context: Context, table: Table, text: str) -> tuple[Node | None, list[
     return condition, groups, measures
 
 
-def _grouping(scope: Scope, text: str) -> tuple[list[Group], list[Measure]]:
+def _grouping(scope: Scope, text: str) -> tuple[list[Group[Row]], list[Measure[Row]]]:
     parts = [part.strip() for part in split(text, ",")]
     if not parts[0].startswith("(") or not parts[0].endswith(")") or len(parts) > 2:
         raise _unreadable(text)
@@ -101,7 +101,7 @@ def _grouping(scope: Scope, text: str) -> tuple[list[Group], list[Measure]]:
     return groups, [_measure(scope, part) for part in split(inside, ",")]
 
 
-def _group(scope: Scope, name: str) -> Group:
+def _group(scope: Scope, name: str) -> Group[Row]:
     column, get = scope.column(Path(tuple(name.split("/"))))
     if column.kind is Kind.DATETIME:
         raise error("SyntaxError", message="groupby with datetime values is not supported.")
@@ -113,7 +113,7 @@ def _group(scope: Scope, name: str) -> Group:
     return Group(f"{table.name}_{column.name}", column, get)
 
 
-def _measure(scope: Scope, text: str) -> Measure:
+def _measure(scope: Scope, text: str) -> Measure[Row]:
     counted = _COUNT.fullmatch(text)
     if counted:
         return Measure(counted[1], "count")
@@ -130,11 +130,11 @@ def _unreadable(text: str) -> DataverseError:
     return error("SyntaxError", message=f"Invalid or unsupported expression in $apply: '{text[:200]}'.")
 
 
-def summarise(
-    rows: Iterable[Row], groups: Sequence[Group], measures: Sequence[Measure]
+def summarise[R](
+    rows: Iterable[R], groups: Sequence[Group[R]], measures: Sequence[Measure[R]]
 ) -> list[tuple[tuple[Value, ...], list[Value]]]:
     """Return the group values with their aggregates, in order of the group values (nulls first)."""
-    buckets: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[Row]]] = {}
+    buckets: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[R]]] = {}
     for row in rows:
         values = tuple(group.get(row) for group in groups)
         key = tuple(fold(value) for value in values)
@@ -145,12 +145,14 @@ def summarise(
     return [(buckets[key][0], [_value(measure, buckets[key][1]) for measure in measures]) for key in ordered]
 
 
-def _value(measure: Measure, rows: list[Row]) -> Value:
+def _value[R](measure: Measure[R], rows: list[R]) -> Value:
     if measure.get is None:
         return len(rows)
     found: list[Any] = [value for row in rows if (value := measure.get(row)) is not None]
     if measure.method == "countdistinct":
         return len({fold(value) for value in found})
+    if measure.method == "countcolumn":
+        return len(found)
     if not found:
         return None
     methods: dict[str, Callable[[list[Any]], Any]] = {
@@ -163,9 +165,10 @@ def _value(measure: Measure, rows: list[Row]) -> Value:
     return round(result, 10) if isinstance(result, float) else result
 
 
-def _show(
-    context: Context, groups: list[Group], measures: list[Measure], line: tuple[tuple[Value, ...], list[Value]]
+def show_summary[R](
+    context: Context, groups: list[Group[R]], measures: list[Measure[R]], line: tuple[tuple[Value, ...], list[Value]]
 ) -> dict[str, Any]:
+    """Return one line of `summarise` as JSON; groups without a value are left out."""
     shown: dict[str, Any] = {}
     names, formatted = Names(context), context.annotate(FORMATTED)
     for group, value in zip(groups, line[0], strict=True):
@@ -177,7 +180,7 @@ def _show(
         shown[group.name] = value.id if isinstance(value, Ref) else value
     for measure, value in zip(measures, line[1], strict=True):
         if formatted and value is not None:
-            column = measure.column if measure.method != "countdistinct" else None
+            column = measure.column if not measure.method.startswith("count") else None
             text = format_value(column, value) if column is not None else f"{value:,}"
             if text is not None:
                 shown[f"{measure.alias}@{FORMATTED}"] = text

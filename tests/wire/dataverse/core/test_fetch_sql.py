@@ -101,12 +101,6 @@ def test_fetch_that_cannot_be_read(people: Vendor, xml: str) -> None:
     assert people.call("GET", f"contacts?fetchXml={quote(xml)}").status == 400
 
 
-def test_fetch_with_joins_is_left_out(people: Vendor) -> None:
-    join = '<link-entity name="account" from="accountid" to="parentcustomerid"/>'
-    xml = f'<fetch><entity name="contact">{join}</entity></fetch>'
-    assert people.call("GET", f"contacts?fetchXml={quote(xml)}").status == 501
-
-
 @pytest.mark.rule("DV-QU-27")
 @pytest.mark.parametrize(
     ("sql", "found"),

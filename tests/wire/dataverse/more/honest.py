@@ -22,6 +22,11 @@ READS = (
     "contacts?$filter=lastname eq @p1 and numberofchildren lt @p2&@p1='Row 1'&@p2=3",
     "contacts?fetchXml=<fetch top='3'><entity name='contact'><attribute name='lastname'/><filter><condition "
     "attribute='lastname' operator='like' value='Row%25'/></filter></entity></fetch>",
+    "contacts?fetchXml=<fetch><entity name='contact'><attribute name='lastname'/><link-entity name='systemuser' "
+    "from='systemuserid' to='owninguser' alias='u' link-type='outer'><attribute name='fullname'/></link-entity>"
+    "</entity></fetch>",
+    "contacts?fetchXml=<fetch aggregate='true'><entity name='contact'><attribute name='lastname' alias='n' "
+    "aggregate='count'/><attribute name='createdon' alias='y' groupby='true' dategrouping='year'/></entity></fetch>",
     "contacts?sql=SELECT TOP 3 lastname FROM contact WHERE statecode = 0 ORDER BY lastname",
     "contacts/$count?$filter=statecode eq 0",
     "contacts(00000000-0000-0000-0000-000000000003)?$select=fullname&$expand=ownerid($select=fullname)",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.wire.dataverse.more.honest import READS, WRITES
+from tests.wire.dataverse.more.hostile_fetch import fetch_query
 
 ROOT = "/api/data/v9.2"
 IDS = ("00000000-0000-0000-0000-000000000001", "11111111-2222-3333-4444-555555555555", "not-a-guid", "", "'", "%00")
@@ -100,6 +101,7 @@ def hostile_requests(seed: int, count: int) -> Iterator[Hostile]:
     chance = random.Random(seed)
     makers: tuple[tuple[Callable[[random.Random], Hostile], int], ...] = (
         (_query, 10),
+        (_fetch, 3),
         (_path, 6),
         (_write, 8),
         (_action, 6),
@@ -152,6 +154,10 @@ def _query(chance: random.Random) -> Hostile:
         pairs.append("$filter=" + " and ".join(["lastname eq 'a'"] * chance.choice((10, 300, 2500))))
     joint = chance.choice(("&", "&", "&&", ";"))
     return _request(chance, "GET", f"/{chance.choice(SETS)}?{joint.join(pairs)}")
+
+
+def _fetch(chance: random.Random) -> Hostile:
+    return _request(chance, "GET", f"/contacts?{fetch_query(chance)}")
 
 
 def _expression(chance: random.Random, depth: int) -> str:
