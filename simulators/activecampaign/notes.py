@@ -151,20 +151,26 @@ def delete_note(call: Call) -> Response:
     return deleted()
 
 
+def _notes_on(call: Call, kind: str, owner: Row) -> Response:
+    rows = [row for row in call.tenant.notes if row["reltype"] == kind and row["relid"] == owner["id"]]
+    return call.listing("notes", rows, lambda row: note_row(call.tenant, row), total=int)
+
+
+def _add_note_on(call: Call, kind: str, owner: Row) -> Response:
+    note = add_note(call, {**call.body("note"), "relid": owner["id"], "reltype": kind})
+    return created(note=note_row(call.tenant, note))
+
+
 @routes.get("/deals/{id}/notes")
 def deal_notes(call: Call) -> Response:
     """Notes on one deal."""
-    deal = deal_of(call)
-    rows = [row for row in call.tenant.notes if row["reltype"] == "Deal" and row["relid"] == deal["id"]]
-    return call.listing("notes", rows, lambda row: note_row(call.tenant, row), total=int)
+    return _notes_on(call, "Deal", deal_of(call))
 
 
 @routes.post("/deals/{id}/notes")
 def post_deal_note(call: Call) -> Response:
     """A note on this deal."""
-    deal, sent = deal_of(call), call.body("note")
-    note = add_note(call, {**sent, "relid": deal["id"], "reltype": "Deal"})
-    return created(note=note_row(call.tenant, note))
+    return _add_note_on(call, "Deal", deal_of(call))
 
 
 @routes.put("/deals/{id}/notes/{note}")
@@ -181,9 +187,7 @@ def account_notes(call: Call) -> Response:
     """Notes on one account."""
     from simulators.activecampaign.accounts import account_of
 
-    account = account_of(call)
-    rows = [row for row in call.tenant.notes if row["reltype"] == "CustomerAccount" and row["relid"] == account["id"]]
-    return call.listing("notes", rows, lambda row: note_row(call.tenant, row), total=int)
+    return _notes_on(call, "CustomerAccount", account_of(call))
 
 
 @routes.post("/accounts/{id}/notes")
@@ -191,6 +195,4 @@ def post_account_note(call: Call) -> Response:
     """A note on this account."""
     from simulators.activecampaign.accounts import account_of
 
-    account, sent = account_of(call), call.body("note")
-    note = add_note(call, {**sent, "relid": account["id"], "reltype": "CustomerAccount"})
-    return created(note=note_row(call.tenant, note))
+    return _add_note_on(call, "CustomerAccount", account_of(call))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from simulators.dataverse.errors import error
+from simulators.dataverse.odata.evaluator import OPERATORS
 from simulators.dataverse.odata.functions import convert
 from simulators.dataverse.odata.like import like
 from simulators.dataverse.odata.scope import Scope, Test, property_column
@@ -14,12 +14,7 @@ from simulators.dataverse.odata.windows import counted_span, dated_span, fixed_s
 from simulators.dataverse.schema import Column, Kind, Table
 from simulators.dataverse.store import Row, Value, fold
 
-_ORDERED: dict[str, Callable[[Any, Any], bool]] = {
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-}
+_ORDERED = frozenset(("gt", "ge", "lt", "le"))
 _LIKE = {"like": "{}", "begins-with": "{}%", "ends-with": "%{}"}
 
 
@@ -80,7 +75,7 @@ def _compare(scope: Scope, column: Column, get: Callable[[Row], Value], op: str,
         unknown = op != "eq" and scope.context.switches.on("ne_includes_null")
         return lambda row: (unknown or None) if (value := fold(get(row))) is None else (value == single) is (op == "eq")
     if op in _ORDERED:
-        compare = _ORDERED[op]
+        compare = OPERATORS[op]
         return lambda row: None if (value := fold(get(row))) is None else compare(value, single)
     raise error("InvalidArgument", message=f"The condition operator '{op}' is not valid for '{column.name}'.")
 

@@ -27,15 +27,21 @@ def _fields(tenant: Tenant, contact: Contact) -> Pairs:
     return found
 
 
-def contact_block(tenant: Tenant, contact: Contact) -> Pairs:
-    """The contact in a webhook."""
-    tags, account = _names(tenant, contact)
+def _person(contact: Contact) -> Pairs:
     return [
         ("contact[id]", str(contact.id)),
         ("contact[email]", contact.email),
         ("contact[first_name]", contact.first),
         ("contact[last_name]", contact.last),
         ("contact[phone]", contact.phone),
+    ]
+
+
+def contact_block(tenant: Tenant, contact: Contact) -> Pairs:
+    """The contact in a webhook."""
+    tags, account = _names(tenant, contact)
+    return [
+        *_person(contact),
         ("contact[ip]", "0.0.0.0"),  # noqa: S104 - an unknown address, not one to bind
         ("contact[tags]", tags),
         ("contact[customer_acct_name]", account),
@@ -62,11 +68,7 @@ def automation_body(tenant: Tenant, contact: Contact, automation_id: int) -> Pai
     """What the webhook step of an automation sends: no type, no time, no `initiated_*`."""
     tags, account = _names(tenant, contact)
     return [
-        ("contact[id]", str(contact.id)),
-        ("contact[email]", contact.email),
-        ("contact[first_name]", contact.first),
-        ("contact[last_name]", contact.last),
-        ("contact[phone]", contact.phone),
+        *_person(contact),
         ("contact[orgname]", account),
         ("contact[customer_acct_name]", account),
         ("contact[tags]", tags),

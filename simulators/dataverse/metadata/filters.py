@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.dataverse.errors import DataverseError, error
+from simulators.dataverse.odata.evaluator import OPERATORS
 
 type Json = dict[str, Any]
 type Test = Callable[[Json], bool]
@@ -33,14 +34,6 @@ _TOKEN = re.compile(
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})|(?P<number>-?\d+(?:\.\d+)?)"
     r"|(?P<name>[A-Za-z_][\w./]*)|(?P<mark>[(),]))"
 )
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-}
 _FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
     "contains": lambda text, part: part in text,
     "startswith": lambda text, part: text.startswith(part),
@@ -152,7 +145,7 @@ class _Parser:
     def _comparison(self, name: str) -> Test:
         path = self._path(name)
         kind, word = self._take()
-        compare = _COMPARE.get(word)
+        compare = OPERATORS.get(word)
         if kind != "name" or compare is None:
             raise self.wrong()
         literal = self._literal()

@@ -40,7 +40,7 @@ _KIND_NAMES: dict[str, str] = {
     "lt": "LessThan",
     "le": "LessThanOrEqual",
 }
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "gt": operator.gt,
@@ -158,7 +158,7 @@ def _compare_constants(op: Comparison, left: Constant, right: Constant) -> Test:
     if left.edm != right.edm:
         raise _unfit(op, left.edm, right.edm)
     try:
-        kept = _OPERATORS[op](fold(left.value), fold(right.value))
+        kept = OPERATORS[op](fold(left.value), fold(right.value))
     except TypeError:
         kept = False
     return lambda row: kept
@@ -170,7 +170,7 @@ def _compare_columns(scope: Scope, op: Comparison, left: Path, right: Path) -> T
     second, get_second = scope.column(right)
     if edm_type(first) != edm_type(second):
         raise _unfit(op, edm_type(first), edm_type(second))
-    compare = _OPERATORS[op]
+    compare = OPERATORS[op]
 
     def test(row: Row) -> bool | None:
         a, b = fold(get_first(row)), fold(get_second(row))
@@ -190,7 +190,7 @@ def _compare_column(scope: Scope, op: Comparison, path: Path, constant: Constant
 
 
 def _compare_value(scope: Scope, op: Comparison, get: Getter, wanted: Any) -> Test:
-    compare = _OPERATORS[op]
+    compare = OPERATORS[op]
     unknown = True if op == "ne" and scope.context.switches.on("ne_includes_null") else None
 
     def test(row: Row) -> bool | None:

@@ -76,6 +76,17 @@ def test_the_required_level_is_filtered_by_its_typed_value(org: Org) -> None:
 
 
 @pytest.mark.rule("DV-MD-03")
+def test_nothing_compares_by_equality_only(org: Org) -> None:
+    def keys(filtered: str) -> list[str]:
+        return names(org, f"{CONTACT}/Attributes?$select=LogicalName&$filter={quote(filtered)}")
+
+    assert keys("AttributeOf eq null and LogicalName eq 'lastname'") == ["lastname"]
+    assert keys("AttributeOf ne null and LogicalName eq 'lastname'") == []
+    assert len(keys("AttributeOf lt 'x'")) == 0
+    assert org.call("GET", f"{CONTACT}/Attributes?$filter=AttributeOf%20lt%20null").status == 400
+
+
+@pytest.mark.rule("DV-MD-03")
 @pytest.mark.parametrize(("plain", "status"), [(False, 400), (True, 200)])
 def test_an_untyped_enum_literal_passes_by_switch_only(org: Org, plain: bool, status: int) -> None:
     org.switch(metadata_plain_enum_literals=plain)
