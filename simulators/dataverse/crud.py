@@ -39,7 +39,7 @@ def install(service: DataverseSystem) -> None:
 def post_row(context: Context, path: ResourcePath) -> Response:
     """Answer `POST contacts`: 204 with the new URL, or 201 with the row and without it."""
     table = context.schema.sets[path.first.name]
-    options = _options(context)
+    options = _options(context, expand=True)
     payload = read_payload(context, table, read_body(context, table), "create")
     duplicates.check(context, table, payload.values, None)
     row = create_row(context, table, payload)
@@ -59,7 +59,7 @@ def post_related(context: Context, path: ResourcePath) -> Response:
     row = create_row(context, child, payload)
     if navigation.intersect:
         associate(context, found.table, parent_id, navigation.name, Ref(child.name, str(row[child.primary_id])))
-    return _written(context, child, row, _options(context), status=201)
+    return _written(context, child, row, _options(context, expand=True), status=201)
 
 
 def patch_row(context: Context, path: ResourcePath) -> Response:
@@ -221,8 +221,11 @@ def _reference(context: Context, table: Table) -> str:
     return value
 
 
-def _options(context: Context) -> QueryOptions:
-    """Read the query string of a write: `$select` shapes the representation, `$expand` is ignored (1.5)."""
+def _options(context: Context, *, expand: bool = False) -> QueryOptions:
+    """Read the query string of a write, which shapes the representation. `$expand` counts on POST (create page) and is
+    ignored on PATCH (1.5)."""
+    if expand:
+        return parse_options(context.request.query)
     pairs = [pair for pair in context.request.query if pair[0] != "$expand"]
     return replace(parse_options(pairs), expand=())
 

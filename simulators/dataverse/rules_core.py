@@ -106,7 +106,8 @@ RULES: tuple[Rule, ...] = (
     *_rules(
         "CR",
         "dataverse.md 1.5",
-        "POST answers 204 with OData-EntityId; with return=representation 201, a body and no OData-EntityId.",
+        "POST answers 204 with OData-EntityId; with return=representation 201, a body ($select, $expand) and no "
+        "OData-EntityId.",
         "Deep insert makes related rows; one failure undoes all.",
         "PATCH is an upsert: it creates what is not there.",
         "If-Match: * updates only, 404 when the row is missing; If-None-Match: * creates only, 412 0x80040237.",

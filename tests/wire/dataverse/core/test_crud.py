@@ -29,6 +29,25 @@ def test_create(vendor: Vendor) -> None:
     assert vendor.create("contacts", {"contactid": given.upper(), "lastname": "C"}) == given
 
 
+@pytest.mark.rule("DV-CR-01")
+def test_a_created_row_is_shown_with_what_it_was_bound_to(vendor: Vendor) -> None:
+    contact, task = vendor.create("contacts", {"lastname": "C"}), vendor.create("tasks", {"subject": "T"})
+    body = {
+        "name": "S",
+        "primarycontactid@odata.bind": f"/contacts({contact})",
+        "Account_Tasks@odata.bind": [f"/tasks({task})"],
+    }
+    expand = "$expand=primarycontactid($select=fullname),Account_Tasks($select=subject)"
+    made = vendor.call("POST", f"accounts?$select=name&{expand}", body, prefer=REP).json()
+    assert made["@odata.context"].endswith("#accounts(name,primarycontactid(fullname),Account_Tasks(subject))/$entity")
+    assert made["primarycontactid"]["fullname"] == "C"
+    assert [row["activityid"] for row in made["Account_Tasks"]] == [task]
+    assert (
+        "primarycontactid"
+        not in vendor.patch(f"accounts({made['accountid']})?$select=name&{expand}", {"name": "T"}, prefer=REP).json()
+    )
+
+
 @pytest.mark.rule("DV-CR-02")
 def test_deep_insert(vendor: Vendor) -> None:
     body = {
