@@ -19,6 +19,7 @@ SPLIT_BYTES: Final = 48 * 1024
 
 KEY_BITS: Final = 96
 _ENTRY_OVERHEAD: Final = 4
+_OBJECTS: Final = 120  # two objects and a place in a dict
 
 
 type Change = tuple[bytes, bytes | None]
@@ -99,6 +100,10 @@ class Page:
     def weight(self) -> int:
         """At most so many bytes of a transaction's body (base64), with the row's own overhead."""
         return (self._size + self.words.size + 64) * 4 // 3 + 1024
+
+    def memory(self) -> int:
+        """About the bytes it takes in memory."""
+        return self._size + self.words.size + _OBJECTS * len(self._entries)
 
     def cells(self) -> dict[str, Cell]:
         body = envelope.pack([self.words.texts, self.words.shapes, self._entries])

@@ -7,7 +7,6 @@ it read the directory.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import batched
@@ -24,7 +23,9 @@ DIRECTORY_KEY: Final = "tree"
 WINDOW: Final = 48
 """Pages read at a time: about 2 MiB in memory."""
 
-CACHE_BYTES: Final = 16 * 1024 * 1024
+CACHE_BYTES: Final = 64 * 1024 * 1024
+"""Memory for pages that were read. When it is full, what is in it stays and nothing more comes in: keys are digests, so
+no page is wanted more than another, and each fold of a first load walks all of them in a circle."""
 
 _GAP: Final = 4
 """A range may cover at most this many pages for each one wanted: a row of a range costs a client a tenth of a point
@@ -49,7 +50,7 @@ class Pages:
         self._store = store
         self._partition = partition
         self._directories: dict[Tree, Directory] | None = None
-        self._cache: OrderedDict[str, tuple[Page, int]] = OrderedDict()
+        self._cache: dict[str, tuple[Page, int]] = {}
         self._cached = 0
 
     def forget(self) -> None:
@@ -102,7 +103,6 @@ class Pages:
             if cached is None:
                 missing.append(prefix)
             else:
-                self._cache.move_to_end(row_key(tree, prefix))
                 pages[prefix] = cached[0]
         rows = self._rows(tree, missing) if missing else {}
         for prefix in missing:
@@ -110,18 +110,16 @@ class Pages:
         return pages
 
     def keep(self, tree: Tree, page: Page) -> None:
-        """Puts a page into the cache."""
-        key = row_key(tree, page.prefix)
+        """Puts a page into the cache, when there is room."""
         self.drop(tree, page.prefix)
-        self._cache[key] = (page, page.weight())
-        self._cached += page.weight()
-        while self._cached > CACHE_BYTES and len(self._cache) > 1:
-            _, (_, weight) = self._cache.popitem(last=False)
-            self._cached -= weight
+        memory = page.memory()
+        if self._cached + memory <= CACHE_BYTES:
+            self._cache[row_key(tree, page.prefix)] = (page, memory)
+            self._cached += memory
 
     def drop(self, tree: Tree, prefix: str) -> None:
-        _, weight = self._cache.pop(row_key(tree, prefix), (None, 0))
-        self._cached -= weight
+        _, memory = self._cache.pop(row_key(tree, prefix), (None, 0))
+        self._cached -= memory
 
     def _rows(self, tree: Tree, prefixes: Sequence[str]) -> Mapping[str, Row]:
         directory = self.directory(tree)

@@ -102,7 +102,7 @@ def _fault_at(number: int, fault: Fault) -> Callable[[Call], Fault]:
 def test_a_crash_at_any_call_of_the_store_is_made_good_by_folding_again(seed: int, fault: Fault) -> None:
     history = _history(seed)
     calls = _calls_of(history)
-    assert calls > 40
+    assert calls > 30
     for number in range(1, calls + 1):
         world, model = World(), Model()
         world.store.fault = _fault_at(number, fault)
