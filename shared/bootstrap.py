@@ -119,13 +119,19 @@ class Application:
 
         return defaults_of(system)
 
-    def _budget(self, system: str, account: str) -> SharedBudget:
-        from shared.azure.budgets import SharedBudget
+    def _budget(self, system: str, account: str, lane_lease: float) -> SharedBudget:
+        """The account's budget in this process. Its lease ends before the lane of a dead worker is taken over."""
+        from shared.azure.budgets import LEASE_SECONDS, SharedBudget
         from shared.http.budget import Rate
 
         calls, seconds = self._defaults(system).RATE
         budget = SharedBudget(
-            self.store("budgets"), account, Rate(calls, seconds), clock=self.clock, worker=self.ids.new_id()
+            self.store("budgets"),
+            account,
+            Rate(calls, seconds),
+            clock=self.clock,
+            worker=self.ids.new_id(),
+            lease_seconds=min(LEASE_SECONDS, lane_lease / 2),
         )
         self._budgets.append(budget)
         return budget
@@ -141,13 +147,15 @@ class Application:
         from shared.http.client import Runtime
         from shared.http.entra import TokenPool
         from shared.http.session import shared_session
+        from shared.sync.options import parse_options
 
         system = CRM if side == "crm" else connection.system
         account = f"{system}|{getattr(connection, side).get('url', '')}"
+        lease = parse_options(connection.options).lease_seconds
         runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter)
         return Surroundings(
             runtime=runtime,
-            budget=self._once(("budget", account), lambda: self._budget(system, account)),
+            budget=self._once(("budget", account), lambda: self._budget(system, account, lease)),
             secrets=self.secrets,
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),

@@ -9,8 +9,9 @@ it leaves the window, so that no window ever holds more than the limit, whoever 
                                                    its share, for one window after a lease it never gave back)
     my share <= limit - the sum of counts(worker)
 
-A worker that dies costs its share for one lease and one window. A server's "wait" closes the row; other workers learn
-of it within `LOOK_SECONDS`.
+Where the window is longer than the lease, a share is taken in blocks of a lease's worth, the next one when the last is
+spent: a worker that dies costs what it told and one block, for one lease and one window, not the whole limit. A
+server's "wait" closes the row; other workers learn of it within `LOOK_SECONDS`.
 """
 
 from __future__ import annotations
@@ -33,12 +34,17 @@ LEASE_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 5.0
 """The row is looked at again when it was last seen so long ago."""
 
-_RENEW_SECONDS: Final = 12.0
+_RENEW_AT: Final = 0.4
+"""A lease is renewed when this part of it has passed."""
+
 _MARGIN: Final = 2.0
 """What two machines' ideas of the storage's time may differ by, and a request may take."""
 
 _GRACE: Final = 0.002
 """Added to each window, so that no rounding of a time puts a call into two of them."""
+
+_INSTANT: Final = 0.0005
+"""Seconds that are not worth waiting for."""
 
 _GRAINS: Final = 12
 """A window is told in so many parts: what was spent in a part counts until the whole part has left the window."""
@@ -96,7 +102,16 @@ class SharedBudget:
     `rate` is the limit to keep below, the share of the vendor's own limit that is ours already taken off.
     """
 
-    def __init__(self, store: PartitionStore, account: str, rate: Rate, *, clock: Clock, worker: str) -> None:
+    def __init__(
+        self,
+        store: PartitionStore,
+        account: str,
+        rate: Rate,
+        *,
+        clock: Clock,
+        worker: str,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self._store = store
         self._account = account
         self._key = blake2b(account.encode(), digest_size=16).hexdigest()
@@ -104,6 +119,9 @@ class SharedBudget:
         self._window = rate.seconds + _GRACE
         self._clock = clock
         self._worker = worker
+        self._lease = lease_seconds
+        self._block = max(1, int(rate.calls * min(1.0, lease_seconds / rate.seconds)))
+        self._capped = False
         self._lock = threading.RLock()
         self._given: deque[float] = deque()
         self._share = 0
@@ -153,24 +171,31 @@ class SharedBudget:
                 return self._closed_until - now
             while self._given and self._given[0] + self._window <= now:
                 self._given.popleft()
-            share = self._share if now < self._good_until else 0
-            allowed = share if interactive else max(min(share, 1), share - share // 10)
+            allowed = self._allowed(now, interactive=interactive)
+            if len(self._given) >= allowed and self._capped:
+                self._update()
+                now = self._clock.monotonic()
+                allowed = self._allowed(now, interactive=interactive)
             if len(self._given) < allowed:
                 early = gap(self._rate, allowed) - (now - self._given[-1]) if self._given else 0.0
-                if early > 0.0005 and not interactive:
-                    return max(early, 0.001)
+                if early > _INSTANT and not interactive:
+                    return max(early, 2 * _INSTANT)
                 self._given.append(now)
                 return 0.0
             if allowed == 0:
                 return min(LOOK_SECONDS, max(1.0, self._rate.seconds / 4))
             return max(self._given[len(self._given) - allowed] + self._window - now, 0.001)
 
+    def _allowed(self, now: float, *, interactive: bool) -> int:
+        share = self._share if now < self._good_until else 0
+        return share if interactive else max(min(share, 1), share - share // 10)
+
     def _keep_up(self, now: float) -> None:
         """Renews the lease in time, and looks whether others closed the row or want a share. While the lease is good,
         a store that does not answer is no hindrance."""
         starved = self._share == 0 and now - self._seen_at >= 1.0
         try:
-            if starved or now - self._renewed_at >= _RENEW_SECONDS:
+            if starved or now - self._renewed_at >= self._lease * _RENEW_AT:
                 self._update()
             elif now - self._seen_at >= LOOK_SECONDS:
                 self._look()
@@ -200,7 +225,7 @@ class SharedBudget:
             self._note(row, now)
             members = dict(row.kept(now, self._rate.seconds).members)
             share = 0 if leave else self._fair(members, now)
-            until = now + timedelta(seconds=LEASE_SECONDS)
+            until = now + timedelta(seconds=self._lease)
             members[self._worker] = Member(share, until, self._told(now), gone=leave)
             closed = max(row.closed_until, now + timedelta(seconds=close)) if close else row.closed_until
             fresh = Row(members, closed)
@@ -212,7 +237,7 @@ class SharedBudget:
                 continue
             self._share = share
             self._renewed_at = self._seen_at = began
-            self._good_until = began + LEASE_SECONDS - _MARGIN
+            self._good_until = began + self._lease - _MARGIN
             return
 
     def _fair(self, members: Mapping[str, Member], now: datetime) -> int:
@@ -223,7 +248,10 @@ class SharedBudget:
         fair = self._rate.calls // (active + 1)
         first = sorted([name for name, item in members.items() if item.active(now)] + [self._worker])[0]
         rest = self._rate.calls - fair * (active + 1) if first == self._worker else 0
-        return max(0, min(free, fair + rest))
+        share = max(0, min(free, fair + rest))
+        block = sum(calls for _, calls in self._told(now)) + self._block
+        self._capped = block < share
+        return min(share, block)
 
     def _told(self, now: datetime) -> tuple[tuple[datetime, int], ...]:
         """What was spent in this window, in parts, each told at its end."""

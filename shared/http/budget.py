@@ -22,6 +22,7 @@ class Rate:
 
 
 _SHORT = 5.0
+_INSTANT = 0.0005
 
 
 def gap(rate: Rate, allowed: int) -> float:
@@ -76,8 +77,8 @@ class LocalBudget:
                 self._given.popleft()
             if len(self._given) + calls <= share:
                 early = gap(self._rate, share) - (now - self._given[-1]) if self._given else 0.0
-                if early > 0.0005 and share < self._rate.calls:
-                    return max(early, 0.001)
+                if early > _INSTANT and share < self._rate.calls:
+                    return max(early, 2 * _INSTANT)
                 self._given.extend([now] * calls)
                 return None
             return self._given[min(calls, len(self._given)) - 1] + self._rate.seconds - now + 0.001
