@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from shared.domain.identity import LinkState
 from shared.domain.records import FieldName, Gone, Kind, Record, Side
-from shared.errors import CursorExpired
+from shared.errors import CursorExpired, Throttled, Transient
 from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
 from shared.state.model import CursorState, Fact
 from shared.sync.cases import Case
@@ -26,6 +26,9 @@ from shared.sync.page import Page
 WALK = "walk"
 SWEEP = "sweep"
 LIVE = "live"
+
+_TOGETHER = 1000
+_MARGIN = 10.0  # seconds of the slice that must be left to read on
 
 
 class Feed:
@@ -65,12 +68,26 @@ class Feed:
         except CursorExpired:
             self.work.facts["walks"] = self.work.number("walks") + 1
             state, page = None, self._read(None)
+        page = self._gathered(page)
         if page.items and before is not None:
             before()
         walking = state is None or state.phase == WALK
         epoch = self._epoch(state) if walking else 0
         self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)
         return page.more
+
+    def _gathered(self, page: ChangePage) -> ChangePage:
+        """Small pages of a feed taken together: each fold rewrites the link pages it touches, and a hundred records
+        touch as many pages as a thousand do."""
+        items = list(page.items)
+        while page.more and not page.walked and len(items) < _TOGETHER and self.work.left > _MARGIN:
+            try:
+                following = self.work.connector(self.side).changes(self.kind, page.cursor, self.fields)
+            except (CursorExpired, Throttled, Transient):
+                break  # what was read so far is taken over; the next step meets the fault again
+            items.extend(following.items)
+            page = following
+        return replace(page, items=items)
 
     def _walk_is_due(self, state: CursorState) -> bool:
         """Deletes that nobody tells are only found by a walk over everything, each turn or once in a while."""
