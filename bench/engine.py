@@ -122,7 +122,7 @@ def engine_for(people: int, store: PartitionStore) -> tuple[Engine, LaneStore]:
         clock=clock,
         ids=ids,
         digester=Digester(b"b" * 32),
-        journal=Quiet(),  # type: ignore[arg-type]
+        journal=Quiet(),
         options=Options(slice_seconds=3600.0),
     )
     return engine, lane
