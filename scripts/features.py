@@ -62,13 +62,15 @@ def main() -> int:
     unknown = sorted(tests.keys() - known)
     missing = [row["id"] for row in rows if set(row["issue"].split()) & finished and not tests[row["id"]]]
     if "--json" in sys.argv:
-        print(json.dumps([{**row, "tests": sorted(tests[row["id"]]), "tested_systems": sorted(systems[row["id"]])} for row in rows]))
+        shown = [{**row, "tests": sorted(tests[row["id"]]), "tested": sorted(systems[row["id"]])} for row in rows]
+        print(json.dumps(shown))
     else:
         for row in rows:
             names = sorted(tests[row["id"]])
             print(f"{row['id']:<10} {len(names):>3}  {','.join(sorted(systems[row['id']])) or '-':<28} {row['title']}")
     done = sum(1 for row in rows if tests[row["id"]])
-    print(f"{done} of {len(rows)} clauses have tests; issues finished: {' '.join(sorted(finished)) or 'none'}", file=sys.stderr)
+    named = " ".join(sorted(finished)) or "none"
+    print(f"{done} of {len(rows)} clauses have tests; issues finished: {named}", file=sys.stderr)
     if unknown:
         print(f"marks of clauses that the contract does not have: {', '.join(unknown)}", file=sys.stderr)
     if missing:
