@@ -67,3 +67,17 @@ rules: setup ## every rule of the simulators and its tests, as a page
 .PHONY: bench-simulators
 bench-simulators: setup ## how fast the simulators are
 	@$(PY) -m simulators.frame.bench $(ARGS)
+
+SECONDS ?= 60
+SEED ?=
+.PHONY: sim
+sim: setup ## random histories against the engine: SECONDS=60 SEED=n
+	@$(PY) -m tests.simulation --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: mutants
+mutants: setup ## break the engine on purpose, and see the simulation notice
+	@$(PY) -m tests.simulation.mutants $(ARGS)
+
+.PHONY: soak
+soak: setup ## 20,000 people, 2,000 edits, 5 % faults: no echo, no empty write, quiet after one cycle
+	@$(PY) -m tests.simulation.soak $(ARGS)

@@ -35,7 +35,7 @@ def _differ(values: Mapping[Side, Value | None]) -> str:
 
 
 def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
-    """The source keeps its users' value; the target has it too, or keeps its own users' until the source's row moves."""
+    """The source keeps its users' value; the target has it too, or keeps its own users' until the source moves."""
     (target,) = story.item.into
     source = target.other
     mine = story.last.get(source)
@@ -71,9 +71,7 @@ def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
     if story.doubt or story.revived or story.lost_in_window:
         last = [edit for edit in story.edits if not edit.foreign or story.revived]
         return any(holds(story.item, [edit], values[Side.CRM], Side.CRM) for edit in last)
-    if _before_first(story):
-        return True
-    return False
+    return bool(_before_first(story))
 
 
 def _before_first(story: Story) -> bool:
@@ -167,7 +165,7 @@ def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequenc
     crm, partner = (values[side] or frozenset() for side in _BOTH)
     if crm != partner:
         return f"I1 the sides differ: {_differ(values)}"
-    frontier = [edit for edit in story.frontier()]
+    frontier = list(story.frontier())
     if story.doubt or story.revived or story.lost_in_window or not frontier or _before_first(story):
         return ""
     sets = [edit.value if isinstance(edit.value, frozenset) else frozenset() for edit in frontier]

@@ -124,8 +124,8 @@ class Drawer:
         return Trouble(channel, int(self.random.expovariate(1 / 8)), kind, steps)
 
 
-def history(seed: int, number: int) -> History:
-    """The numberth history of a seed: the same each time, whatever was drawn before."""
+def history(seed: int, number: int, *, profile: str | None = None, depths: Sequence[int] = (4, 8, 18, 30)) -> History:
+    """The numberth history of a seed: the same each time, whatever was drawn before. `profile` names the only world."""
     random = Random(f"{seed}/{number}")
-    profile = PROFILES[random.choice(tuple(PROFILES))]
-    return Drawer(random, profile, depth=random.choice((4, 8, 18, 30))).history()
+    drawn = random.choice(tuple(PROFILES))
+    return Drawer(random, PROFILES[profile or drawn], depth=random.choice(depths)).history()

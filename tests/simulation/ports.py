@@ -35,7 +35,7 @@ LATE_EFFECT = timedelta(seconds=20)
 RETRY_AFTER = 7.0
 
 
-class Crash(BaseException):  # noqa: N818 - the process is gone; nothing may catch it
+class Crash(BaseException):
     """This worker died here."""
 
 
