@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 
-from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.records import Gone, Kind, Record, Side
+from shared.domain.identity import Link, LinkState, crm_id_for, link_key
+from shared.domain.records import Gone, Kind, Record, Ref, Side
 from shared.errors import Transient
-from shared.state.model import CursorState, LaneChanges
+from shared.state.errors import AlreadyLinked
+from shared.state.model import Command, CursorState, LaneChanges
 from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision
@@ -83,6 +85,7 @@ class Page:
         ready: list[tuple[Case, Decision]] = []
         later: list[Case] = []
         for case in cases:
+            self._step_aside(case)
             decision = self._one(case)
             self._keep(case, decision)
             if decision.need or decision.look_up or decision.code == "again":
@@ -95,6 +98,21 @@ class Page:
                 self._note(case, decision)
         self._look_up([case for case in later if not case.stale and not case.looked_up and case.partner is not None])
         return ready, later
+
+    def _step_aside(self, case: Case) -> None:
+        """A case whose Dynamics row was linked to another partner record meanwhile goes back to being its own."""
+        link = self.links.link(case.key)
+        if link is None or link.partner is None or case.partner_ref in {None, link.partner}:
+            return
+        if link.state is not LinkState.LINKED:
+            return
+        if not isinstance(case.partner, Record):
+            case.partner, case.partner_ref = None, link.partner
+            return
+        kind = case.map.entity.crm_kind
+        case.crm, case.ambiguous = None, True
+        case.crm_ref = Ref(kind, crm_id_for(self.work.engine.connection.id, kind, case.partner.ref, 0))
+        case.key = link_key(case.crm_ref)
 
     def _one(self, case: Case) -> Decision:
         """Decides with references as links and without the fields that were refused, then turns both back."""
@@ -258,6 +276,25 @@ class Page:
         self.work.retry(case, when)
         self.tally.note(case, "waiting:busy")
 
+    def _part(self, clash: AlreadyLinked) -> None:
+        """A partner record belongs to one link: the newer one waits, and its row is looked at again."""
+        when = self.work.next_try(0)
+        for key in clash.clashes:
+            link = self.links.link(key)
+            if link is None:
+                continue
+            parked = replace(
+                link,
+                state=LinkState.PARKED,
+                partner=None,
+                agreed={},
+                parked={"": "duplicate_match"},
+                retry_at=int(when.timestamp()),
+                tries=link.tries + 1,
+            )
+            self.links.put(parked)
+            self.work.engine.lane.put_command(_asked_again(parked, when))
+
     # -- making it durable ---------------------------------------------------------------------------------------------
 
     def fold(
@@ -285,18 +322,21 @@ class Page:
             work.engine.lane.put_commands(fresh)
         again = {command.key: command for command in work.retries if command.key in taken}
         facts = work.changed_facts()
-        work.held.fold(
-            LaneChanges(
-                links=self.links.links,
-                links_removed=self.links.removed,
-                candidates=self.links.candidates,
-                batches_dropped=[*self.applier.finished, *batches],
-                commands_done=() if incomplete else tuple(taken - again.keys()),
-                commands_postponed=tuple(again.values()),
-                cursors={} if incomplete else cursors or {},
-                facts=facts,
-            )
+        changes = LaneChanges(
+            links=self.links.links,
+            links_removed=self.links.removed,
+            candidates=self.links.candidates,
+            batches_dropped=[*self.applier.finished, *batches],
+            commands_done=() if incomplete else tuple(taken - again.keys()),
+            commands_postponed=tuple(again.values()),
+            cursors={} if incomplete else cursors or {},
+            facts=facts,
         )
+        try:
+            work.held.fold(changes)
+        except AlreadyLinked as clash:
+            self._part(clash)
+            work.held.fold(replace(changes, links=self.links.links))
         work.stored = dict(work.facts)
         work.retries = []
         if incomplete:
@@ -306,6 +346,17 @@ class Page:
                 code="page_incomplete",
                 next_step="Nothing to do: the page is read again.",
             )
+
+
+def _asked_again(link: Link, when: datetime) -> Command:
+    return Command(
+        key=f"look-{link.key.hex()}",
+        op="look",
+        side=Side.CRM,
+        ref=link.crm,
+        payload={"entity": link.entity},
+        not_before=when,
+    )
 
 
 def kinds_in_order(work: Work, side: Side) -> list[Kind]:
