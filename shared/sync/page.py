@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
-from shared.domain.identity import Link, LinkState, crm_id_for, link_key
+from shared.domain.identity import Link, LinkKey, LinkState, crm_id_for, link_key
 from shared.domain.records import Gone, Kind, Record, Ref, Side
 from shared.errors import Transient
 from shared.state.errors import AlreadyLinked
@@ -84,10 +84,16 @@ class Page:
     def _decide(self, cases: Sequence[Case]) -> tuple[list[tuple[Case, Decision]], list[Case]]:
         ready: list[tuple[Case, Decision]] = []
         later: list[Case] = []
+        writing: set[LinkKey] = set()
         for case in cases:
             self._step_aside(case)
             decision = self._one(case)
+            if decision.writes and case.key in writing:
+                self._put_off(case)  # another record of this page is being written for the same pair
+                continue
             self._keep(case, decision)
+            if decision.writes:
+                writing.add(case.key)
             if decision.need or decision.look_up or decision.code == "again":
                 case.stale |= decision.need
                 case.rounds += 1

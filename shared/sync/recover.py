@@ -202,8 +202,20 @@ def _settled(page: Page, batch: Batch, answer: Settled) -> None:
             continue
         if code is None:
             page.links.put(replace(known, ticket="", tries=0, retry_at=0))
+            _adopt(page, known)
         else:
             _take_back(page, batch, entry, known, code)
+
+
+def _adopt(page: Page, known: Link) -> None:
+    """The import ended well; a record with its match value that the feed told before is looked at now."""
+    if known.state is not LinkState.AWAITING or known.match is None:
+        return
+    candidates = page.links.matched(known.match).candidates
+    compiled = page.work.map_named(known.entity)
+    if len(candidates) == 1 and compiled is not None:
+        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=candidates[0])
+        page.work.retry(case, page.work.now)
 
 
 def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -> None:

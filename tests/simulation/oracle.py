@@ -318,7 +318,7 @@ def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> boo
         holders = court.world.systems[other].tables[kind].holders(mail)
         if len(holders) > 1:
             return True  # ambiguous: a question for a person
-        if other is not side and any(_taken(court, other, Ref(kind, row), ref) for row in holders):
+        if other is not side and any(_taken(court, Ref(kind, row), ref) for row in holders):
             return True  # its only counterpart belongs to somebody else since a user gave it this mail
     family = court.root((side, ref))
     return any(
@@ -327,16 +327,16 @@ def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> boo
     )
 
 
-def _taken(court: Court, side: Side, holder: Ref, ref: Ref) -> bool:
+def _taken(court: Court, holder: Ref, ref: Ref) -> bool:
     """Whether the record with this mail is somebody else's, and a user's change of mail brought that about."""
-    renamed = any(
-        not event.by_hub and MAIL in event.fields and event.before and (event.side, event.ref) == (side, holder)
-        for event in court.ledger.events
-    )
-    return renamed and any(
-        link.state is LinkState.LINKED and holder in {link.crm, link.partner} and ref not in {link.crm, link.partner}
-        for link in court.links
-    )
+    for link in court.links:
+        pair = {link.crm, link.partner}
+        if link.state is LinkState.LINKED and holder in pair and ref not in pair:
+            return any(
+                not event.by_hub and MAIL in event.fields and event.before and event.ref in pair
+                for event in court.ledger.events
+            )
+    return False
 
 
 def _kind(kind: Kind, side: Side) -> Kind:
