@@ -14,15 +14,15 @@ from typing import Any, Final
 from shared.domain.identity import Agreed, Digest, LinkKey, MatchKey
 from shared.domain.records import Kind, Side
 from shared.ports.connector import Op, Outcome
-from shared.ports.state import Operation, Put, Remove, Row
+from shared.ports.state import Operation, Remove, Row
 from shared.state import envelope
 from shared.state.errors import StateDamaged
 from shared.state.model import Batch, BatchState, Entry, Result
+from shared.state.parts import joined, part_rows
 from shared.state.words import Words, pack_facts, pack_ref, unpack_ref
 
 FIRST: Final = "b."
 LAST: Final = "b/"
-MAX_PARTS: Final = 999
 
 _ID: Final = re.compile(r"[0-9a-z_-]{1,64}")
 _KEY: Final = re.compile(r"b\.([0-9a-z_-]+)\.([ir])([0-9]{3})")
@@ -46,14 +46,14 @@ def intent_rows(batch: Batch, order: int) -> list[Operation]:
     if len({entry.key for entry in batch.entries}) != len(entries):
         raise ValueError(f"batch {batch.id} names a record twice")
     head = [batch.kind, batch.side.value, batch.op.value, batch.ticket]
-    return _rows(batch.id, "i", envelope.pack([head, words.texts, words.shapes, entries]), order)
+    return part_rows(f"b.{batch.id}.i", envelope.pack([head, words.texts, words.shapes, entries]), order=order)
 
 
 def result_rows(batch_id: str, results: Iterable[Result], ticket: str, order: int) -> list[Operation]:
     """The rows of a batch's results, the first part last."""
     words = Words()
     packed = [_pack_result(result, words) for result in results]
-    return _rows(batch_id, "r", envelope.pack([ticket, words.texts, packed]), order)
+    return part_rows(f"b.{batch_id}.r", envelope.pack([ticket, words.texts, packed]), order=order)
 
 
 def read_batches(partition: str, rows: Sequence[Row]) -> tuple[list[Stored], list[str]]:
@@ -87,33 +87,14 @@ def _stored(partition: str, batch_id: str, intent: Mapping[int, Row], result: Ma
     keys = tuple(row.key for kind in (intent, result) for row in kind.values())
     at = intent[0].key
     try:
-        batch = _read_intent(batch_id, _joined(partition, intent))
+        batch = _read_intent(batch_id, joined(partition, intent))
         order: Any = intent[0].cells["order"]
         if 0 in result:
             at = result[0].key
-            batch = _with_results(batch, _joined(partition, result))
+            batch = _with_results(batch, joined(partition, result))
         return Stored(batch, int(order), keys)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(partition, at, f"it does not hold a batch ({error})") from error
-
-
-def _rows(batch_id: str, kind: str, body: bytes, order: int) -> list[Operation]:
-    size = envelope.MAX_BODY_BYTES
-    chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    if len(chunks) > MAX_PARTS:
-        raise ValueError(f"batch {batch_id} is too large ({len(body)} bytes): split it")
-    rows: list[Operation] = [
-        Put(f"b.{batch_id}.{kind}{number:03d}", envelope.to_cells(chunk, order=order, parts=len(chunks)))
-        for number, chunk in enumerate(chunks)
-    ]
-    return rows[1:] + rows[:1]
-
-
-def _joined(partition: str, parts: Mapping[int, Row]) -> Any:
-    count = parts[0].cells.get("parts")
-    if not isinstance(count, int):
-        raise TypeError("it does not say how many parts it has")
-    return envelope.unpack(b"".join(envelope.body_of(partition, parts[number]) for number in range(count)))
 
 
 def _read_intent(batch_id: str, packed: Any) -> Batch:

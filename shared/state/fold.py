@@ -8,20 +8,21 @@ which the reader verifies. Folding the same changes again ends in the same state
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from shared.domain.identity import Link, LinkKey
+from shared.domain.identity import Link, LinkKey, MatchKey
 from shared.domain.records import Ref
 from shared.ports.state import Operation
-from shared.state.errors import AlreadyLinked
+from shared.state.layers import Claim
 from shared.state.lease import Fence
 from shared.state.links import pack_link, tally
-from shared.state.model import LaneChanges, MatchEntry
+from shared.state.model import Fact, MatchEntry
 from shared.state.page import SPLIT_BYTES, Change, Page
 from shared.state.pages import Tree
-from shared.state.reader import LaneReader, is_live
+from shared.state.reader import LaneReader
 from shared.state.reverse import (
     PartnerEntry,
     is_empty,
@@ -38,33 +39,43 @@ from shared.state.writer import Writer
 _NONE: Final = PartnerEntry()
 
 
-class Fold:
-    """One fold of `changes` into the pages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the pages are to hold: `claims` of the links to put and how to get at each, those to take out, and which
+    match key unlinked partner records carry. `moving` are links that give or take a partner record of each other.
+    `counting`: the lane's counters are still to be moved."""
 
-    def __init__(self, fence: Fence, reader: LaneReader, changes: LaneChanges) -> None:
+    claims: Mapping[LinkKey, Claim]
+    link: Callable[[LinkKey], Link | None]
+    removed: Set[LinkKey]
+    candidates: Mapping[Ref, MatchKey | None]
+    moving: Set[LinkKey] = frozenset()
+    counting: bool = True
+
+
+class Fold:
+    """One fold into the pages."""
+
+    def __init__(self, fence: Fence, reader: LaneReader, target: Target) -> None:
         self._reader = reader
-        self._changes = changes
-        self._links = {link.key: link for link in changes.links}
-        self._removed = set(changes.links_removed) - self._links.keys()
+        self._target = target
         self._writer = Writer(fence, reader.pages)
-        self._places = {key: partner_key(link.partner) for key, link in self._links.items() if link.partner}
-        self._names = {place: ref for key, place in self._places.items() if (ref := self._links[key].partner)}
+        claims = target.claims
+        self._places = {key: claim.place for key, claim in claims.items() if claim.place is not None}
+        self._names = {claim.place: claim.partner for claim in claims.values() if claim.place and claim.partner}
+        self._live = {claim.place for claim in claims.values() if claim.place and claim.live}
         self._old_partners = set(reader.stale.partners)
         self._old_matches = set(reader.stale.matches)
         self._old_candidates = set(reader.stale.candidates)
-        self._live = {place for key, place in self._places.items() if is_live(self._links[key])}
         self._settled: set[bytes] = set()
-        self._moving: set[LinkKey] = set()
         self._added_links: dict[bytes, set[LinkKey]] = {}
         self._added_candidates: dict[bytes, set[Ref]] = {}
 
-    def run(self, loose: Iterable[Sequence[Operation]], last: Sequence[Operation]) -> int:
+    def run(self, loose: Iterable[Sequence[Operation]], last: Sequence[Operation], facts: Mapping[str, Fact]) -> int:
         """Commits everything and answers in how many transactions.
 
-        `loose` are groups of operations on other rows, `last` those of the last transaction. Raises AlreadyLinked
-        before anything is written.
+        `loose` are groups of operations on other rows, `last` those of the last transaction.
         """
-        self._refuse_second_links()
         self._add_partners()
         self._add_matches()
         self._put_links()
@@ -72,39 +83,9 @@ class Fold:
         self._drop_partners()
         for group in loose:
             self._writer.add(group)
-        self._writer.finish(last, self._changes.facts)
+        self._writer.finish(last, facts)
         self._reader.stale.clear()
         return self._writer.commits
-
-    # -- one partner record, one link -----------------------------------------------------------------------------
-
-    def _refuse_second_links(self) -> None:
-        claims: dict[bytes, list[LinkKey]] = {}
-        for key, place in self._places.items():
-            if is_live(self._links[key]):
-                claims.setdefault(place, []).append(key)
-        entries = self._reader.partner_entries(claims)
-        known = {place: {*keys, *entries.get(place, _NONE).links} for place, keys in claims.items()}
-        contested = {place: others for place, others in known.items() if len(others) > 1}
-        if not contested:
-            return
-        self._moving = {key for others in contested.values() for key in others}
-        before = self._reader.links(key for keys in contested.values() for key in keys)
-        clashes: dict[LinkKey, tuple[Ref, LinkKey]] = {}
-        for place, others in contested.items():
-            clashes.update(self._clashes(self._names[place], claims[place], others, before))
-        if clashes:
-            raise AlreadyLinked(clashes)
-
-    def _clashes(
-        self, ref: Ref, claims: Sequence[LinkKey], others: Iterable[LinkKey], before: Mapping[LinkKey, Link]
-    ) -> dict[LinkKey, tuple[Ref, LinkKey]]:
-        """The claims on a partner record beyond the first; a link that has it already comes before all others."""
-        after = {key: self._links.get(key) or (None if key in self._removed else before.get(key)) for key in others}
-        live = [key for key, link in after.items() if link and is_live(link) and link.partner == ref]
-        held = [key for key in live if (old := before.get(key)) and is_live(old) and old.partner == ref]
-        ranked = sorted(held) + [key for key in claims if key not in held]
-        return {key: (ref, ranked[0]) for key in ranked[1:] if key in self._links and key not in held}
 
     # -- reverse entries that will be true ------------------------------------------------------------------------
 
@@ -112,8 +93,8 @@ class Fold:
         linked: dict[bytes, set[LinkKey]] = {}
         for key, place in self._places.items():
             linked.setdefault(place, set()).add(key)
-        matches = {partner_key(ref): match for ref, match in self._changes.candidates.items()}
-        names = self._names | {partner_key(ref): ref for ref in self._changes.candidates}
+        matches = {partner_key(ref): match for ref, match in self._target.candidates.items()}
+        names = self._names | {partner_key(ref): ref for ref in self._target.candidates}
         for page, wanted in self._walk(Tree.PARTNERS, names):
             edits: list[Change] = []
             for place in wanted:
@@ -129,10 +110,10 @@ class Fold:
 
     def _add_matches(self) -> None:
         links, candidates = self._added_links, self._added_candidates
-        for key, link in self._links.items():
-            if link.match is not None:
-                links.setdefault(link.match, set()).add(key)
-        for ref, match in self._changes.candidates.items():
+        for key, claim in self._target.claims.items():
+            if claim.match is not None:
+                links.setdefault(claim.match, set()).add(key)
+        for ref, match in self._target.candidates.items():
             if match is not None and partner_key(ref) not in self._live:
                 candidates.setdefault(match, set()).add(ref)
         for page, wanted in self._walk(Tree.MATCHES, links.keys() | candidates.keys()):
@@ -149,8 +130,8 @@ class Fold:
     # -- links ----------------------------------------------------------------------------------------------------
 
     def _put_links(self) -> None:
-        changed = self._links.keys() | self._removed
-        moving = self._moving & changed
+        changed = self._target.claims.keys() | self._target.removed
+        moving = self._target.moving & changed
         # a partner record goes from one link to another in one transaction, as long as those fit one
         self._writer.make_room(2 * len(moving), 2 * len(moving) * SPLIT_BYTES)
         self._put(moving)
@@ -162,11 +143,13 @@ class Fold:
             deltas: dict[bytes, tuple[Link | None, Link | None]] = {}
             for place in wanted:
                 key = LinkKey(place)
-                old, new = self._reader.link_in(page, key), self._links.get(key)
+                new = self._target.link(key) if key in self._target.claims else None
+                old = self._reader.link_in(page, key)
                 self._retire(key, old, new)
                 edits.extend(_edit(page, key, None if new is None else pack_link(new, page.words)))
                 deltas[key] = (old, new)
-            self._writer.change(Tree.LINKS, page, edits, partial(self._count, deltas))
+            count = partial(self._count, deltas) if self._target.counting else None
+            self._writer.change(Tree.LINKS, page, edits, count)
 
     def _retire(self, key: LinkKey, old: Link | None, new: Link | None) -> None:
         """Notes the reverse entries of the old link that the new one no longer bears out."""

@@ -11,12 +11,12 @@ from typing import Final
 
 from shared.domain.identity import Link, LinkKey, MatchKey
 from shared.domain.records import Ref
-from shared.errors import Transient
+from shared.errors import LeaseLost, SyncError, Transient
 from shared.ports.ambient import Clock
 from shared.ports.state import Conflict, Operation, PartitionStore, Put
 from shared.state import batches as batch_rows
 from shared.state import cursors, inbox
-from shared.state.fold import Fold
+from shared.state.folding import Folding
 from shared.state.lease import Fence
 from shared.state.links import tally
 from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
@@ -42,6 +42,7 @@ class Held:
         self._fence = fence
         self._clock = clock
         self._reader = LaneReader(store, partition)
+        self._folding = Folding(fence, self._reader, partition)
         self._waiting: dict[str, inbox.Waiting] = {}
         self._batch_keys: dict[str, set[str]] = {}
         self._orphans: set[str] = set()
@@ -80,6 +81,7 @@ class Held:
         Answers whether somebody met the lane busy meanwhile, as of the very transaction that released it; the lane
         row keeps saying so until somebody acquires it.
         """
+        self._tidy()
         with self._guarded():
             released = self._fence.release(not_before, facts or {})
             self._fence.give_up()
@@ -179,6 +181,12 @@ class Held:
                 self._waiting = {key: waiting for key, waiting in self._waiting.items() if key in still}
         raise Transient("commands of the lane change too often to be folded", code="inbox_contended")
 
+    def merge(self) -> int:
+        """Brings into the pages what large folds left on top of them; in how many transactions. `release` does it, and
+        a fold does it when there is enough."""
+        with self._guarded():
+            return self._folding.merge()
+
     # -- repair -----------------------------------------------------------------------------------------------------
 
     def discard_page(self, tree: Tree, prefix: str) -> None:
@@ -186,7 +194,7 @@ class Held:
         which ends with `recount` (the counters still count what was lost)."""
         with self._guarded():
             self._fence.commit([Put(row_key(tree, prefix), Page(prefix).cells())])
-            self._reader.pages.drop(tree, prefix)
+            self._reader.forget()
 
     def rebuild_reverse(self, after: LinkKey | None = None, limit: int = 5000) -> LinkKey | None:
         """Writes the reverse entries of up to `limit` links again; answers the last one done, None at the end.
@@ -195,6 +203,7 @@ class Held:
         """
         links = list(self.scan_links(after, limit))
         self.fold(LaneChanges(links=links))
+        self.merge()
         return links[-1].key if links else None
 
     def recount(self) -> dict[str, int]:
@@ -206,6 +215,15 @@ class Held:
             self._fence.commit((), lambda row: replace(row, counts=dict(counts)))
         return dict(counts)
 
+    def _tidy(self) -> None:
+        """Merges before the lane is let go. What stands in the way of that is for the next holder to meet."""
+        try:
+            self.merge()
+        except LeaseLost:
+            raise
+        except SyncError:
+            return
+
     def _fold(self, changes: LaneChanges) -> int:
         now = self._clock.now()
         taken = [self._waiting[key] for key in changes.commands_done if key in self._waiting]
@@ -216,7 +234,7 @@ class Held:
         loose.extend(inbox.removal(waiting) for waiting in taken)
         later = [command for command in changes.commands_postponed if command.key in self._waiting]
         loose.extend(inbox.postponement(self._waiting[command.key], command, now) for command in later)
-        commits = Fold(self._fence, self._reader, changes).run(loose, cursors.operations(changes.cursors))
+        commits = self._folding.fold(changes, loose, cursors.operations(changes.cursors))
         for key in [waiting.command.key for waiting in taken] + [command.key for command in later]:
             self._waiting.pop(key, None)
         for batch_id in changes.batches_dropped:
@@ -243,5 +261,5 @@ class Held:
             try:
                 yield
             except BaseException:
-                self._reader.pages.forget()
+                self._reader.forget()
                 raise

@@ -65,6 +65,11 @@ def unpack_link(blob: bytes, words: Words) -> Link:
         raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
 
 
+def is_live(link: Link) -> bool:
+    """Whether a link claims its partner record; a tombstone or a refusal does not."""
+    return link.state not in {LinkState.TOMBSTONE, LinkState.REFUSED}
+
+
 def tally(link: Link) -> Iterator[str]:
     """The names of the lane's counters that this link adds one to."""
     yield f"{link.entity}.{link.state.value}"

@@ -13,9 +13,10 @@ from itertools import batched
 from typing import Final
 
 from shared.ports.state import PartitionStore, Put, Row
-from shared.state import envelope
+from shared.state import envelope, layers
 from shared.state.directory import Directory
 from shared.state.errors import StateDamaged
+from shared.state.layers import Layers
 from shared.state.page import Page, is_marker, read_page
 
 DIRECTORY_KEY: Final = "tree"
@@ -50,12 +51,14 @@ class Pages:
         self._store = store
         self._partition = partition
         self._directories: dict[Tree, Directory] | None = None
+        self._layers: Layers | None = None
         self._cache: dict[str, tuple[Page, int]] = {}
         self._cached = 0
 
     def forget(self) -> None:
         """Believes nothing that was read before."""
         self._directories = None
+        self._layers = None
         self._cache.clear()
         self._cached = 0
 
@@ -63,6 +66,17 @@ class Pages:
         if self._directories is None:
             self._directories = self._load()
         return self._directories[tree]
+
+    def layers(self) -> Layers:
+        """What lies over the pages."""
+        self.directory(Tree.LINKS)
+        if self._layers is None:
+            self._layers = Layers()
+        return self._layers
+
+    def merged(self) -> None:
+        """Nothing lies over the pages any more."""
+        self._layers = Layers()
 
     def directory_row(self) -> Put:
         """The row that tells all three trees as they stand here."""
@@ -151,14 +165,17 @@ class Pages:
         return page
 
     def _load(self) -> dict[Tree, Directory]:
-        row = self._store.get(self._partition, DIRECTORY_KEY)
-        if row is not None:
-            envelope.check_format(self._partition, row)
-            try:
-                packed = envelope.read(self._partition, row)
-                return {tree: Directory.unpack(packed[tree.value]) for tree in Tree}
-            except (StateDamaged, KeyError, TypeError, ValueError):
-                pass  # derived from the markers: read them instead
+        """The directory and the layers: their keys are neighbours, so that one range has them all."""
+        rows = self._store.scan(self._partition, DIRECTORY_KEY, layers.LAST)
+        self._layers = Layers.read(self._partition, [row for row in rows if row.key != DIRECTORY_KEY])
+        for row in rows:
+            if row.key == DIRECTORY_KEY:
+                envelope.check_format(self._partition, row)
+                try:
+                    packed = envelope.read(self._partition, row)
+                    return {tree: Directory.unpack(packed[tree.value]) for tree in Tree}
+                except (StateDamaged, KeyError, TypeError, ValueError):
+                    break  # derived from the markers: read them instead
         return {tree: self._rebuilt(tree) for tree in Tree}
 
     def _rebuilt(self, tree: Tree) -> Directory:

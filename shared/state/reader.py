@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.domain.identity import Link, LinkKey, LinkState, MatchKey
+from shared.domain.identity import Link, LinkKey, MatchKey
 from shared.domain.records import Ref
 from shared.ports.state import PartitionStore
+from shared.state import layers as layer_rows
 from shared.state.errors import StateDamaged
-from shared.state.links import unpack_link
+from shared.state.links import is_live, tally, unpack_link
 from shared.state.model import MatchEntry
 from shared.state.page import KEY_BITS, Page
 from shared.state.pages import Pages, Tree, row_key
-from shared.state.reverse import KEY_BYTES, PartnerEntry, partner_key, unpack_match
+from shared.state.reverse import KEY_BYTES, PartnerEntry, is_empty, partner_key, unpack_match
 
 _SCANNED: Final = 24
+_SEEN: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -47,16 +49,41 @@ class LaneReader:
         self._partition = partition
         self.pages = Pages(store, partition)
         self.stale = Stale()
+        self._seen: dict[LinkKey, tuple[str, ...]] = {}
 
     def links(self, keys: Iterable[LinkKey]) -> dict[LinkKey, Link]:
         """The links that exist."""
+        layers = self.pages.layers()
         found: dict[LinkKey, Link] = {}
-        for page, wanted in self.pages.walk(Tree.LINKS, keys):
-            for key in wanted:
-                link = self.link_in(page, key)
-                if link is not None:
-                    found[LinkKey(key)] = link
+        below: list[LinkKey] = []
+        for key in keys:
+            if key not in layers:
+                below.append(key)
+            elif link := self._layered(key):
+                found[key] = link
+        for page, wanted in self.pages.walk(Tree.LINKS, below):
+            for name in wanted:
+                if link := self.link_in(page, name):
+                    found[LinkKey(name)] = link
+        self._note(below, found)
         return found
+
+    def tallies(self, keys: Iterable[LinkKey]) -> dict[LinkKey, tuple[str, ...]]:
+        """What each link adds to the lane's counters; nothing, where there is none. Links that were read a moment ago
+        are not read again."""
+        wanted = list(keys)
+        known = {key: self._seen[key] for key in wanted if key in self._seen}
+        found = self.links(key for key in wanted if key not in known)
+        return dict.fromkeys(wanted, ()) | {key: tuple(tally(link)) for key, link in found.items()} | known
+
+    def changed(self) -> None:
+        """Links were changed: what was seen of them is no longer so."""
+        self._seen.clear()
+
+    def forget(self) -> None:
+        """Believes nothing that was read before."""
+        self.pages.forget()
+        self._seen.clear()
 
     def by_partner(self, refs: Iterable[Ref]) -> dict[Ref, LinkKey]:
         """The link of each partner record: the one in use if there is one, else the last tombstone or refusal."""
@@ -99,15 +126,22 @@ class LaneReader:
         place = directory.place(start.to_bytes(KEY_BYTES, "big"))
         window = directory.prefixes[place : place + _SCANNED]
         pages = self.pages.read(Tree.LINKS, window)
-        links: list[Link] = []
+        links: dict[LinkKey, Link] = {}
+        end = directory.bounds(window[-1])[1]
         for prefix in window:
             page = pages[prefix]
             if page.prefix != prefix:  # it was split since the directory was read, which knows now
-                return links, max(start, directory.bounds(prefix)[0])
-            keys = [key for key, _ in page.items() if int.from_bytes(key, "big") >= start]
-            links.extend(link for key in keys if (link := self.link_in(page, key)))
-        end = directory.bounds(window[-1])[1]
-        return links, None if end >> KEY_BITS else end
+                end = max(start, directory.bounds(prefix)[0])
+                break
+            wanted = [LinkKey(key) for key, _ in page.items() if int.from_bytes(key, "big") >= start]
+            links.update((key, link) for key in wanted if (link := self.link_in(page, key)))
+        for name in self.pages.layers().between(start, end):
+            layered = self._layered(name)
+            if layered is None:
+                links.pop(name, None)
+            else:
+                links[name] = layered
+        return [links[key] for key in sorted(links)], None if end >> KEY_BITS else end
 
     def link_in(self, page: Page, key: bytes) -> Link | None:
         """The link a page has under a key."""
@@ -118,16 +152,41 @@ class LaneReader:
             raise self.damaged(Tree.LINKS, page, error) from error
 
     def partner_entries(self, keys: Iterable[bytes]) -> dict[bytes, PartnerEntry]:
-        """Unverified entries of the partner pages, by `partner_key`."""
-        return self._entries(Tree.PARTNERS, keys, lambda _, blob: PartnerEntry.unpack(blob))
+        """Unverified entries by `partner_key`, of pages and layers together."""
+        layers, wanted = self.pages.layers(), list(keys)
+        found = self._entries(Tree.PARTNERS, wanted, lambda _, blob: PartnerEntry.unpack(blob))
+        for place in wanted if layers else ():
+            entry = found.get(place, PartnerEntry())
+            names = tuple(sorted({*entry.links, *layers.of_partner(place)}))
+            found[place] = PartnerEntry(names, layers.candidate(place, entry.match))
+        return {place: entry for place, entry in found.items() if not entry.is_empty()}
 
     def match_entries(self, keys: Iterable[MatchKey]) -> dict[MatchKey, MatchEntry]:
-        """Unverified entries of the match pages."""
-        found = self._entries(Tree.MATCHES, keys, lambda page, blob: unpack_match(blob, page.words))
-        return {MatchKey(key): entry for key, entry in found.items()}
+        """Unverified entries by match key, of pages and layers together."""
+        layers, wanted = self.pages.layers(), list(keys)
+        below = self._entries(Tree.MATCHES, wanted, lambda page, blob: unpack_match(blob, page.words))
+        found = {MatchKey(key): entry for key, entry in below.items()}
+        for match in wanted if layers else ():
+            entry = found.get(match, MatchEntry())
+            links = tuple(sorted({*entry.links, *layers.of_match(match)}))
+            refs = tuple(sorted({*entry.candidates, *layers.carrying(match)}))
+            found[match] = MatchEntry(links, refs, entry.more)
+        return {match: entry for match, entry in found.items() if not is_empty(entry)}
 
     def damaged(self, tree: Tree, page: Page, error: ValueError) -> StateDamaged:
         return StateDamaged(self._partition, row_key(tree, page.prefix), str(error))
+
+    def _layered(self, key: LinkKey) -> Link | None:
+        try:
+            return self.pages.layers().link(key)
+        except ValueError as error:
+            raise StateDamaged(self._partition, layer_rows.FIRST, str(error)) from error
+
+    def _note(self, below: Iterable[LinkKey], found: Mapping[LinkKey, Link]) -> None:
+        if len(self._seen) > _SEEN:
+            self._seen.clear()
+        self._seen.update((key, ()) for key in below if key not in found)
+        self._seen.update((key, tuple(tally(link))) for key, link in found.items())
 
     def _entries[T](self, tree: Tree, keys: Iterable[bytes], decode: Callable[[Page, bytes], T]) -> dict[bytes, T]:
         found: dict[bytes, T] = {}
@@ -147,11 +206,6 @@ def _carries(ref: Ref, match: MatchKey, partners: Mapping[bytes, PartnerEntry], 
     if entry is None or entry.match != match:
         return False
     return not any((link := links.get(name)) and link.partner == ref and is_live(link) for name in entry.links)
-
-
-def is_live(link: Link) -> bool:
-    """Whether a link claims its partner record; a tombstone or a refusal does not."""
-    return link.state not in {LinkState.TOMBSTONE, LinkState.REFUSED}
 
 
 def scan(

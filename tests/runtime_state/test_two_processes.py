@@ -87,9 +87,16 @@ def table() -> str:
 
 
 @pytest.fixture(scope="module")
-def pair(azurite: str, table: str) -> Iterator[tuple[Process, Process]]:
+def processes(azurite: str, table: str) -> Iterator[tuple[Process, Process]]:
     with Process(azurite, table) as one, Process(azurite, table) as two:
         yield one, two
+
+
+@pytest.fixture
+def pair(processes: tuple[Process, Process]) -> tuple[Process, Process]:
+    for process in processes:
+        process.do("layered", on=False)
+    return processes
 
 
 def _expected(version: int, numbers: list[int] = FIRST) -> dict[str, str]:
@@ -126,10 +133,13 @@ def _hint_waits_until_the_links_are_there(process: Process) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("layered", [False, True], ids=["pages", "layers"])
 def test_a_take_over_at_each_swap_of_a_fold_shuts_the_first_worker_out(
-    pair: tuple[Process, Process], when: str
+    pair: tuple[Process, Process], when: str, layered: bool
 ) -> None:
     one, two = pair
+    for process in pair:
+        process.do("layered", on=layered)
     commits = _commits(one)
     assert commits >= 5, "the fold splits pages over several transactions"
     for at in range(1, commits + 1):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import shared.state.envelope
+import shared.state.layers
 import shared.state.page
 import shared.state.writer
 from shared.azure.ambient import RandomIds, SystemClock
@@ -72,6 +74,13 @@ class Worker:
     def open(self, lane: str) -> None:
         self.lane = LaneStore(self.store, LaneId(lane), clock=SystemClock(), ids=RandomIds())
         self.held = None
+
+    def layered(self, on: bool) -> None:
+        """Whether folds become layers, which are merged when there are more than ten links in them."""
+        shared.state.layers.LARGE_FOLD = 1 if on else 10**6  # type: ignore[misc]
+        shared.state.layers.MANY_PAGES = 0  # type: ignore[misc]
+        shared.state.layers.MERGE_AT = 10  # type: ignore[misc]
+        shared.state.envelope.MAX_BODY_BYTES = 900 if on else 720 * 1024  # type: ignore[misc]
 
     def acquire(self, ahead: float) -> int | None:
         """The fence, or None when the lane is busy. `ahead`: as if so many seconds had passed for the storage."""
