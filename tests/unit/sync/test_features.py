@@ -7,14 +7,16 @@ from datetime import timedelta
 
 import pytest
 
+from shared.azure.budgets import SharedBudget
 from shared.connectors.memory import KindDesign, RowState
 from shared.domain.connection import Switch
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Option, Side
 from shared.errors import Throttled
-from shared.http.budget import LocalBudget, Rate
+from shared.http.budget import Rate
 from shared.ports.connector import CreateKey, Deletes, FeedKind
 from shared.state.model import Command
 from tests.fakes.clock import FakeClock
+from tests.fakes.partition_store import MemoryPartitionStore
 from tests.unit.sync.rig import (
     CONTACT,
     CRM_CAPABILITIES,
@@ -29,6 +31,10 @@ from tests.unit.sync.rig import (
     specs,
 )
 from tests.unit.sync.test_engine import ann, pair
+
+
+def budget_of(clock: FakeClock) -> SharedBudget:
+    return SharedBudget(MemoryPartitionStore(clock), "account", Rate(10, 1.0), clock=clock, worker="w1")
 
 
 def writes(rig: Rig) -> tuple[int, int]:
@@ -265,7 +271,7 @@ def test_another_account_behind_the_same_address_stops_every_write() -> None:
 @pytest.mark.feature("HUB-17.3")
 def test_a_budget_never_gives_more_than_its_rate_in_any_window_and_keeps_a_share_for_people() -> None:
     clock = FakeClock()
-    budget = LocalBudget("account", Rate(10, 1.0), clock)
+    budget = budget_of(clock)
     given = []
     for _ in range(25):
         budget.acquire()
@@ -279,7 +285,7 @@ def test_a_budget_never_gives_more_than_its_rate_in_any_window_and_keeps_a_share
 @pytest.mark.feature("HUB-17.2")
 def test_a_server_that_says_wait_closes_the_budget_and_long_waits_are_given_back() -> None:
     clock = FakeClock()
-    budget = LocalBudget("account", Rate(10, 1.0), clock)
+    budget = budget_of(clock)
     budget.close_for(120.0)
     with pytest.raises(Throttled) as refused:
         budget.acquire()
