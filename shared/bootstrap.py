@@ -245,7 +245,10 @@ class Application:
         stored = self.connections.store.get(connection_id)
         if stored is None or stored.config.switch is not Switch.ON:
             return SliceResult(ran=False)
-        return self.engine(stored.config, shard).run_slice(owner)
+        try:
+            return self.engine(stored.config, shard).run_slice(owner)
+        finally:
+            self.give_back_budgets()
 
     def due_lanes(self) -> list[dict[str, str]]:
         """The lanes that want a worker now: due, wanted, or left by a worker that died."""

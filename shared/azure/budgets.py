@@ -37,6 +37,9 @@ LOOK_SECONDS: Final = 5.0
 _RENEW_AT: Final = 0.4
 """A lease is renewed when this part of it has passed."""
 
+_A_PERSONS_PATIENCE: Final = 3 * PATIENCE
+"""A person's call outlasts the time in which a worker that holds everything sees that somebody else wants a share."""
+
 _MARGIN: Final = 2.0
 """What two machines' ideas of the storage's time may differ by, and a request may take."""
 
@@ -133,9 +136,10 @@ class SharedBudget:
     def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
         """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones."""
         waited = 0.0
+        patience = _A_PERSONS_PATIENCE if interactive else PATIENCE
         for _ in range(calls):
             while (wait := self._take(interactive=interactive)) > 0:
-                if waited + wait > PATIENCE:
+                if waited + wait > patience:
                     raise Throttled(
                         f"the limit of {self._account} is used up for {wait:.1f} s",
                         retry_after=wait,
