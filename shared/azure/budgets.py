@@ -146,8 +146,8 @@ class SharedBudget:
                         scope=self._account,
                         next_step="Nothing to do: the work goes on by itself.",
                     )
-                self._clock.sleep(wait)
-                waited += wait
+                self._clock.sleep(min(wait, PATIENCE))
+                waited += min(wait, PATIENCE)
 
     def close_for(self, seconds: float) -> None:
         """See `RequestBudget`. This worker stops at once, the others within `LOOK_SECONDS`."""
