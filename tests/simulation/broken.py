@@ -1,0 +1,352 @@
+"""The engine, broken on purpose: each mutant is one plausible mistake, put in its place for as long as a `with` lasts.
+
+Names are patched where they are used, so a mutant whose place was renamed fails loudly instead of doing nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from types import MappingProxyType
+from typing import Any
+
+from shared.connectors.memory import MemoryConnector
+from shared.connectors.memory import feeds as memory_feeds
+from shared.domain import clash, settle
+from shared.domain.compiled import CompiledField
+from shared.domain.draft import Draft
+from shared.domain.identity import Agreed, Digest, LinkState
+from shared.domain.policy import Rule
+from shared.domain.records import Gone, GoneReason, Record, RemoteId, Side
+from shared.ports.connector import Op, Outcome
+from shared.state.held import Held
+from shared.sync import apply, basis, cycle, deletes, intake, linked, page, recover, sweep
+from shared.sync.apply import Applier
+from shared.sync.basis import Basis
+from shared.sync.context import Work
+from shared.sync.cycle import Cycle
+from shared.sync.feeds import Feed
+from shared.sync.linked import Linked
+from shared.sync.page import Page
+from shared.sync.reconcile import Reconciler
+from shared.sync.tally import Tally
+from shared.sync.unlinked import Unlinked
+from shared.sync.working import WorkingSet
+
+type Real = Callable[..., Any]
+type Make = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`model`: one of the fourteen that the research model was tried with. `patches`: owner, name, what takes its
+    place (made from the real one)."""
+
+    name: str
+    mistake: str
+    patches: Sequence[tuple[Any, str, Make]]
+    model: bool = False
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Raises AttributeError for a place that is no longer there."""
+        with ExitStack() as stack:
+            for owner, name, make in self.patches:
+                stack.enter_context(_patched(owner, name, make))
+            yield
+
+
+@contextmanager
+def _patched(owner: Any, name: str, make: Make) -> Iterator[None]:
+    if name not in vars(owner):
+        raise AttributeError(f"{owner.__name__} has no {name} of its own any more: the mutant breaks nothing")
+    real = vars(owner)[name]
+    setattr(owner, name, make(real))
+    try:
+        yield
+    finally:
+        setattr(owner, name, real)
+
+
+def _nothing(_real: Any) -> Real:
+    return lambda *_args, **_named: None
+
+
+def _answers(value: Any) -> Make:
+    return lambda _real: lambda *_args, **_named: value
+
+
+# -- the fourteen of the model -----------------------------------------------------------------------------------------
+
+
+def _cursor_first(real: Real) -> Real:
+    def take(self: Feed, changes: Any, cursor: Any, *, epoch: int) -> None:
+        Page(self.work, f"early|{self.name}|{changes.cursor}").fold({self.name: cursor})
+        real(self, changes, cursor, epoch=epoch)
+
+    return take
+
+
+def _strict(real: Real) -> Real:
+    def page_of(system: Any, reading: Any, position: Any) -> Any:
+        if position.mark and not position.upper and not reading.overlap:
+            after = datetime.fromisoformat(position.mark) + timedelta(microseconds=1)
+            position = replace(position, mark=after.isoformat())
+        return real(system, reading, position)
+
+    return page_of
+
+
+def _no_overlap(real: Real) -> Real:
+    def init(self: MemoryConnector, *args: Any, **named: Any) -> None:
+        real(self, *args, **{**named, "overlap": timedelta(0)})
+
+    return init
+
+
+def _without_condition(real: Real) -> Real:
+    return lambda self, task: replace(real(self, task), expect=None)
+
+
+_fresh = count(1)
+
+
+def _fresh_id(_real: Real) -> Real:
+    return lambda *_args: RemoteId(f"00000000-0000-4000-8000-{next(_fresh):012x}")
+
+
+def _looks_at_nobody(_real: Real) -> Real:
+    def look_up(_self: Page, cases: Sequence[Any]) -> None:
+        for case in cases:
+            case.looked_up = True
+
+    return look_up
+
+
+def _base_first(real: Real) -> Real:
+    def begin(self: Applier, side: Side, kind: Any, op: Op, tasks: Sequence[Any]) -> Any:
+        early = Page(self._work, "early|" + "|".join(task.key for task in tasks))
+        for task in tasks:
+            known = self._links.link(task.case.key)
+            if op is Op.UPDATE and known is not None:
+                early.links.put(replace(known, agreed={**known.agreed, **task.write.pending}))
+        early.fold()
+        return real(self, side, kind, op, tasks)
+
+    return begin
+
+
+def _base_from_read(real: Real) -> Real:
+    def applied(self: Applier, task: Any, result: Any) -> None:
+        real(self, task, result)
+        known, side = self._links.link(task.case.key), task.write.side
+        ref = result.ref or task.write.ref
+        if known is None or task.write.op is not Op.UPDATE or not ref.id:
+            return
+        seen = self._work.connector(side).read(ref.kind, [ref.id], task.case.map.reads(side)).get(ref.id)
+        if isinstance(seen, Record):
+            now = basis.digests(task.case.map, seen, side, self._work.engine.digester)
+            agreed = {name: _rebased(pair, side, now.get(name)) for name, pair in known.agreed.items()}
+            self._links.put(replace(known, agreed=agreed))
+
+    return applied
+
+
+def _rebased(pair: Agreed, side: Side, digest: bytes | None) -> Agreed:
+    if digest is None:
+        return pair
+    return replace(pair, **{side.value: Digest(digest)})  # type: ignore[arg-type]
+
+
+def _limitless(real: Real) -> Real:
+    def describe(self: MemoryConnector, kind: Any) -> Any:
+        schema = real(self, kind)
+        fields = {name: replace(spec, max_length=None) for name, spec in schema.fields.items()}
+        return replace(schema, fields=fields)
+
+    return describe
+
+
+def _raw_compare(real: Real) -> Real:
+    return lambda compiled, _agreed, crm, partner, **named: real(compiled, {}, crm, partner, **named)
+
+
+def _id_later(real: Real) -> Real:
+    def after(known: Any, entry: Any, side: Side, *, ref: Any = None, revision: str = "") -> Any:
+        return real(known, entry, side, ref=None if side is Side.PARTNER else ref, revision=revision)
+
+    return after
+
+
+def _id_before_base(real: Real) -> Real:
+    def fold(self: Page, *args: Any, **named: Any) -> None:
+        early = Page(self.work, f"early|{self.part}")
+        for link in self.links.links:
+            if link.state is LinkState.LINKED:
+                early.links.put(replace(link, agreed={}))
+        real(early, batches=named.get("batches", self.applier.finished))
+        real(self, *args, **named)
+
+    return fold
+
+
+def _upsert(_real: Real) -> Real:
+    def exists(self: Applier, task: Any, result: Any) -> None:
+        if result.ref is None:
+            self._look_again(task, None)
+            return
+        write = replace(self._write(task), op=Op.UPDATE, ref=result.ref, expect=None)
+        (answer,) = self._work.connector(task.write.side).write([write])
+        if answer.outcome is Outcome.APPLIED:
+            self._applied(task, replace(answer, ref=result.ref))
+
+    return exists
+
+
+MODEL = (
+    Mutant("cursor_before_work", "the cursor is saved before the page is done", [(Feed, "_take", _cursor_first)]),
+    Mutant("strict_greater", "`>` instead of `>=` on a coarse clock", [(memory_feeds, "page", _strict)]),
+    Mutant("no_overlap", "no overlap where commits show late", [(MemoryConnector, "__init__", _no_overlap)]),
+    Mutant("unconditional_write", "no write is conditional", [(Applier, "_write", _without_condition)]),
+    Mutant(
+        "create_without_key",
+        "a create has a new id at each try, and nobody looks first",
+        [(intake, "crm_id_for", _fresh_id), (Page, "_look_up", _looks_at_nobody)],
+    ),
+    Mutant("base_before_write", "the base is saved before the remote write", [(Applier, "_begin", _base_first)]),
+    Mutant("base_from_read", "the base is what a later read shows", [(Applier, "_applied", _base_from_read)]),
+    Mutant("limits_unknown", "the length of fields is not known", [(MemoryConnector, "describe", _limitless)]),
+    Mutant("raw_compare", "left is compared with right, not with the base", [(basis, "merge", _raw_compare)]),
+    Mutant("resync_forgets", "a resync does not look for known ids it missed", [(Feed, "_epoch", _answers(0))]),
+    Mutant(
+        "id_in_own_write",
+        "the id of a created record is not stored with its create",
+        [(apply, "link_after", _id_later), (recover, "link_after", _id_later)],
+    ),
+    Mutant("id_before_base", "the link is saved before its base", [(Page, "fold", _id_before_base)]),
+    Mutant("no_intent", "a write leaves no intent", [(Held, "begin", _nothing)]),
+    Mutant("upsert_on_retry", "a create that exists becomes an update", [(Applier, "_exists", _upsert)]),
+)
+
+# -- our own -----------------------------------------------------------------------------------------------------------
+
+
+def _rules(**changes: Any) -> Make:
+    return lambda real: MappingProxyType({**real, **{Rule(name): rule for name, rule in changes.items()}})
+
+
+def _deleted_comes_back(_real: Real) -> Real:
+    def tombstone(self: Reconciler, case: Any, link: Any, links: Any) -> Any:
+        fresh = replace(link, state=LinkState.PARKED, agreed={}, partner=None, flags=frozenset())
+        return self.unlinked(case, fresh, links)
+
+    return tombstone
+
+
+def _unconfirmed(_real: Real) -> Real:
+    def confirmed(feed: Feed, links: Sequence[Any]) -> list[Any]:
+        cases = []
+        for link in links:
+            ref, compiled = link.crm if feed.side is Side.CRM else link.partner, feed.work.map_named(link.entity)
+            if ref is not None and compiled is not None:
+                case = sweep.Case(map=compiled, crm_ref=link.crm, key=link.key, partner_ref=link.partner)
+                setattr(case, feed.side.value, Gone(ref, GoneReason.CONFIRMED))
+                cases.append(case)
+        return cases
+
+    return confirmed
+
+
+def _no_clear(real: Real) -> Real:
+    def one_changed(draft: Draft, pair: Any, side: Side) -> None:
+        if draft.empty(pair, side):
+            draft.settle(pair)
+        else:
+            real(draft, pair, side)
+
+    return one_changed
+
+
+def _last_wins(_real: Real) -> Real:
+    def restrict(draft: Draft, pair: Any, changed: Side | None) -> None:
+        if pair.field.flows((changed or Side.CRM).other):
+            draft.write(pair, (changed or Side.CRM).other)
+
+    return restrict
+
+
+def _other_side(real: Real) -> Real:
+    return lambda pair: real(pair).other
+
+
+def _no_gates(_real: Real) -> Real:
+    return lambda _self, _case, link: (link, {})
+
+
+def _merge_is_delete(_real: Real) -> Real:
+    def merged(case: Any, link: Any, side: Side, winner: Any, links: Any) -> Any:
+        del case, winner, links
+        tombstone = replace(link, state=LinkState.TOMBSTONE, flags=deletes.gone_flags(side), parked={}, retry_at=0)
+        return deletes.Decision(code="deleted", link=tombstone)
+
+    return merged
+
+
+def _meets(_real: Real) -> Real:
+    return lambda self, case, link, _links: self._meet(case, link)
+
+
+def _named(value: str) -> Make:
+    return lambda _real: value
+
+
+def _unawaited(real: Real) -> Real:
+    return lambda *args: (real(*args)[0], frozenset())
+
+
+OWN = (
+    Mutant("stale_write_dropped", "a write refused as stale is forgotten", [(Applier, "_look_again", _nothing)]),
+    Mutant("rejected_dropped", "a refused write is forgotten", [(Applier, "_rejected", _nothing)]),
+    Mutant("partner_not_drained", "the partner's edits are not taken first", [(Cycle, "_drain_partners", _nothing)]),
+    Mutant("no_recovery", "what a dead worker left is not looked at", [(cycle, "recover", _nothing)]),
+    Mutant("answers_not_retold", "stored answers of a dead worker are not folded", [(recover, "_retell", _nothing)]),
+    Mutant("intents_not_judged", "intents without an answer are not judged", [(recover, "_judged", _answers(()))]),
+    Mutant("intents_all_done", "every intent counts as applied", [(recover, "_verdict", _answers(True))]),
+    Mutant("import_refusals_lost", "what an import refused stays agreed", [(recover, "_take_back", _nothing)]),
+    Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", _nothing)]),
+    Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "_tombstone", _deleted_comes_back)]),
+    Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "_edited", _answers(False))]),
+    Mutant("merge_is_delete", "a merge is taken for a delete", [(deletes, "_merged", _merge_is_delete)]),
+    Mutant("sweep_unconfirmed", "absence from a walk is enough to delete", [(sweep, "_confirmed", _unconfirmed)]),
+    Mutant("no_look_up", "Dynamics is not asked before a create", [(Page, "_look_up", _looks_at_nobody)]),
+    Mutant("candidates_forgotten", "unlinked partner records are not kept", [(WorkingSet, "remember", _nothing)]),
+    Mutant("conflicts_untold", "no conflict is logged", [(Tally, "conflicted", _nothing)]),
+    Mutant("wrong_owner", "the other side than the owner wins", [(clash, "_tie", _other_side)]),
+    Mutant("one_way_flows_back", "a one-way field flows both ways", [(CompiledField, "flows", _answers(True))]),
+    Mutant("clear_not_carried", "an emptied field is not an edit", [(settle, "_one_changed", _no_clear)]),
+    Mutant("filled_twice", "fill-if-empty also overwrites", [(settle, "_stays", _answers(False))]),
+    Mutant(
+        "consent_loosened",
+        "the last value of a consent wins",
+        [(clash, "restrict", _last_wins), (settle, "restrict", _last_wins)],
+    ),
+    Mutant("union_is_owner", "of two sets the owner's is kept", [(clash, "_RULES", _rules(union=clash._owner))]),
+    Mutant("ask_is_owner", "nobody is asked, and nothing is written", [(clash, "_RULES", _rules(ask=clash._keep))]),
+    Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),
+    Mutant("parent_not_awaited", "a child does not wait for its parent's link", [(page, "as_links", _unawaited)]),
+    Mutant("holds_never", "what a side holds already is written again", [(Draft, "holds", _answers(False))]),
+    Mutant(
+        "rivals_linked",
+        "two rows share one partner record",
+        [(Unlinked, "_first_link", _meets)],
+    ),
+    Mutant("diverged_forgotten", "a pair left open is not read again", [(linked, "DIVERGED", _named("forgotten"))]),
+    Mutant("revision_dropped", "no revision is expected of anything", [(Basis, "conditional", _answers(False))]),
+)
+
+MUTANTS: Mapping[str, Mutant] = MappingProxyType(
+    {item.name: item for item in (*(replace(item, model=True) for item in MODEL), *OWN)}
+)

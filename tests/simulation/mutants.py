@@ -1,0 +1,87 @@
+"""`python -m tests.simulation.mutants`: searches a history that kills each mutant, and prints the table.
+
+`KILLS` keeps one killing history each, found by such a search: `test_mutants.py` replays them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from tests.simulation.__main__ import findings_of
+from tests.simulation.broken import MUTANTS, Mutant
+from tests.simulation.generate import history
+from tests.simulation.shrink import family
+
+TRIES = 1500
+
+KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "cursor_before_work": (1, 28),
+        "unconditional_write": (1, 33),
+        "base_before_write": (1, 40),
+        "base_from_read": (1, 88),
+        "raw_compare": (1, 2),
+        "resync_forgets": (1, 13),
+        "id_in_own_write": (1, 13),
+        "id_before_base": (1, 8),
+        "no_intent": (1, 19),
+        "stale_write_dropped": (1, 24),
+        "rejected_dropped": (1, 85),
+        "no_recovery": (1, 27),
+        "retries_forgotten": (1, 109),
+        "deleted_comes_back": (1, 36),
+        "sweep_unconfirmed": (1, 80),
+        "conflicts_untold": (1, 75),
+        "one_way_flows_back": (1, 0),
+        "clear_not_carried": (1, 2),
+        "filled_twice": (1, 7),
+        "consent_loosened": (1, 82),
+        "ask_is_owner": (1, 88),
+        "create_without_key": (2, 432),
+    }
+)
+"""Mutant to (seed, number) of a history that the whole engine passes and the mutant does not."""
+
+
+def killing(mutant: Mutant, seed: int, number: int) -> list[str]:
+    """What the oracle finds with the mutant at work, in a history where it finds nothing without it."""
+    drawn = history(seed, number)
+    with mutant.at_work():
+        found = findings_of(drawn)
+    return found if found and not findings_of(drawn) else []
+
+
+def search(mutant: Mutant, seed: int, tries: int) -> tuple[int, str] | None:
+    """The first number of `seed` that kills, and its finding."""
+    for number in range(tries):
+        found = killing(mutant, seed, number)
+        if found:
+            return number, found[0]
+    return None
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """0: every mutant was killed. 1: some survived; their names stand in the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tries", type=int, default=TRIES, help=f"histories for each mutant (default {TRIES})")
+    parser.add_argument("--only", nargs="*", choices=sorted(MUTANTS), help="these mutants only")
+    asked = parser.parse_args(words)
+    survived = 0
+    print(f"{'mutant':24}{'mistake':62}{'killed by':12}as")
+    for name in asked.only or MUTANTS:
+        mutant = MUTANTS[name]
+        found = search(mutant, asked.seed, asked.tries)
+        survived += found is None
+        by = f"{asked.seed}/{found[0]}" if found else "SURVIVED"
+        title = f"{name}{' *' if mutant.model else ''}"
+        print(f"{title:24}{mutant.mistake:62}{by:12}{family(found[1])[:90] if found else ''}", flush=True)
+    print(f"{survived} survived; * is one of the fourteen of the research model")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Each mutant with a stored killing history is killed again; what no search has killed yet is named here, not hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.broken import MODEL, MUTANTS, Mutant
+from tests.simulation.mutants import KILLS, killing, main
+from tests.simulation.world import World
+
+SURVIVING = sorted(set(MUTANTS) - set(KILLS))
+"""Not killed by the searches so far (120 histories each, 450 for some): `make mutants` goes on searching."""
+
+
+@pytest.mark.parametrize("name", sorted(KILLS))
+def test_a_stored_history_kills_the_mutant(name: str) -> None:
+    assert killing(MUTANTS[name], *KILLS[name]), f"{name} is not seen any more: search anew with `make mutants`"
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_a_mutant_is_gone_after_its_work(name: str) -> None:
+    places = [(owner, place) for owner, place, _ in MUTANTS[name].patches]
+    before = [vars(owner)[place] for owner, place in places]
+    with MUTANTS[name].at_work():
+        assert all(vars(owner)[place] is not real for (owner, place), real in zip(places, before, strict=True))
+    assert [vars(owner)[place] for owner, place in places] == before
+
+
+def test_there_are_the_fourteen_of_the_model_and_as_many_of_our_own() -> None:
+    assert len(MODEL) == 14
+    assert len(MUTANTS) >= 28
+    assert set(KILLS) <= set(MUTANTS)
+
+
+def test_a_mutant_whose_place_is_gone_fails_loudly() -> None:
+    mutant = Mutant("nowhere", "breaks nothing", [(World, "no_such_place", lambda real: real)])
+    with pytest.raises(AttributeError, match="no_such_place"), mutant.at_work():
+        pass
+
+
+def test_the_search_says_what_survived(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--only", "one_way_flows_back", "--tries", "3"]) == 0
+    assert "1/0" in capsys.readouterr().out
+    assert main(["--only", "no_overlap", "--tries", "1"]) == 1
+    assert "SURVIVED" in capsys.readouterr().out
