@@ -1,8 +1,8 @@
 """Every crash point against every operation, enumerated: a worker dies at each of its calls, another one takes over.
 
 For each operation a fixed scenario is played once to count the calls of its slice; then again for each call, dying
-after it (which is before the next one: nothing lasts in between). The named points of the literature are calls of a certain kind: `POINTS` says which, and the
-first test shows that the enumeration meets each of them.
+after it (which is before the next one: nothing lasts in between). The named points of the literature are calls of a
+certain kind: `POINTS` says which, and a test shows that the enumeration meets each of them.
 """
 
 from __future__ import annotations

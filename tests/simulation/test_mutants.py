@@ -1,4 +1,4 @@
-"""Each mutant with a stored killing history is killed again; what no search has killed yet is named here, not hidden."""
+"""Each mutant with a stored killing history is killed again; the survivors are named, not hidden."""
 
 from __future__ import annotations
 
