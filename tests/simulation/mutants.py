@@ -20,6 +20,7 @@ TRIES = 1500
 KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         "cursor_before_work": (1, 28),
+        "wrong_owner": (3, 47),
         "unconditional_write": (1, 33),
         "base_before_write": (1, 40),
         "base_from_read": (1, 88),
