@@ -16,8 +16,13 @@ from tests.wire.connectors.activecampaign import account
 from tests.wire.connectors.dynamics import organisation
 
 CONTACT = Kind("contact")
-NAME, MAIL, PHONE, SECRET = "Xylophone Quuxbury", "xylo.quux@vogel.example", "+39 06 5550 8123", "s3cr3t-key-of-ours"
-PRIVATE = ("Xylophone", "Quuxbury", "xylo.quux", "vogel.example", "5550", "8123", "s3cr3t", "Bearer ")
+NAME, MAIL, PHONE, SECRET = (
+    "Xylophone Quuxbury",
+    "xylo.quux@vogel.example",
+    "+39 06 5550918273645",
+    "s3cr3t-key-of-ours",
+)
+PRIVATE = ("Xylophone", "Quuxbury", "xylo.quux", "vogel.example", "5550918273645", "s3cr3t", "Bearer ")
 ECHO = f"The value {NAME} of {MAIL} and {PHONE} is not allowed"
 FAULTS: tuple[Any, ...] = (
     None,
