@@ -272,6 +272,40 @@ def test_a_link_put_again_never_clashes_with_itself() -> None:
     assert held.by_partner([partner(1), partner(2)]) == {partner(1): key(2), partner(2): key(1)}
 
 
+def test_partner_records_change_links_in_one_step_however_large_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash between two pages must not leave a partner record with two links in use (invariant I3)."""
+    monkeypatch.setattr("shared.state.page.SPLIT_BYTES", 400)
+    monkeypatch.setattr("shared.state.writer.MAX_SERIES_OPERATIONS", 6)
+    numbers = sorted(range(40), key=key)
+    first, last = numbers[0], numbers[-1]
+    before, after = Model(), Model()
+    before.fold(LaneChanges(links=[link(number) for number in numbers]))
+    changes = LaneChanges(
+        links=[
+            link(first, version=1, partner=partner(last)),
+            *(link(number, version=1) for number in numbers[1:-1]),
+            link(last, version=1, partner=partner(first)),
+        ]
+    )
+    first_load = LaneChanges(links=list(before.links.values()))
+    after.fold(first_load)
+    after.fold(changes)
+    for number in range(1, 60):
+        world = World()
+        held = world.acquire()
+        held.fold(first_load)
+        start = world.store.calls
+        world.store.fault = _fault_at(start + number, Fault.CRASH_BEFORE)
+        try:
+            held.fold(changes)
+        except Crash:
+            world.store.fault = lambda _: Fault.NONE
+            assert_sound(world.take_over(), before, after, 40)
+            continue
+        break
+    assert number >= 6, "the fold took several transactions"
+
+
 def test_many_of_one_match_value_are_told_as_more() -> None:
     held = World().acquire()
     held.fold(LaneChanges(links=[link(number, match=match(0)) for number in range(40)]))
