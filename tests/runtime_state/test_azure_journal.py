@@ -9,12 +9,12 @@ import pytest
 
 from shared.azure.ambient import SystemClock
 from shared.azure.tables import AzurePartitionStore, Tables
-from tests.contract.journal_contract import (
+from tests.contract.journal_contract import RunLogContract
+from tests.contract.lists_contract import (
     AuditContract,
     ConflictStoreContract,
     ConnectionStoreContract,
     FailureStoreContract,
-    RunLogContract,
 )
 
 pytestmark = pytest.mark.storage

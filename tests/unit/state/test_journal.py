@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from shared.azure.log_rows import newest_first, run_time
 from shared.azure.values import pack_value, unpack_value
 from shared.domain.records import ABSENT, Kind, Ref, RemoteId
-from tests.contract.journal_contract import (
+from tests.contract.journal_contract import RunLogContract
+from tests.contract.lists_contract import (
     AuditContract,
     ConflictStoreContract,
     ConnectionStoreContract,
     FailureStoreContract,
-    RunLogContract,
 )
 from tests.fakes.partition_store import MemoryPartitionStore
 from tests.unit.state.world import START
