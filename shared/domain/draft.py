@@ -81,7 +81,7 @@ class Draft:
         """Whether `side` holds nothing in this field, as far as is known."""
         if pair.told(side):
             return pair.field.canonical(pair.value(side), side) in {b"", b"s"}
-        return pair.digest(side) == self.digest(pair.field, None, side)
+        return pair.digest(side) in {self.digest(pair.field, None, side), self.digest(pair.field, "", side)}
 
     def carried(self, pair: Pair, source: Side) -> Carried | Unmappable:
         """What the value of `source` would be on the other side."""

@@ -142,6 +142,11 @@ _FAILED: Final = (
         "The partner no longer knows the import that the record was part of.",
         "Nothing; it is settled by reading.",
     ),
+    (
+        "id_never_told",
+        "The partner took the record, but never told its id: somebody changed its address or deleted it meanwhile.",
+        "Nothing; it is made again, or matched.",
+    ),
     ("unknown", "The outcome has a code of a newer release.", "Update the product, or report the code."),
 )
 

@@ -83,7 +83,7 @@ def _fresh(entry: Entry) -> Link:
         crm=entry.crm,
         partner=entry.partner,
         entity=entry.entity,
-        state=LinkState.AWAITING,
+        state=LinkState.AWAITING if entry.partner is None else LinkState.LINKED,
         agreed=dict(entry.settled),
         match=entry.match,
         incarnation=entry.incarnation,

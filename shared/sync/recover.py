@@ -14,13 +14,16 @@ from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
-from shared.ports.connector import Op, Outcome, Settled, Ticket
+from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import link_after
 from shared.sync.basis import DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.context import Work
 from shared.sync.page import Page
+
+LOST = "lost"
+"""Why a record is parked whose import the partner no longer knows."""
 
 
 def recover(work: Work) -> None:
@@ -196,7 +199,7 @@ def _settled(page: Page, batch: Batch, answer: Settled) -> None:
         result = batch.results.get(entry.key)
         if result is None or result.ticket != answer.ticket:
             continue
-        code = "lost_ticket" if answer.lost else refused.get(entry.match) if entry.match is not None else None
+        code = LOST if answer.lost else refused.get(entry.match) if entry.match is not None else None
         known = page.links.link(entry.key)
         if known is None or known.ticket != answer.ticket:
             continue
@@ -223,7 +226,7 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
     compiled = page.work.map_named(entry.entity)
     if compiled is None:
         return
-    when = page.work.now if code == "lost_ticket" else page.work.next_try(known.tries)
+    when = page.work.now if code == LOST else page.work.next_try(known.tries)
     changes: dict[str, object] = {
         "ticket": "",
         "flags": known.flags | {DIVERGED},
@@ -238,7 +241,10 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
         changes["labels"] = known.labels - entry.add_labels
     page.links.put(replace(known, **changes))  # type: ignore[arg-type]
     case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner, tries=known.tries)
-    page.tally.note(case, f"failed:{code}", link=page.links.link(known.key))
+    if code == LOST:
+        page.tally.note(case, f"failed:{LOST}", link=page.links.link(known.key))
+    else:
+        page.tally.rejected(case, WriteResult(key=known.key.hex(), outcome=Outcome.REJECTED, code=code), when)
     page.work.retry(case, when)
 
 

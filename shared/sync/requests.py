@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain.identity import LinkState, link_key
-from shared.domain.records import Gone, Kind, Ref, RemoteId, Side
+from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.records import Kind, Ref, RemoteId, Side
 from shared.state.model import Command
 from shared.sync.cases import Case
 from shared.sync.context import Work
@@ -50,7 +50,7 @@ def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:
 
 
 def _crm(page: Page, command: Command) -> list[Case]:
-    """Both records are read; a Dynamics row that was never made is simply not there."""
+    """Both records are read, together with those of other commands; a row that was never made is simply not there."""
     if command.ref is None:
         return []
     compiled = page.work.map_named(str(command.payload.get("entity", "")))
@@ -59,19 +59,22 @@ def _crm(page: Page, command: Command) -> list[Case]:
         if not maps:
             return []
         compiled = maps[0]
-    case = Case(map=compiled, crm_ref=command.ref, key=link_key(command.ref), tries=command.tries)
-    link = page.links.link(case.key)
+    link = page.links.link(link_key(command.ref))
     kind, remote = str(command.payload.get("partner_kind", "")), str(command.payload.get("partner_id", ""))
-    case.partner_ref = link.partner if link is not None else None
-    if case.partner_ref is None and kind and remote:
-        case.partner_ref = Ref(Kind(kind), RemoteId(remote))
+    partner = Ref(Kind(kind), RemoteId(remote)) if kind and remote else None
+    if link is None and partner is not None:
+        link = _linked_meanwhile(page, partner)
+    crm = link.crm if link is not None else command.ref
+    case = Case(map=compiled, crm_ref=crm, key=link_key(crm), tries=command.tries)
+    case.partner_ref = link.partner if link is not None and link.partner is not None else partner
     case.stale = {Side.CRM, Side.PARTNER} if case.partner_ref is not None else {Side.CRM}
-    if link is None or link.state is LinkState.PARKED:
-        seen = page.work.engine.crm.read(compiled.entity.crm_kind, [command.ref.id], compiled.reads(Side.CRM))
-        found = seen.get(command.ref.id)
-        case.stale.discard(Side.CRM)
-        case.crm = None if isinstance(found, Gone) and case.partner_ref is not None else found
     return [case]
+
+
+def _linked_meanwhile(page: Page, partner: Ref) -> Link | None:
+    """A partner record that was on its own when the word was left may have found its row since."""
+    link = page.links.of_partner(partner)
+    return link if link is not None and link.state in {LinkState.LINKED, LinkState.AWAITING} else None
 
 
 def _partner(page: Page, command: Command) -> list[Case]:

@@ -29,6 +29,7 @@ def sweep(feed: Feed) -> bool:
     page = Page(feed.work, f"{feed.name}|sweep|{epoch}|{state.position}")
     if unmet:
         page.run(_confirmed(feed, unmet))
+    _give_up_waiting(feed, page, stretch, epoch)
     done = len(stretch) < _PAGE
     nxt = replace(state, position="" if done else stretch[-1].key.hex(), phase=LIVE if done else state.phase)
     page.fold({feed.name: nxt})
@@ -44,6 +45,28 @@ def _unmet(feed: Feed, link: Link, epoch: int) -> bool:
         and link.state is LinkState.LINKED
         and seen != epoch
     )
+
+
+def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int) -> None:
+    """An import that ended well, and two whole walks that met no record with its match value (the first may have begun
+    before it): somebody changed or deleted it before its id was known. The row starts anew; the record, if it lives,
+    is found as anybody's own."""
+    for link in links:
+        compiled = feed.work.map_named(link.entity)
+        if feed.side is Side.CRM or compiled is None or compiled.kind(feed.side) != feed.kind:
+            continue
+        if link.state is not LinkState.AWAITING or link.ticket:
+            continue
+        if link.seen_partner in {0, epoch}:
+            page.links.put(replace(link, seen_partner=epoch))
+            continue
+        parked = replace(
+            link, state=LinkState.PARKED, agreed={}, partner=None, seen_partner=0, parked={"": "id_never_told"}
+        )
+        page.links.put(parked)
+        case = Case(map=compiled, crm_ref=link.crm, key=link.key, tries=link.tries)
+        page.tally.note(case, "failed:id_never_told", link=parked)
+        feed.work.retry(case, feed.work.now)
 
 
 def _confirmed(feed: Feed, links: list[Link]) -> list[Case]:

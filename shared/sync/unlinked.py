@@ -115,6 +115,7 @@ class Unlinked(Linked):
             labels=labels,
             made=Side.PARTNER.value,
             crm_revision=crm.revision or "",
+            seen_partner=0,
             flags=base.flags - {DIRTY, OUTSIDE} | ({DIVERGED} if merged.parked else frozenset()),
         )
         write = PlannedWrite(
