@@ -90,7 +90,7 @@ def _lost(
         return ""
     winner = next((edit for edit in frontier if holds(story.item, [edit], values[edit.side], edit.side)), first)
     loser = second if winner is first else first
-    if loser in story.lost_in_window or _before_first(story):
+    if loser in story.lost_in_window or story.returned & {winner, loser} or _before_first(story):
         return ""
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:

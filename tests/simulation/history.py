@@ -28,13 +28,17 @@ class Edit:
 
 @dataclass(slots=True)
 class Story:
-    """What became of one field of one pair."""
+    """What became of one field of one pair.
+
+    `returned` are edits that put back what both sides had agreed on last: nobody who compares with that can see them.
+    """
 
     item: SimField
     edits: list[Edit] = field(default_factory=list)
     past: dict[Edit, frozenset[Edit]] = field(default_factory=dict)
     last: dict[Side, Edit] = field(default_factory=dict)
     lost_in_window: set[Edit] = field(default_factory=set)
+    returned: set[Edit] = field(default_factory=set)
     doubt: bool = False
     revived: bool = False
     first_hub: int | None = None
@@ -55,6 +59,7 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
     story = Story(item)
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
+    agreed: dict[Side, Value | None] = {}
     for event in events:
         side = event.side
         if event.op in {"delete", "merge", "restore"}:
@@ -78,7 +83,11 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             story.past[edit] = past
             story.last[side] = edit
             known[side] |= past | {edit}
+            if side in agreed and carries(item, agreed[side], new, (side, side)):
+                story.returned.add(edit)
         value[side] = new
+        if same(item, value[side], value[side.other], at=(side, side.other)):
+            agreed = dict(value)
     return story
 
 

@@ -48,6 +48,7 @@ class Event:
     seq: int
     sent: Sent | None = None
     doubtful: bool = False
+    afterwards: bool = False  # it happened after its sender had given up, or had lost the lane: no answer was awaited
 
     @property
     def by_hub(self) -> bool:
@@ -80,9 +81,11 @@ class Ledger:
     asked_for: list[Asked] = field(default_factory=list)
     hub_writes: int = 0
     no_ops: int = 0
+    overtaken: set[str] = field(default_factory=set)  # workers that lost the lane inside a call
     late: bool = False  # what happens now is the late effect of a request whose sender gave up
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
+    shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)
     _seqs: dict[Side, list[tuple[int, int]]] = field(default_factory=lambda: {side: [] for side in Side})
@@ -154,11 +157,13 @@ class Ledger:
         if not event.by_hub:
             return []
         self.hub_writes += 1
+        self.shown[side] = commit.after.seq
         if event.sent is not None:
             self._open.setdefault(event.sent.worker, []).append(event)
         else:
             event.doubtful = True
-        if self.late:
+        event.afterwards = self.late or (event.sent is not None and event.sent.worker in self.overtaken)
+        if event.afterwards:
             event.doubtful = True
         unchanged = before is not None and op == "update" and not commit.after.changed
         if unchanged and before is not None and before.labels == commit.after.labels:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
+from shared.ports.connector import CreateKey
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
@@ -165,11 +166,26 @@ def _nothing_doubled(court: Court) -> None:
     made: defaultdict[tuple[Side, Kind, object], list[Ref]] = defaultdict(list)
     for (side, ref), events in court.ledger.of.items():
         birth = events[0]
+        if birth.by_hub and _unrecognisable(court, side, events):
+            continue
         if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
             made[side, ref.kind, birth.fields.get(TAG)].append(ref)
     for (side, _, tag), refs in made.items():
         if len(refs) > 1 and tag is not None:
             court.say(f"I3 the hub made {len(refs)} records on the {side} side for {tag}: {', '.join(map(str, refs))}")
+
+
+def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
+    """Doubles that the guarantees allow, and that are told as duplicates.
+
+    A system without any key for creates cannot refuse one that arrives after its sender was given up. And a record
+    whose id comes later by its match value is a stranger when a user changes that value first.
+    """
+    capabilities = court.profile.capabilities(side)
+    if capabilities.create_key is CreateKey.NONE and events[0].afterwards:
+        return True
+    renamed = any(MAIL in event.fields and not event.by_hub for event in events)
+    return capabilities.asynchronous_create and renamed
 
 
 def _was_restored(events: Sequence[Event]) -> bool:

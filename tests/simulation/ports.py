@@ -261,7 +261,10 @@ class TroubledConnector(Calls):
             self.lag = None
 
     def _aged(self, now: Callable[[], int]) -> int:
-        return self.world.ledger.at_commit(self.side, self.lag.seq) if self.lag is not None else now()
+        if self.lag is not None:
+            return self.world.ledger.at_commit(self.side, self.lag.seq)
+        self.world.ledger.shown[self.side] = self.world.systems[self.side].seq
+        return now()
 
 
 class TroubledStore(Calls):

@@ -144,9 +144,16 @@ class World:
     # -- what ports ask for --------------------------------------------------------------------------------------------
 
     def replica(self, side: Side) -> Replica:
-        """A copy of a side that is a few commits behind."""
+        """A copy of a side that is a few commits behind.
+
+        Where records carry a revision it may be behind what the hub wrote or saw before. Where they do not, nobody
+        could tell that from a user who changed a value back: there the hub is shown no less than it has seen.
+        """
         system = self.systems[side]
-        return Replica(max(0, system.seq - STALE_BY), self.clock.now() - timedelta(seconds=5))
+        seq = max(0, system.seq - STALE_BY)
+        if not self.profile.capabilities(side).conditional_write:
+            seq = max(seq, self.ledger.shown[side])
+        return Replica(seq, self.clock.now() - timedelta(seconds=5))
 
     def later(self, side: Side, do: Callable[[], object]) -> None:
         """A request that timed out takes effect later."""
@@ -194,6 +201,7 @@ class World:
         self.slice("other")
         if held.running and held.owner == worker.name and self.lane().peek().fence != held.fence:
             worker.outlived = True
+            self.ledger.overtaken.add(worker.name)
 
     # -- the engine ----------------------------------------------------------------------------------------------------
 
