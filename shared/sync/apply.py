@@ -172,7 +172,8 @@ class Applier:
     def _take_back(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self._off.add(task.key)
-            self._links.restore(task.case.key)
+            for key in (task.case.key, *task.case.others):
+                self._links.restore(key)
 
     def _applied(self, task: Task, result: WriteResult) -> None:
         if task.entry is None:
@@ -193,13 +194,20 @@ class Applier:
     def _exists(self, task: Task, result: WriteResult) -> None:
         """The record is there already: read it, and link the two as a first meeting."""
         case = task.case
-        self._links.restore(case.key)
+        self._undecide(case)
         if task.write.side is Side.CRM:
             case.crm = None
         else:
             case.partner, case.partner_ref = None, result.ref
         case.stale.add(task.write.side)
         self._again(case)
+
+    def _undecide(self, case: Case) -> None:
+        """The pair stands again as it did before this round, also one that an earlier round made anew."""
+        if case.base is not None:
+            self._links.put(case.base)
+        else:
+            self._links.restore(case.key)
 
     def _look_again(self, task: Task, seen: Gone | None) -> None:
         case = task.case
@@ -224,7 +232,7 @@ class Applier:
             case.hidden.add(item.id)
             case.refused[item.id] = result.code or "rejected"
             if task.write.op is Op.CREATE:
-                self._links.restore(case.key)
+                self._undecide(case)
             self._tally.refused(case, item.id, result)
             self._again(case)
             return

@@ -29,6 +29,8 @@ class Case:
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
+    base: Link | None = None  # the link as it was before the round's decision
+    others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed
 
     def seen(self, side: Side) -> Record | Gone | None:
         return self.crm if side is Side.CRM else self.partner

@@ -164,10 +164,13 @@ class Page:
         return replace(decision, link=open_link, done=done)
 
     def _keep(self, case: Case, decision: Decision) -> None:
+        case.base = self.links.link(case.key)
         if decision.retire is not None:
             self.links.put(decision.retire)
+            case.others.add(decision.retire.key)
         if decision.forget is not None:
             self.links.remove(decision.forget)
+            case.others.add(decision.forget)
         if decision.link is not None:
             self.links.put(self._parked(case, decision.link) if decision.retry else decision.link)
         elif decision.retry:

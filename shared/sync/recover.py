@@ -20,6 +20,7 @@ from shared.sync.after import link_after
 from shared.sync.basis import DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.context import Work
+from shared.sync.deletes import gone_flags
 from shared.sync.page import Page
 
 LOST = "lost"
@@ -50,6 +51,7 @@ def _retell(page: Page, batch: Batch) -> None:
         known = page.links.link(entry.key)
         if known is not None and not _stands_before(known, entry, batch.side):
             continue
+        _retire_former(page, entry)
         after = link_after(known, entry, batch.side, ref=result.ref, revision=result.revision)
         page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
 
@@ -93,6 +95,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         page.links.put(replace(known, flags=known.flags | {DIVERGED}))
     if not verdict:
         return None
+    _retire_former(page, entry)
     page.links.put(link_after(known, entry, batch.side, ref=seen.ref))
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:
@@ -100,6 +103,14 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     else:
         case.partner, case.partner_ref = seen, seen.ref
     return case
+
+
+def _retire_former(page: Page, entry: Entry) -> None:
+    """A row made again for a partner record whose former row is gone: its link ends, as it was meant to."""
+    former = page.links.of_partner(entry.partner) if entry.op is Op.CREATE and entry.partner is not None else None
+    if former is not None and former.key != entry.key and former.incarnation < entry.incarnation:
+        ended = replace(former, state=LinkState.TOMBSTONE, partner=None, flags=gone_flags(Side.CRM), match=None)
+        page.links.put(ended)
 
 
 def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> bool | None:

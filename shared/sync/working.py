@@ -107,10 +107,16 @@ class WorkingSet:
                 self._matches[link.match][1].pop(link.partner, None)
 
     def restore(self, key: LinkKey) -> None:
-        """Takes back what this page did to a link (its write was not sent, or was refused as a whole)."""
-        if key in self._before:
-            self._links[key] = self._before.pop(key)
-            self._removed.discard(key)
+        """Takes back what this page did to a link (its write was not sent, or its answer was lost)."""
+        if key not in self._before:
+            return
+        undone, before = self._links[key], self._before.pop(key)
+        if undone is not None and undone.partner is not None and self._partners.get(undone.partner) == key:
+            del self._partners[undone.partner]
+        self._links[key] = before
+        self._removed.discard(key)
+        if before is not None and before.partner is not None and before.state is not LinkState.TOMBSTONE:
+            self._partners[before.partner] = key
 
     def remove(self, key: LinkKey) -> None:
         """Forgets a link altogether (a parked one whose record turned out to belong to another link)."""
