@@ -75,6 +75,9 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
         if event.by_hub:
             known[side] |= _written(story, event, new, known, conditional)
         else:
+            if event.op == "create" and is_empty(new):
+                value[side] = new  # a field that was never filled in is no edit
+                continue
             past = known[side]
             if generous and same(item, value[side], value[side.other], at=(side, side.other)):
                 past |= known[side.other]
