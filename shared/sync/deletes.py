@@ -67,6 +67,11 @@ def gone_flags(side: Side) -> frozenset[str]:
     return frozenset({f"gone:{side.value}"})
 
 
+def gone_side(link: Link) -> Side:
+    """Whose record a tombstone stands for."""
+    return Side.CRM if gone_flags(Side.CRM) <= link.flags else Side.PARTNER
+
+
 def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
     """Did the survivor change a field since both agreed? Then its edit beats the delete."""
     record = case.seen(survivor)

@@ -156,7 +156,7 @@ class Linked(Basis):
     def _match_after(self, case: Case, link: Link, merged: Merged) -> MatchKey | None:
         """The pair's match key once everything planned is written: Dynamics' value, as it was or as it will be."""
         name = case.map.match_name(Side.CRM)
-        if name is None:
+        if name is None or case.map.entity.match in merged.parked:
             return link.match
         crm = record_of(case.crm)
         value = merged.writes[Side.CRM].get(name, crm.value(name) if crm is not None else ABSENT)

@@ -17,7 +17,7 @@ from shared.domain.identity import Link, LinkState, crm_id_for, link_key
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.sync.basis import DIRTY, record_of
 from shared.sync.cases import Case, Decision
-from shared.sync.deletes import decide_gone
+from shared.sync.deletes import decide_gone, gone_side
 from shared.sync.unlinked import Unlinked
 from shared.sync.working import WorkingSet
 
@@ -29,6 +29,8 @@ class Reconciler(Unlinked):
         link = links.link(case.key)
         if link is None or link.state is LinkState.PARKED:
             self._without_the_gone(case, link, links)
+        elif link.state is LinkState.TOMBSTONE and record_of(case.seen(gone_side(link))) is not None:
+            return self._come_back(case, link, links)
         if isinstance(case.crm, Gone) or isinstance(case.partner, Gone):
             return decide_gone(self, case, link, links)
         if link is None or link.state is LinkState.PARKED:
@@ -38,7 +40,7 @@ class Reconciler(Unlinked):
         if link.state is LinkState.REFUSED:
             return Decision(code="skipped:refused")
         if link.state is LinkState.TOMBSTONE:
-            return self._tombstone(case, link, links)
+            return self._tombstone(case, link)
         return self.linked(case, link)
 
     def _without_the_gone(self, case: Case, link: Link | None, links: WorkingSet) -> None:
@@ -71,18 +73,33 @@ class Reconciler(Unlinked):
             return Decision(code="waiting:id", link=replace(link, flags=link.flags | {DIRTY}))
         return Decision(code="unchanged")
 
-    def _tombstone(self, case: Case, link: Link, links: WorkingSet) -> Decision:
-        """Only a record that comes back under its own id is taken up again."""
-        gone_side = Side.CRM if "gone:crm" in link.flags else Side.PARTNER
-        if record_of(case.seen(gone_side)) is None:
-            candidate = self.match_key(self.match_of(case)) if gone_side is Side.CRM else None
-            return Decision(code="skipped:deleted", candidate=candidate)
+    def _tombstone(self, case: Case, link: Link) -> Decision:
+        """The survivor of a pair is left alone, but a partner record may find another row of its match value."""
+        candidate = self.match_key(self.match_of(case)) if gone_side(link) is Side.CRM else None
+        return Decision(code="skipped:deleted", candidate=candidate)
+
+    def _come_back(self, case: Case, link: Link, links: WorkingSet) -> Decision:
+        """A deleted record is there again under its own id: it meets its former counterpart, if that lives and is free,
+        as on a first link. What has to be made for it gets a new id."""
+        back = gone_side(link)
         fresh = replace(
-            link,
-            state=LinkState.PARKED,
-            agreed={},
-            flags=frozenset(),
-            incarnation=link.incarnation + 1,
-            partner=None if gone_side is Side.CRM else link.partner,
+            link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, partner=None
         )
+        if back is Side.CRM:
+            holder = links.of_partner(link.partner) if link.partner is not None else None
+            free = holder is not None and holder.key == link.key
+            case.partner_ref = link.partner if free else None
+            if not free or isinstance(case.partner, Gone):
+                case.partner = case.partner_ref = None
+            elif case.partner is None:
+                return Decision(code="waiting", need=frozenset({Side.PARTNER}))
+            return self.unlinked(case, fresh, links)
+        if case.crm is None:
+            return Decision(code="waiting", need=frozenset({Side.CRM}))
+        if isinstance(case.crm, Gone) and case.partner_ref is not None:
+            kind = case.map.entity.crm_kind
+            case.crm = None
+            case.crm_ref = Ref(kind, crm_id_for(self.connection, kind, case.partner_ref, fresh.incarnation))
+            case.key = link_key(case.crm_ref)
+            return Decision(code="again", link=replace(fresh, crm=case.crm_ref, crm_revision="", match=None))
         return self.unlinked(case, fresh, links)
