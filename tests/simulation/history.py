@@ -60,12 +60,14 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
     agreed: dict[Side, Value | None] = {}
+    events = list(events)
+    met = max((event.number for event in events if event.op == "create"), default=0)
     for event in events:
         side = event.side
         if event.op in {"delete", "merge", "restore"}:
             story.revived = True
             continue
-        if event.by_hub and story.first_hub is None:
+        if event.by_hub and story.first_hub is None and event.number >= met:
             story.first_hub = event.number
         if event.by_hub and event.doubtful:
             story.doubt = True
