@@ -8,13 +8,5 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-KNOWN: Mapping[tuple[int, int], str] = MappingProxyType(
-    {
-        # A create that its unique match value refused; the worker dies once that answer is stored, and the record that
-        # held the value is deleted before anybody looks again: the link stays awaiting.
-        (2, 3): "still waits for the id of its counterpart",
-        # An edit to "" met as a conflict on a first link with tag pairs: the log does not show the empty loser.
-        (7, 51): "is in no conflict log",
-    }
-)
+KNOWN: Mapping[tuple[int, int], str] = MappingProxyType({})
 """(seed, number) of a short history to words of its finding."""
