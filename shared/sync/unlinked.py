@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
+from shared.domain.labels import Labels
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
 from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, parked_code, record_of
@@ -44,11 +45,12 @@ class Unlinked(Linked):
         rules = case.map.entity.labels
         if rules is None or partner is None:
             return self.linked(case, fresh, first=True)
-        known = frozenset(rules.known(partner.labels or frozenset()))
-        wanted = rules.pushed_pair() if not rules.complete(known) else frozenset()
-        fresh = replace(fresh, labels=known | wanted)
+        present = partner.labels or frozenset()
+        known = frozenset(rules.known(present))
+        add, remove = _to_be_labelled(rules, present, qualified=bool(fresh.labels))
+        fresh = replace(fresh, labels=(known | add) - rules.known(remove))
         decision = self.linked(case, fresh, first=True)
-        return _with_labels(decision, case, wanted) if wanted else decision
+        return _with_labels(decision, case, add, remove) if add or remove else decision
 
     def _from_crm(self, case: Case, crm: Record, link: Link | None, links: WorkingSet) -> Decision:
         entity = case.map.entity
@@ -84,7 +86,14 @@ class Unlinked(Linked):
                 rival, state=LinkState.PARKED, partner=None, agreed={}, parked={"": "superseded"}, match=None
             )
             base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
-            moved = replace(base, partner=rival.partner, match=match, labels=rival.labels, made=rival.made)
+            moved = replace(
+                base,
+                state=LinkState.PARKED,  # both are read and met anew: the labels change over with the kind
+                partner=rival.partner,
+                match=match,
+                labels=rival.labels,
+                made=rival.made,
+            )
             return Decision(code="waiting", link=moved, retire=retired, need=frozenset({Side.PARTNER}))
         return self.park(case, link, "conflicted:duplicate_match", retry=True)
 
@@ -178,13 +187,27 @@ class Unlinked(Linked):
         return Decision(code="created", link=after, writes=(write,))
 
 
-def _with_labels(decision: Decision, case: Case, labels: frozenset[str]) -> Decision:
-    """Puts labels on the partner record, with the write that is planned anyway or with one of their own."""
+def _to_be_labelled(
+    rules: Labels, present: frozenset[str], *, qualified: bool
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What to add to and take off a partner record that meets a Dynamics row. One that comes over from a row of lower
+    rank keeps the label of its origin."""
+    if rules.complete(present):
+        return frozenset(), rules.swap(present)[1] if qualified else frozenset()
+    if not qualified:
+        return rules.pushed_pair(), frozenset()
+    add, remove = rules.swap(present)
+    origin = rules.known(present) & {rules.pushed, rules.pulled}
+    return (add if origin else add | rules.pushed_pair()), remove
+
+
+def _with_labels(decision: Decision, case: Case, add: frozenset[str], remove: frozenset[str]) -> Decision:
+    """Changes the partner record's labels, with the write that is planned anyway or with one of their own."""
     for index, write in enumerate(decision.writes):
         if write.side is Side.PARTNER:
-            marked = replace(write, add_labels=labels)
+            marked = replace(write, add_labels=add, remove_labels=remove)
             return replace(decision, writes=(*decision.writes[:index], marked, *decision.writes[index + 1 :]))
     if decision.need or case.partner_ref is None:
         return decision
-    text = PlannedWrite(side=Side.PARTNER, op=Op.UPDATE, ref=case.partner_ref, add_labels=labels)
+    text = PlannedWrite(side=Side.PARTNER, op=Op.UPDATE, ref=case.partner_ref, add_labels=add, remove_labels=remove)
     return replace(decision, code="updated", writes=(*decision.writes, text))

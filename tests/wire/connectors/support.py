@@ -95,8 +95,9 @@ class Around:
         trusted: frozenset[str],
         secrets: Mapping[str, str],
         labels: frozenset[str] = frozenset(),
+        driven: DrivenClock | None = None,
     ) -> None:
-        self.clock = DrivenClock(clock)
+        self.clock = driven or DrivenClock(clock)
         self.budget = Budget(self.clock)
         self.secrets = Secrets(**secrets)
         self.counts = CallCounts()
