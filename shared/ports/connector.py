@@ -70,6 +70,7 @@ class KindCapabilities:
     and of walks lack `partial_fields` (they are absent there, and come by `read`). `create_only`: activities that
     are written once and never again. `bulk_size` and `find_size` are records per `write` and keys per `find` that
     fit one call; the engine hands over at most that many at a time. `coarse`: the resolution of `modified_at`.
+    `look_back`: how far behind its mark a run of the feed asks again, so that what changed just before comes twice.
     `deactivate` holds the field values that make a record inactive (empty: there is no such thing).
     """
 
@@ -88,6 +89,7 @@ class KindCapabilities:
     find_size: int = 1
     clear: ClearBy = ClearBy.NULL
     coarse: timedelta = timedelta(seconds=1)
+    look_back: timedelta = timedelta(0)
     tells_merges: bool = False
     deactivate: Mapping[FieldName, Value] = field(default_factory=dict)
 

@@ -67,7 +67,7 @@ class Cycle:
         work = self.work
         run = work.text("run")
         work.engine.journal.end_run(run, state="succeeded")
-        for name in ("run", "done", "guard_released", "deletes", "initial"):
+        for name in ("run", "done", "guard_released", "deletes", "initial", "settled", "echo"):
             work.facts.pop(name, None)
         work.facts.update({"initial_done": 1, "runs_ended": work.number("runs_ended") + 1})
         work.facts.update({"last_run": run, "last_end": work.now.isoformat(), "last_slot": work.text("slot")})
@@ -107,14 +107,43 @@ class Cycle:
         if what == "sweep":
             state = feed.cursor()
             return state is not None and state.phase == SWEEP and sweep(feed)
-        if what == "echo" and not self._expects_echo(feed):
-            return False
+        if what == "echo":
+            return self._echo(source, feed)
         return feed.step(before=lambda: self._drain_partners(feed)) if side is Side.CRM else feed.step()
+
+    def _echo(self, source: str, feed: Feed) -> bool:
+        """A pass that was begun for the ids is read to its end: the next run begins with one of its own."""
+        begun = self.work.text("echo") == source
+        if not begun and not self._expects_echo(feed):
+            return False
+        if not begun and self._too_early(feed):
+            return True
+        more = feed.step()
+        if more:
+            self.work.facts["echo"] = source
+        else:
+            self.work.facts.pop("echo", None)
+        return more
 
     def _expects_echo(self, feed: Feed) -> bool:
         """Ids of accepted creates come by the feed: it is read once more in the run that made them."""
-        awaiting = sum(n for name, n in self.work.held.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
-        return feed.capabilities.asynchronous_create and awaiting > 0
+        return feed.capabilities.asynchronous_create and self._awaiting() > 0
+
+    def _awaiting(self) -> int:
+        return sum(n for name, n in self.work.held.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
+
+    def _too_early(self, feed: Feed) -> bool:
+        """A feed asks again for what changed shortly before its mark. After many creates it is cheaper to wait that
+        long than to be told all of them twice."""
+        settled, options = self.work.text("settled"), self.work.engine.options
+        if not settled or self._awaiting() < options.echo_pause_from:
+            return False
+        rest = (datetime.fromisoformat(settled) + feed.capabilities.look_back - self.work.now).total_seconds()
+        if rest <= 0 or rest > feed.capabilities.look_back.total_seconds():
+            return False
+        self.work.engine.clock.sleep(max(0.0, min(rest, options.settle_seconds, self.work.left - _MARGIN)))
+        self.work.tick()
+        return True
 
     def _drain_partners(self, feed: Feed) -> None:
         """The partner cannot refuse a stale write: what it changed is taken over before each page is written to it."""
@@ -132,7 +161,10 @@ class Cycle:
         """Waits for accepted writes, a few seconds at a time; what runs longer is asked for in the next slice."""
         work = self.work
         batches = [batch for batch in work.held.batches() if batch.state is BatchState.ACCEPTED]
-        if not batches or not settle(work, batches):
+        if not batches:
+            return False
+        if not settle(work, batches):
+            work.facts["settled"] = work.engine.clock.now().isoformat()
             return False
         if work.left < _MARGIN + work.engine.options.settle_seconds:
             return True

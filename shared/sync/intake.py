@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from shared.domain.identity import LinkState, crm_id_for, link_key
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import Gone, Kind, Record, Ref, Side
+from shared.domain.records import ABSENT, Gone, Kind, Record, Ref, Side
 from shared.sync.cases import Case
 from shared.sync.page import Page
 
@@ -17,7 +18,7 @@ def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Cas
     maps = page.work.maps_of(Side.CRM, kind)
     if not maps:
         return []
-    latest: dict[Ref, Record | Gone] = {item.ref: item for item in items}
+    latest = _latest(items)
     cases = [Case(map=maps[0], crm_ref=ref, key=link_key(ref), crm=seen) for ref, seen in latest.items()]
     page.links.load(keys=[case.key for case in cases])
     for case in cases:
@@ -33,7 +34,7 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
     maps = page.work.maps_of(Side.PARTNER, kind)
     if not maps:
         return []
-    latest: dict[Ref, Record | Gone] = {item.ref: item for item in items}
+    latest = _latest(items)
     matches = {ref: _match(page, maps[0], seen) for ref, seen in latest.items() if isinstance(seen, Record)}
     digest = page.reconciler.digester.match
     page.links.load(partners=latest, matches=[digest(text) for text in matches.values() if text is not None])
@@ -48,11 +49,38 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
             if case is None:
                 continue
         if case is None and isinstance(seen, Record):
+            if _is_part(maps[0], seen):
+                continue  # a value of a record nobody is linked to; its row was told, and judged, without it
             text = matches[ref]
             case = _awaiting(page, kind, seen, text) or _own(page, maps, seen)
         if case is not None:
             cases.append(case)
     return cases
+
+
+def _latest(items: Iterable[Record | Gone]) -> dict[Ref, Record | Gone]:
+    """Each record once, as it was told last. A feed may tell a record in parts (a row, then values that rows lack):
+    what a later part does not hold stays as an earlier one told it."""
+    latest: dict[Ref, Record | Gone] = {}
+    for item in items:
+        known = latest.get(item.ref)
+        latest[item.ref] = joined(known, item) if isinstance(known, Record) and isinstance(item, Record) else item
+    return latest
+
+
+def joined(earlier: Record, later: Record) -> Record:
+    """Two parts of one record."""
+    return replace(
+        later,
+        fields={**earlier.fields, **later.fields},
+        modified_at=later.modified_at or earlier.modified_at,
+        labels=later.labels if later.labels is not None else earlier.labels,
+    )
+
+
+def _is_part(compiled: CompiledMap, seen: Record) -> bool:
+    name = compiled.match_name(Side.PARTNER)
+    return name is not None and seen.value(name) is ABSENT and seen.labels is None
 
 
 def _match(page: Page, compiled: CompiledMap, seen: Record | Gone) -> str | None:

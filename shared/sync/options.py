@@ -16,7 +16,8 @@ class Options:
     links) stops and asks. `empty_guard`: a complete walk that finds nothing although links exist stops and asks.
     `retries`: pauses before the tries of a parked record, the last one repeats. `rounds`: how often one record is
     merged again within a page when somebody keeps writing at the same time. `initial_one_way`: the one initial sync
-    writes to the partner only.
+    writes to the partner only. `echo_pause_from`: accepted creates from which the pass that brings their ids waits
+    until the next one will not tell them all again.
     """
 
     slice_seconds: float = 240.0
@@ -32,6 +33,7 @@ class Options:
     ping_pong: int = 4
     sweep_hours: int = 24
     settle_seconds: float = 5.0
+    echo_pause_from: int = 1000
     initial_one_way: bool = False
 
 

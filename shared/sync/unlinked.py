@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
 from shared.domain.labels import Labels
+from shared.domain.normalize import match_value
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
 from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, parked_code, record_of
@@ -209,5 +210,13 @@ def _with_labels(decision: Decision, case: Case, add: frozenset[str], remove: fr
             return replace(decision, writes=(*decision.writes[:index], marked, *decision.writes[index + 1 :]))
     if decision.need or case.partner_ref is None:
         return decision
-    text = PlannedWrite(side=Side.PARTNER, op=Op.UPDATE, ref=case.partner_ref, add_labels=add, remove_labels=remove)
+    held = record_of(case.partner)
+    text = PlannedWrite(
+        side=Side.PARTNER,
+        op=Op.UPDATE,
+        ref=case.partner_ref,
+        match=match_value(case.map.match_text(held, Side.PARTNER)) if held is not None else None,
+        add_labels=add,
+        remove_labels=remove,
+    )
     return replace(decision, code="updated", writes=(*decision.writes, text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from shared.connectors.activecampaign.custom_records import OPPORTUNITY
 from shared.connectors.activecampaign.fields import ACCOUNT, CONTACT, EMAIL
@@ -41,6 +42,7 @@ def kinds(settings: ActiveCampaignSettings) -> Mapping[Kind, KindCapabilities]:
             bulk_size=MOST,
             find_size=FIND_SIZE,
             clear=ClearBy.EMPTY,
+            look_back=timedelta(seconds=settings.overlap_seconds),
         ),
         DEAL: KindCapabilities(
             feed=FeedKind.WALK,

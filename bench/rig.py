@@ -1,0 +1,277 @@
+"""Both vendors' simulators in this process, real connectors over https, the engine, and one driven clock for all.
+
+A wait passes at once, on every clock alike, and every vendor call takes the time that the configured share of the
+vendor's limit gives it. So an hour of work is counted in seconds, and each count is the same in every run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from bench.people import Fields
+from shared.connectors import registry
+from shared.connectors.activecampaign.defaults import CONTACT, PUSHED
+from shared.connectors.activecampaign.defaults import RATE as PARTNER_RATE
+from shared.connectors.dynamics.defaults import RATE as CRM_RATE
+from shared.connectors.surroundings import Memo, Surroundings
+from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.identity import Digester
+from shared.http.client import Runtime
+from shared.http.counts import CallCounts
+from shared.http.entra import TokenPool
+from shared.http.session import new_session
+from shared.ports.connector import Connector
+from shared.state.lane import LaneStore
+from shared.state.model import LaneId
+from shared.sync.engine import Engine
+from shared.sync.options import Options
+from simulators.activecampaign import DEFAULT_KEY, ActiveCampaign
+from simulators.dataverse import build
+from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
+from simulators.frame import Clock, System, make_authority, serve_all
+from tests.fakes.ids import FakeIds
+from tests.fakes.partition_store import MemoryPartitionStore
+
+START = datetime(2026, 6, 10, 12, tzinfo=UTC).timestamp()
+PAIR = (CONTACT, PUSHED)
+IMPORT_PACE = 60 / 25_000
+"""Seconds a contact: the vendor's stated capacity of imports."""
+
+
+class DrivenTime:
+    """The app's clock on the simulators': what sleeps or calls here moves all of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._passed = 0.0
+        self._lock = Lock()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._passed += seconds
+        self._clock.advance(seconds)
+
+
+class PacedBudget:
+    """Each call takes its share of time; nothing is ever refused."""
+
+    def __init__(self, time: DrivenTime, calls: int, seconds: float) -> None:
+        self._time = time
+        self._pause = seconds / calls
+
+    def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
+        del interactive
+        self._time.advance(self._pause * calls)
+
+    def close_for(self, seconds: float) -> None:
+        self._time.advance(seconds)
+
+
+class Told:
+    """A journal that keeps the counters of the run."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.state = ""
+
+    def begin_run(self, *_: object, **__: object) -> None:
+        self.counts.clear()
+
+    def tell(self, run_id: str, part: str, outcomes: object, counts: Mapping[str, int]) -> None:
+        del run_id, part, outcomes
+        self.counts.update(counts)
+
+    def conflicts(self, *_: object) -> None: ...
+
+    def end_run(self, run_id: str, *, state: str, **_: object) -> None:
+        del run_id
+        self.state = state
+
+
+class Keys:
+    """The two secrets of the connection."""
+
+    def secret(self, name: str) -> str:
+        return {"crm-secret": SECRET, "ac-key": DEFAULT_KEY}[name]
+
+
+@dataclass(slots=True)
+class Rig:
+    """See the module. `run` makes whole runs; `calls` tells those since the last `forget`, by purpose."""
+
+    fields: Fields
+    crm: System
+    partner: ActiveCampaign
+    time: DrivenTime
+    counts: CallCounts
+    engine: Engine
+    store: MemoryPartitionStore
+    told: Told = field(default_factory=Told)
+
+    def run(self) -> Counter[str]:
+        """One run to its end; answers the counters of outcomes."""
+        self.told.state = ""
+        while not self.told.state:
+            found = self.engine.run_slice("bench")
+            if found.not_before is not None and not self.told.state:
+                self.time.advance(max(0.0, (found.not_before - self.time.now()).total_seconds()))
+        if self.told.state != "succeeded":
+            raise AssertionError(f"the run stopped: {self.engine.lane.peek().facts}")
+        return self.told.counts.copy()
+
+    def calls(self, system: str) -> dict[str, int]:
+        return {what: tally.calls for (name, what), tally in self.counts.snapshot().items() if name == system}
+
+    def forget(self) -> None:
+        self.counts.clear()
+
+    def hour(self) -> None:
+        """Until the next slot."""
+        self.time.advance(3600)
+        self.partner.agenda.run_due()
+
+    def seed_crm(self, people: int) -> None:
+        self.crm.seed({"rows": {"contact": [self.fields.person(number) for number in range(people)]}})
+        self.time.advance(3600)
+
+    def seed_partner(self, people: int, *, tags: Sequence[str] = PAIR) -> None:
+        contacts = [self.fields.contact(number, tags=tags) for number in range(people)]
+        self.partner.seed({"contacts": contacts})
+        self.time.advance(3600)
+
+    def edit_crm(self, people: range) -> None:
+        """A person in Dynamics changes the last name of some."""
+        table: Any = self.crm.store["contact"]  # type: ignore[attr-defined]
+        rows: dict[str, str] = {row["emailaddress1"]: row["contactid"] for row in table.rows()}
+        for number in people:
+            spec = {
+                "table": "contact",
+                "id": rows[f"person{number}@example.org"],
+                "values": {"lastname": f"Edited {number}"},
+            }
+            self.crm.act("edit", spec)
+        self.time.advance(3600)
+
+    def edit_partner(self, people: range) -> None:
+        """A person in ActiveCampaign changes the first name of some."""
+        tenant = self.partner.tenant
+        for number in people:
+            contact = tenant.contacts.by_email(f"person{number}@example.org")
+            if contact is None:
+                raise AssertionError(f"there is no contact of person {number}")
+            self.partner.act("edit_contact", {"contact": str(contact.id), "firstName": f"Edited {number}"})
+        self.time.advance(3600)
+
+    def writes(self) -> int:
+        """Entries of both vendors' write logs."""
+        return len(self.crm.writes) + len(self.partner.writes)
+
+
+@contextmanager
+def rig(fields: Fields, *, include: bool = False, options: Options | None = None) -> Iterator[Rig]:
+    """Both systems with the fields' columns and nobody in them."""
+    with tempfile.TemporaryDirectory(prefix="dynasync-bench-") as folder, _trusted(Path(folder)) as authority:
+        clock = Clock()
+        clock.set_now(START, frozen=True)
+        partner = ActiveCampaign(clock)
+        partner.switches.set(
+            {"requests_per_second": 0, "include_side_loads": include, "bulk_seconds_per_contact": IMPORT_PACE}
+        )
+        systems: dict[str, System] = {**build(clock), "activecampaign": partner}
+        systems["dataverse"].seed({"columns": fields.crm_columns()})
+        partner.seed({"fields": fields.partner_fields()})
+        servers = serve_all(systems, 0, authority)
+        try:
+            ports = {name: server.port for name, server in servers.items()}
+            yield _wired(fields, systems, partner, ports, DrivenTime(clock), include=include, options=options)
+        finally:
+            for server in servers.values():
+                server.close()
+
+
+@contextmanager
+def _trusted(folder: Path) -> Iterator[Any]:
+    import pytest
+
+    made = make_authority(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(made.ca_file))
+        yield made
+
+
+def _wired(
+    fields: Fields,
+    systems: Mapping[str, System],
+    partner: ActiveCampaign,
+    ports: Mapping[str, int],
+    time: DrivenTime,
+    *,
+    include: bool,
+    options: Options | None,
+) -> Rig:
+    counts, told, ids = CallCounts(), Told(), FakeIds()
+    runtime = Runtime(session=new_session(), clock=time, jitter=ids.jitter, observers=[counts])
+    hosts = frozenset(f"127.0.0.1:{port}" for port in ports.values())
+    connection = ConnectionConfig(
+        id="bench",
+        name="bench",
+        system="activecampaign",
+        crm={
+            "url": f"https://127.0.0.1:{ports['dataverse']}",
+            "tenant": TENANT,
+            "client_id": APPLICATION,
+            "secret": "crm-secret",
+            "authority": f"127.0.0.1:{ports['entra']}",
+        },
+        partner={
+            "url": f"https://127.0.0.1:{ports['activecampaign']}",
+            "key": "ac-key",
+            "custom_values": "include" if include else "feed",
+        },
+        entities=(fields.entity(),),
+        switch=Switch.ON,
+    )
+
+    def side(name: str, rate: tuple[int, float]) -> Connector:
+        around = Surroundings(
+            runtime=runtime,
+            budget=PacedBudget(time, *rate),
+            secrets=Keys(),
+            tokens=TokenPool(),
+            memo=Memo(time.monotonic),
+            trusted_hosts=hosts,
+            labels=frozenset(PAIR),
+        )
+        settings = connection.crm if name == registry.CRM else connection.partner
+        return registry.build(name, settings, around)
+
+    store = MemoryPartitionStore(time)
+    engine = Engine(
+        connection=connection,
+        crm=side(registry.CRM, CRM_RATE),
+        partner=side("activecampaign", PARTNER_RATE),
+        lane=LaneStore(store, LaneId("bench"), clock=time, ids=ids),
+        clock=time,
+        ids=ids,
+        digester=Digester(b"b" * 32),
+        journal=told,
+        options=options or Options(initial_one_way=True),
+    )
+    return Rig(fields, systems["dataverse"], partner, time, counts, engine, store, told)

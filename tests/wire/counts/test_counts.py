@@ -1,0 +1,69 @@
+"""Exact numbers of calls of whole flows, through the engine, against the independent ideal (`make counts`: 10,000)."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.counts import Counted, flows
+from bench.ideal import Work, calls
+from bench.people import Fields
+
+pytestmark = [pytest.mark.slow]
+
+PEOPLE, CHANGED = 1200, 120
+STEP = 99
+"""New rows a page brings of a list that knows only offsets: one row is repeated, so that removals are noticed."""
+
+
+def beside(found: Counted) -> dict[str, int]:
+    """Lines of their own, by endpoint."""
+    return {line.endpoint: line.measured for line in found.lines if line.ideal is None and line.system != "dynamics"}
+
+
+def compared(found: Counted) -> dict[str, tuple[int, int]]:
+    """Measured and ideal calls by endpoint."""
+    return {line.endpoint: (line.measured, line.ideal) for line in found.lines if line.ideal is not None}
+
+
+def test_the_ideal_is_the_table_of_the_architecture() -> None:
+    work = Work(people=10_000, changed=1000, custom=6)
+    assert work.into_empty() == {
+        ("dynamics", "read"): 2 + 1 + 1,
+        ("activecampaign", "list"): 1 + 101 + 1,
+        ("activecampaign", "import"): 40,
+        ("activecampaign", "outcomes"): 40,
+        ("activecampaign", "values"): 600,
+    }
+    assert work.updates() == {("dynamics", "update"): 10}
+    assert work.idle().total() == 2
+
+
+@pytest.mark.feature("AC-11.1", system="activecampaign")
+@pytest.mark.feature("AC-11.2", system="activecampaign")
+@pytest.mark.feature("HUB-11.2", system="activecampaign")
+def test_with_side_loaded_values_every_flow_takes_the_ideal_number_of_calls() -> None:
+    empty, crm, idle, partner, full = flows(PEOPLE, CHANGED, Fields(10), include=True)
+    for found in (empty, idle):
+        assert compared(found) == {name: (ideal, ideal) for name, (_, ideal) in compared(found).items()}
+    # One call fewer than the ideal: the list tells how many rows there are, so the empty page after them is not read.
+    for found in (crm, partner):
+        assert found.measured == found.ideal - 1, found
+    assert beside(empty) == {"metadata": 2, "polls": 1, "tags": 2}
+    assert beside(idle) == {"metadata": 1}
+    # Who is there already is read once more to be compared with the row of Dynamics: a page a hundred people.
+    extra = calls(PEOPLE, 100)
+    assert compared(full)["people"] == (extra, 0)
+    assert full.measured == full.ideal + extra - 1
+
+
+@pytest.mark.feature("AC-11.2", system="activecampaign")
+@pytest.mark.feature("AC-09.1", system="activecampaign")
+def test_without_side_loading_values_are_walked_once_for_the_echo() -> None:
+    fields = Fields(10)
+    empty, crm, idle, partner, _ = flows(PEOPLE, CHANGED, fields, include=False)
+    walk = fields.walked * calls(PEOPLE - 1, STEP)
+    for found in (empty, crm, partner):
+        assert compared(found)["values"][0] == walk
+    assert compared(empty)["list"][0] == 1 + calls(PEOPLE, 100) + 1 + 1
+    assert "values" not in compared(idle)
+    assert compared(idle) == {"list": (1, 1), "read": (1, 1)}
