@@ -48,7 +48,10 @@ def judge(draft: Draft, pair: Pair, decisions: Mapping[str, Side] | None, parks:
         return
     parked = parks.get(item.id) if parks is not None else None
     if unread and (parked is not None or pair.base is None):
-        _wait(draft, item, unread, parked)
+        if parked is None and _restricts_the_untold(draft, pair, unread):
+            draft.write(pair, unread[0])
+        else:
+            _wait(draft, item, unread, parked)
         return
     if pair.base is None:
         _meet(draft, pair)
@@ -62,6 +65,21 @@ def judge(draft: Draft, pair: Pair, decisions: Mapping[str, Side] | None, parks:
         draft.settle(pair)
     else:
         clash(draft, pair)
+
+
+def _restricts_the_untold(draft: Draft, pair: Pair, unread: list[Side]) -> bool:
+    """One side holds the strictest value; the other was seen, does not tell this field, and nothing is agreed yet.
+
+    A system that tells opt-outs only of those who opted out would else never hear of one: put in force it loosens
+    nothing, whatever stands there.
+    """
+    if pair.field.policy.rule is not Rule.RESTRICTIVE or len(unread) != 1:
+        return False
+    (side,) = unread
+    if (draft.crm if side is Side.CRM else draft.partner) is None or not pair.field.flows(side):
+        return False
+    found = Carried(pair.crm) if side is Side.PARTNER and pair.crm is not ABSENT else draft.carried(pair, side.other)
+    return isinstance(found, Carried) and pair.field.policy.rank(found.value) == 0
 
 
 def _wait(draft: Draft, item: CompiledField, unread: list[Side], parked: str | None) -> None:

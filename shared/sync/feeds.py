@@ -80,7 +80,11 @@ class Feed:
         """Small pages of a feed taken together: each fold rewrites the link pages it touches, and a hundred records
         touch as many pages as a thousand do."""
         items = list(page.items)
+        clock, patience = self.work.engine.clock, self.work.engine.options.inbox_every / 2
+        until = clock.monotonic() + patience
         while page.more and not page.walked and len(items) < _TOGETHER and self.work.left > _MARGIN:
+            if clock.monotonic() > until:
+                break  # the inbox is looked at in between
             try:
                 following = self.work.connector(self.side).changes(self.kind, page.cursor, self.fields)
             except (CursorExpired, Throttled, Transient):

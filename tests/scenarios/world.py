@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, cast
 
 from shared.connectors.activecampaign.defaults import CONTACT, PULLED, PUSHED, default_entities
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester, Link
 from shared.domain.records import FieldName, Kind, RemoteId
+from shared.domain.schedule import next_due, parse_rhythm
 from shared.ports.connector import Connector
 from shared.state.lane import LaneStore
 from shared.state.model import Command, LaneId, LaneView
@@ -130,7 +132,7 @@ class World:
                 facts = self.lane.peek().facts
                 if facts.get("broken") or (not result.more and not facts.get("run")):
                     break
-                if result.not_before is not None:
+                if not result.more and result.not_before is not None:
                     wait = (result.not_before - self.clock.now()).total_seconds()
                     self.advance(max(0.0, wait))
             else:
@@ -148,6 +150,18 @@ class World:
         self.crm.around.memo.clear()
         self.ac.around.memo.clear()
         self.engine = replace(self.engine, connection=replace(self.engine.connection, **changes), schemas={})
+
+    def keep_rhythm(self, rhythm: Mapping[str, object]) -> None:
+        """Runs start at their slots only, as the application has them."""
+        parsed = parse_rhythm(rhythm)
+
+        def due(facts: Mapping[str, object], now: datetime) -> tuple[datetime, str]:
+            ended = facts.get("last_end")
+            last_end = datetime.fromisoformat(ended) if isinstance(ended, str) else None
+            found = next_due(parsed, last_slot=str(facts.get("last_slot", "")), last_end=last_end, now=now)
+            return found.when, found.slot
+
+        self.engine = replace(self.engine, due=due, round_up=parsed.round_up)
 
     def forget_state(self) -> None:
         """The state store is emptied."""
@@ -278,6 +292,10 @@ class World:
     def heal(self) -> None:
         for host in (self.crm.server.host, self.ac.server.host):
             host.faults.clear()
+        self.heal_budgets()
+
+    def heal_budgets(self) -> None:
+        """Nobody is made to wait any more."""
         self.crm.around.budget.open()
         self.ac.around.budget.open()
 

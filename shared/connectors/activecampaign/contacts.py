@@ -58,8 +58,7 @@ class ContactMapper:
         row = data.get("contact")
         if not isinstance(row, Mapping):
             raise Transient("ActiveCampaign answered a contact without its data", code="unreadable_answer")
-        values: Fields = dict.fromkeys(self.custom)
-        values.update(self.values(data.get("fieldValues") or ()))
+        values = self.complete(data.get("fieldValues") or ())
         if self.wants(ACCOUNT_FIELD):
             values[ACCOUNT_FIELD] = _account(data.get("accountContacts") or ())
         if self.wants(OPTED_OUT) and _is_out(data.get("contactLists") or ()):
@@ -81,6 +80,14 @@ class ContactMapper:
         return found
 
     @shaped("ActiveCampaign")
+    def complete(self, rows: Iterable[Mapping[str, Any]]) -> Fields:
+        """All custom values of one contact: what has no row is empty, what cannot be read is absent, never empty."""
+        told = list(rows)
+        found = self.values(told)
+        unreadable = {str(row.get("field")) for row in told} - {field_id(name) for name in found}
+        return {name: found.get(name) for name in self.custom if field_id(name) not in unreadable}
+
+    @shaped("ActiveCampaign")
     def side_loaded(self, data: Mapping[str, Any], names: Mapping[str, str]) -> list[Record]:
         """Contacts of a list that came with their values and tags. `names` are the tags' names by id."""
         values: dict[str, list[Mapping[str, Any]]] = {}
@@ -94,9 +101,7 @@ class ContactMapper:
         records: list[Record] = []
         for row in data.get("contacts") or ():
             contact = str(row.get("id"))
-            extra: Fields = dict.fromkeys(self.custom)
-            extra.update(self.values(values.get(contact, ())))
-            records.append(self.listed(row, extra, labels.get(contact, ())))
+            records.append(self.listed(row, self.complete(values.get(contact, ())), labels.get(contact, ())))
         return records
 
     def _standard(self, row: Mapping[str, Any]) -> Fields:

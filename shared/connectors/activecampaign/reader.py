@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from shared.connectors.activecampaign.client import PAGE, Client
-from shared.connectors.activecampaign.contacts import ContactMapper, Fields, as_id, contact_ref
+from shared.connectors.activecampaign.contacts import ContactMapper, as_id, contact_ref
 from shared.connectors.activecampaign.errors import VendorError, raise_for
 from shared.connectors.activecampaign.fields import ACCOUNT_FIELD, CONTACT, EMAIL, OPTED_OUT, field_id
 from shared.connectors.activecampaign.tags import TagBook
@@ -17,6 +17,8 @@ FEW = 20
 """Up to so many contacts are read one by one, with all that hangs on them."""
 
 type Found = dict[RemoteId, Record | Gone]
+
+type Rows = list[Mapping[str, object]]
 
 
 class ContactReader:
@@ -155,28 +157,28 @@ class ContactReader:
         whole: Found = {}
         for (row, record), names in zip(found.items(), labels, strict=True):
             if isinstance(record, Record):
-                told: Fields = dict.fromkeys(custom) | values.get(row, {})
+                told = self._mapper.complete(values.get(row, ()))
                 whole[row] = Record(
                     record.ref, {**record.fields, **told}, modified_at=record.modified_at, labels=frozenset(names)
                 )
         return whole
 
-    def values_of(self, ids: set[RemoteId], purpose: str) -> dict[RemoteId, Fields] | None:
-        """Custom values of some contacts by walking all values of each field; None when one by one is cheaper."""
+    def values_of(self, ids: set[RemoteId], purpose: str) -> dict[RemoteId, Rows] | None:
+        """Rows of some contacts' values, by walking all values of each field; None when one by one is cheaper."""
         firsts = {
             name: self._client.get("fieldValues", "values", _values_query(name, 0)) for name in self._mapper.custom
         }
         pages = sum(-(-(page.total or 0) // PAGE) for page in firsts.values()) - len(firsts)
         if pages > len(ids):
             return None
-        found: dict[RemoteId, Fields] = {}
+        found: dict[RemoteId, Rows] = {}
         for name, first in firsts.items():
             rows, page, offset = first.rows("fieldValues"), first, 0
             while rows:
                 for row in rows:
                     contact = as_id(row.get("contact"))
                     if contact in ids:
-                        found.setdefault(contact, {}).update(self._mapper.values([row]))
+                        found.setdefault(contact, []).append(row)
                 offset += len(rows)
                 if page.total is not None and offset >= page.total:
                     break

@@ -1,0 +1,177 @@
+"""Scenarios S: credentials, personal data, consent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from shared.connectors.dynamics.settings import parse_settings
+from shared.domain.identity import LinkState
+from shared.errors import ConfigError
+from tests.scenarios.conftest import Make
+from tests.scenarios.test_conflicts import STANDING
+from tests.scenarios.world import NOTES, TITLE, World, entities
+
+
+def unsubscribed(world: World) -> str:
+    """A linked person who left every list; answers the row."""
+    world.ac.system.seed({"lists": ["News"]})
+    row, person = world.pair(donotbulkemail=False)
+    world.ac.system.act("subscribe", {"contact": person, "list": "News"})
+    world.run()
+    world.ac.system.act("unsubscribe", {"contact": person, "list": "all"})
+    world.mark()
+    return row
+
+
+def subscriptions(world: World) -> list[dict[str, Any]]:
+    """What we did to anybody's standing on a list."""
+    return [write for write in world.ours("activecampaign") if "list" in write["kind"].lower() or "list" in write["op"]]
+
+
+def test_S04_a_person_who_unsubscribed_stays_so_whatever_else_is_written(make: Make) -> None:
+    world = make(entities(STANDING, TITLE))
+    row = unsubscribed(world)
+    for number in range(3):
+        world.edit_row(row, firstname=f"Ann {number}", jobtitle=f"Title {number}", telephone1=str(number))
+        world.run()
+    world.edit_row(row, donotbulkemail=False)
+    world.run(26)
+    assert world.people()[0]["lists"] in ({"1": "2"}, {1: 2}, {"1": 2}, {"News": "2"}, {"News": 2})
+    assert subscriptions(world) == []
+
+
+def test_S05_a_full_comparison_makes_no_subscription_call(make: Make) -> None:
+    world = make(entities(STANDING))
+    unsubscribed(world)
+    before = len(world.ac.server.host.calls.page(limit=100_000))
+    world.forget_state()
+    world.crm.expire_cursors()
+    world.run(3)
+    calls = world.ac.server.host.calls.page(after=before, limit=100_000)
+    assert not [call for call in calls if call["method"] != "GET" and re.search("contactLists|lists", call["path"])]
+    assert subscriptions(world) == []
+
+
+def test_S06_an_opt_out_known_on_one_side_only_protects_the_person_on_the_first_load(make: Make) -> None:
+    world = make(entities(STANDING))
+    world.ac.system.seed({"lists": ["News"]})
+    world.row(1, donotbulkemail=True)
+    person = world.person(1)
+    world.ac.system.act("subscribe", {"contact": person, "list": "News"})
+    world.run(3)
+    found = world.get_person(person)
+    assert found is not None
+    assert [str(status) for status in found["lists"].values()] == ["2"]
+
+
+def test_S09_a_stored_cursor_that_was_tampered_with_sends_no_token_elsewhere(make: Make) -> None:
+    world = make()
+    row, person = world.pair()
+    from dataclasses import replace
+
+    from shared.state.model import LaneChanges
+
+    held = world.lane.acquire("attacker")
+    assert held is not None
+    state = held.cursor("crm:contact")
+    assert state is not None
+    held.fold(LaneChanges(cursors={"crm:contact": replace(state, token="https://evil.example/api/data/v9.2/contacts")}))
+    held.release()
+    world.edit_row(row, firstname="Anna")
+    world.run(2)
+    world.run(2)
+    assert all("evil" not in str(call) for call in world.crm.server.host.calls.page(limit=10_000))
+    assert world.broken() or world.get_person(person)["firstName"] == "Anna"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x') or (1 eq 1",
+        "a'b",
+        '=cmd|"/c calc"!A1',
+        "<script>alert(1)</script>",
+        "${jndi:ldap://x}",
+        "a%27%20or%201%3d1",
+        "back\\slash",
+        "O'Brien; DROP TABLE",
+    ],
+)
+def test_S15_a_value_that_looks_like_a_command_is_stored_as_it_is(make: Make, value: str) -> None:
+    world = make(entities(TITLE))
+    row, person = world.pair()
+    world.edit_row(row, jobtitle=value, lastname=value)
+    world.run()
+    found = world.get_person(person)
+    assert found is not None
+    assert (found["lastName"], found["fields"]["Company motto"]) == (value, value)
+    world.edit_person(person, firstName=value)
+    world.run()
+    assert world.get_row(row)["firstname"] == value  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "address", ["o'brien@example.org", "a+b@example.org", "x&y=z@example.org", "100%25@example.org"]
+)
+def test_S15_an_address_with_signs_of_a_query_finds_its_own_row_only(make: Make, address: str) -> None:
+    from tests.scenarios.world import PULLED_PAIR
+
+    world = make()
+    world.run()
+    other = world.row(9)
+    world.run()
+    world.person(1, email=address, tags=PULLED_PAIR)
+    world.run(2)
+    made = [row for row in world.rows() if row["contactid"] != other]
+    assert [row["emailaddress1"] for row in made] == [address]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://169.254.169.254/latest",
+        "https://localhost",
+        "https://[::1]",
+        "https://10.0.0.1",
+        "http://org.crm4.dynamics.com",
+    ],
+)
+def test_S16_an_address_inside_the_network_is_no_environment(url: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_settings({"url": url, "tenant": "t", "client_id": "c", "secret": "s"})
+
+
+def test_S18_the_state_tables_hold_no_readable_person(make: Make) -> None:
+    world = make(entities(TITLE, NOTES))
+    row, person = world.pair(telephone1="+34 600 123 456", jobtitle="Canary title", description="Canary notes")
+    world.edit_row(row, emailaddress1=None)
+    world.edit_person(person, firstName="Canaryname")
+    world.run(2)
+    world.row(2, firstname="Canaryrow", emailaddress1="not an address")
+    world.run(2)
+    assert [link.state for link in world.links()].count(LinkState.PARKED) >= 1
+    dump = world.store.dump() if hasattr(world.store, "dump") else _dump(world)
+    for canary in (b"ann1@example.org", b"600 123 456", b"Canary", b"Lee 1", b"not an address"):
+        assert canary not in dump, canary
+
+
+def _dump(world: World) -> bytes:
+    """Every cell of the store, packed parts opened."""
+    import zlib
+
+    parts: list[bytes] = []
+    for partition in world.store._partitions.values():
+        for row in partition.rows.values():
+            for name, cell in row.cells.items():
+                raw = cell if isinstance(cell, bytes) else str(cell).encode()
+                parts += [name.encode(), row.key.encode(), raw]
+                for start in (0, 1, 2, 4):
+                    for bits in (15, -15, 31):
+                        try:
+                            parts.append(zlib.decompress(raw[start:], bits))
+                        except zlib.error:
+                            continue
+    return b"\n".join(parts)
