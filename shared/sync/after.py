@@ -15,6 +15,8 @@ from shared.sync.linked import finished
 def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str) -> Entry:
     """The intent of one write, with all that recovery needs to know when this worker dies."""
     facts: dict[str, str | bool] = {"made": link.made, "stamp": stamp, "settled": done.settled}
+    if link.labels:
+        facts["labels"] = "\n".join(sorted(link.labels))
     if done.crm_revision is not None:
         facts["crm_revision"] = done.crm_revision
     if done.partner_revision is not None:
@@ -42,6 +44,15 @@ def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: 
 def _names_partner(write: PlannedWrite) -> bool:
     """A create at a partner that lets its caller choose the id."""
     return write.op is Op.CREATE and write.side is Side.PARTNER and bool(write.ref.id)
+
+
+def link_before(known: Link | None, entry: Entry) -> Link:
+    """The link as the decision left it that planned this write, though its fold never came: what both sides were
+    found to hold alike is part of it. Doing this twice changes nothing."""
+    fresh = _fresh(entry)
+    if known is None or known.state is not LinkState.LINKED or known.partner != entry.partner:
+        return fresh
+    return replace(known, agreed={**known.agreed, **entry.settled}, incarnation=entry.incarnation)
 
 
 def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None = None, revision: str = "") -> Link:
@@ -88,4 +99,5 @@ def _fresh(entry: Entry) -> Link:
         match=entry.match,
         incarnation=entry.incarnation,
         made=str(entry.facts.get("made", "")),
+        labels=frozenset(str(entry.facts.get("labels", "")).split("\n")) - {""},
     )

@@ -108,6 +108,7 @@ class Applier:
             done = task.decision.done if task.last and task.key not in self._failed else Done()
             task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "")
         entries = tuple(task.entry for task in tasks if task.entry is not None)
+        self._work.written |= {(side, task.write.ref) for task in tasks}
         batch = Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
         self._work.held.begin(batch)
         return batch

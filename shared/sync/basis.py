@@ -65,7 +65,7 @@ class Basis:
 
     def park(self, case: Case, link: Link | None, code: str, field: str = "", *, retry: bool = False) -> Decision:
         """`retry`: what stands in the way may go away without this record being touched."""
-        base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+        base = link or new_link(case)
         reason = code.partition(":")[2]
         match = self.match_key(self.match_of(case))
         partner = case.partner_ref or base.partner
@@ -106,6 +106,11 @@ class Basis:
 
     def partner_caps(self, case: Case) -> KindCapabilities:
         return self.capabilities[Side.PARTNER].kinds[case.map.entity.partner_kind]
+
+
+def new_link(case: Case) -> Link:
+    """A pair nothing is known of yet."""
+    return Link(crm=case.crm_ref, entity=case.map.entity.name, incarnation=case.incarnation)
 
 
 def digests(compiled: CompiledMap, record: Record, side: Side, digester: Digester) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ class Case:
     partner: Record | Gone | None = None
     rounds: int = 0
     tries: int = 0
+    incarnation: int = 0  # of the row that is made for a partner record, where none is linked
     looked_up: bool = False  # Dynamics was asked for a row with this match value
     hidden: set[str] = field(default_factory=set)  # field ids left out: the other side refused them in this page
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.domain.mapping import CompiledMap
-from shared.domain.records import Kind, Side
+from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Connector
 from shared.state.model import Command, Fact
 from shared.sync.cases import Case
@@ -31,6 +31,7 @@ class Work:
         self.facts: dict[str, Fact] = dict(held.facts)
         self.stored: dict[str, Fact] = dict(held.facts)
         self.retries: list[Command] = []
+        self.written: set[tuple[Side, Ref]] = set()  # records that were sent a write since somebody cleared this
         self._end = engine.clock.monotonic() + seconds
         self._looked = engine.clock.monotonic()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import DeletePolicy
-from shared.domain.identity import Link, LinkState, crm_id_for, link_key
+from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.merge import merge
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
@@ -33,12 +33,13 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: Wo
     policy = case.map.entity.deletes[survivor]
     if policy is DeletePolicy.IGNORE:
         # a partner record whose Dynamics row is gone may be linked with another row of the same match value
-        candidate = link.match if gone_side is Side.CRM else None
+        told = reconciler.match_key(reconciler.match_of(case)) if seen is not None else link.match
+        candidate = told if gone_side is Side.CRM else None
         return Decision(code="skipped:delete_ignored", link=tombstone, candidate=candidate)
     if seen is None:
         return Decision(code="waiting", need=frozenset({survivor}))
     if _edited(reconciler, case, link, survivor):
-        return _make_again(reconciler, case, link, gone_side)
+        return _make_again(reconciler, case, link, gone_side, links)
     return _remove(reconciler, case, link, tombstone, policy)
 
 
@@ -82,7 +83,7 @@ def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> b
     return bool(merged.writes[survivor.other])
 
 
-def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side) -> Decision:
+def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:
     """The survivor goes through creation again, once, under a new id; the old id is never used again."""
     fresh = replace(
         link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, crm_revision=""
@@ -96,10 +97,10 @@ def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side)
         raise AssertionError("a linked pair without a partner record")
     kind = case.map.entity.crm_kind
     case.crm = None
-    case.crm_ref = Ref(kind, crm_id_for(reconciler.connection, kind, partner, fresh.incarnation))
+    case.crm_ref, incarnation = links.own_row(reconciler.connection, kind, partner, start=fresh.incarnation)
     case.key = link_key(case.crm_ref)
     retired = replace(link, state=LinkState.TOMBSTONE, partner=None, flags=gone_flags(Side.CRM), match=None)
-    return Decision(code="again", link=replace(fresh, crm=case.crm_ref), retire=retired)
+    return Decision(code="again", link=replace(fresh, crm=case.crm_ref, incarnation=incarnation), retire=retired)
 
 
 def _remove(reconciler: Reconciler, case: Case, link: Link, tombstone: Link, policy: DeletePolicy) -> Decision:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
-from shared.domain.mapping import CompiledMap, compile_map, parse_entity_map
+from shared.domain.mapping import CompiledMap
 from shared.domain.plan import Plan
 from shared.domain.records import Kind, Schema, Side
 from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, SyncError, Throttled, Transient
@@ -17,6 +17,7 @@ from shared.ports.connector import Connector
 from shared.ports.report import Journal
 from shared.state.lane import Held, LaneStore
 from shared.state.model import Command
+from shared.sync.compilations import Compilations
 from shared.sync.context import Work
 from shared.sync.cycle import Cycle, back_off
 from shared.sync.options import Options
@@ -36,8 +37,8 @@ class Engine:
     """Everything one lane needs. Cheap to make; holds nothing that must last.
 
     `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
-    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process. With a `plan`
-    the run is a rehearsal (`shared.sync.rehearse`): faults are raised.
+    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process, `compilations`
+    what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults are raised.
     """
 
     connection: ConnectionConfig
@@ -53,6 +54,7 @@ class Engine:
     round_up: Callable[[datetime], datetime] | None = None
     plan: Plan | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
+    compilations: Compilations = field(default_factory=Compilations)
 
     def connector(self, side: Side) -> Connector:
         return self.crm if side is Side.CRM else self.partner
@@ -63,17 +65,7 @@ class Engine:
 
     def compile(self) -> list[CompiledMap]:
         """The entity maps against both schemas as they are now. Raises ConfigError for maps that cannot be used."""
-        maps = [parse_entity_map(item) for item in self.connection.entities]
-        return [
-            compile_map(
-                item,
-                self._schema(Side.CRM, item.crm_kind),
-                self._schema(Side.PARTNER, item.partner_kind),
-                siblings=maps,
-            )
-            for item in maps
-            if item.on
-        ]
+        return self.compilations.of(self.connection.entities, self._schema)
 
     def _schema(self, side: Side, kind: Kind) -> Schema:
         if (side, kind) not in self.schemas:

@@ -70,7 +70,9 @@ class Feed:
             state, page = None, self._read(None)
         page = self._gathered(page)
         if page.items and before is not None:
+            self.work.written.clear()
             before()
+            page = self._renewed(page)
         walking = state is None or state.phase == WALK
         epoch = self._epoch(state) if walking else 0
         self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)
@@ -92,6 +94,15 @@ class Feed:
             items.extend(following.items)
             page = following
         return replace(page, items=items)
+
+    def _renewed(self, page: ChangePage) -> ChangePage:
+        """The page with every row read again that was written to meanwhile: as it was told before, it would look as
+        though somebody had undone that write."""
+        ids = [item.ref.id for item in page.items if (self.side, item.ref) in self.work.written]
+        if not ids:
+            return page
+        found = self.work.connector(self.side).read(self.kind, ids, self.fields)
+        return replace(page, items=[found.get(item.ref.id, item) for item in page.items])
 
     def _walk_is_due(self, state: CursorState) -> bool:
         """Deletes that nobody tells are only found by a walk over everything, each turn or once in a while."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from shared.domain.identity import LinkState, crm_id_for, link_key
+from shared.domain.identity import LinkState, link_key
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
 from shared.domain.records import ABSENT, Gone, Kind, Record, Ref, Side
@@ -113,5 +113,12 @@ def _own(page: Page, maps: Sequence[CompiledMap], seen: Record) -> Case:
         maps[0],
     )
     kind = compiled.entity.crm_kind
-    crm = Ref(kind, crm_id_for(page.work.engine.connection.id, kind, seen.ref, 0))
-    return Case(map=compiled, crm_ref=crm, key=link_key(crm), partner_ref=seen.ref, partner=seen)
+    crm, incarnation = page.links.own_row(page.work.engine.connection.id, kind, seen.ref)
+    return Case(
+        map=compiled,
+        crm_ref=crm,
+        key=link_key(crm),
+        partner_ref=seen.ref,
+        partner=seen,
+        incarnation=incarnation,
+    )

@@ -18,7 +18,8 @@ from shared.sync.pingpong import marked, without_loops
 class Linked(Basis):
     """Decisions about linked pairs."""
 
-    def linked(self, case: Case, link: Link, *, first: bool = False) -> Decision:
+    def linked(self, case: Case, link: Link, *, first: bool = False, adding: frozenset[str] = frozenset()) -> Decision:
+        """`adding` are the labels that the partner record gets together with what is written to it."""
         unread = frozenset(side for side in Side if case.seen(side) is None)
         if unread and (DIVERGED in link.flags or first):
             return Decision(code="waiting", need=unread)
@@ -30,7 +31,7 @@ class Linked(Basis):
         if self.initial and first:
             merged = self._left_as_found(case, merged)
         merged = without_loops(case.map, link, merged)
-        link, gates = self._gates(case, link)
+        link, gates = self._gates(case, link, adding)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
         if Side.CRM in allowed and crm is None and not (self.conditional(case, Side.CRM) and link.crm_revision):
@@ -113,7 +114,7 @@ class Linked(Basis):
             settled=True,
         )
 
-    def _gates(self, case: Case, link: Link) -> tuple[Link, dict[Side, str]]:
+    def _gates(self, case: Case, link: Link, adding: frozenset[str]) -> tuple[Link, dict[Side, str]]:
         """Which sides must not be written now, and why: outside the criteria, or a label that was taken away."""
         gates: dict[Side, str] = {}
         crm, partner = record_of(case.crm), record_of(case.partner)
@@ -129,7 +130,7 @@ class Linked(Basis):
         rules = case.map.entity.labels
         if rules is not None and partner is not None and partner.labels is not None:
             labels = frozenset(rules.known(partner.labels))
-        if rules is not None and not rules.complete(labels):
+        if rules is not None and not rules.complete(labels | adding):
             gates = dict.fromkeys(Side, "skipped:tags_missing")
         if flags != link.flags or labels != link.labels:
             link = replace(link, flags=flags, labels=labels)

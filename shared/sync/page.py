@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
-from shared.domain.identity import Link, LinkKey, LinkState, crm_id_for, link_key
-from shared.domain.records import Gone, Kind, Record, Ref, Side
+from shared.domain.identity import Link, LinkKey, LinkState, link_key
+from shared.domain.records import Gone, Kind, Record, Side
 from shared.errors import Transient
 from shared.state.errors import AlreadyLinked
 from shared.state.model import Command, CursorState, LaneChanges
@@ -117,7 +117,8 @@ class Page:
             return
         kind = case.map.entity.crm_kind
         case.crm, case.ambiguous = None, True
-        case.crm_ref = Ref(kind, crm_id_for(self.work.engine.connection.id, kind, case.partner.ref, 0))
+        connection = self.work.engine.connection.id
+        case.crm_ref, case.incarnation = self.links.own_row(connection, kind, case.partner.ref)
         case.key = link_key(case.crm_ref)
 
     def _one(self, case: Case) -> Decision:
@@ -268,7 +269,7 @@ class Page:
             return
         if self.links.link(case.key) is not None:
             self.links.remove(case.key)
-        case.crm, case.crm_ref, case.key = record, record.ref, link_key(record.ref)
+        case.crm, case.crm_ref, case.key, case.incarnation = record, record.ref, link_key(record.ref), 0
 
     def _set(self, case: Case, side: Side, seen: Record | Gone) -> None:
         if side is Side.CRM:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.domain.identity import Link, LinkState, crm_id_for, link_key
-from shared.domain.records import Gone, Record, Ref, Side
+from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.records import Gone, Record, Side
 from shared.sync.basis import DIRTY, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, gone_side
@@ -28,7 +28,7 @@ class Reconciler(Unlinked):
     def decide(self, case: Case, links: WorkingSet) -> Decision:
         link = links.link(case.key)
         if link is None or link.state is LinkState.PARKED:
-            self._without_the_gone(case, link, links)
+            self._without_the_gone(case, links)
         elif link.state is LinkState.TOMBSTONE and record_of(case.seen(gone_side(link))) is not None:
             return self._come_back(case, link, links)
         if isinstance(case.crm, Gone) or isinstance(case.partner, Gone):
@@ -43,15 +43,14 @@ class Reconciler(Unlinked):
             return self._tombstone(case, link)
         return self.linked(case, link)
 
-    def _without_the_gone(self, case: Case, link: Link | None, links: WorkingSet) -> None:
+    def _without_the_gone(self, case: Case, links: WorkingSet) -> None:
         """A record that was no pair yet looks for another counterpart when the one it was to have is gone."""
         if isinstance(case.crm, Record) and isinstance(case.partner, Gone):
             links.remember(case.partner.ref, None)
             case.partner = case.partner_ref = None
         elif isinstance(case.partner, Record) and isinstance(case.crm, Gone):
-            kind, incarnation = case.map.entity.crm_kind, link.incarnation if link is not None else 0
             case.crm = None
-            case.crm_ref = Ref(kind, crm_id_for(self.connection, kind, case.partner.ref, incarnation))
+            case.crm_ref, case.incarnation = links.own_row(self.connection, case.map.entity.crm_kind, case.partner.ref)
             case.key = link_key(case.crm_ref)
 
     def _awaiting(self, case: Case, link: Link) -> Decision:
@@ -99,7 +98,8 @@ class Reconciler(Unlinked):
         if isinstance(case.crm, Gone) and case.partner_ref is not None:
             kind = case.map.entity.crm_kind
             case.crm = None
-            case.crm_ref = Ref(kind, crm_id_for(self.connection, kind, case.partner_ref, fresh.incarnation))
+            case.crm_ref, incarnation = links.own_row(self.connection, kind, case.partner_ref, start=fresh.incarnation)
             case.key = link_key(case.crm_ref)
-            return Decision(code="again", link=replace(fresh, crm=case.crm_ref, crm_revision="", match=None))
+            moved = replace(fresh, crm=case.crm_ref, crm_revision="", match=None, incarnation=incarnation)
+            return Decision(code="again", link=moved)
         return self.unlinked(case, fresh, links)

@@ -16,7 +16,7 @@ from shared.domain.normalize import match_value
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
-from shared.sync.after import link_after
+from shared.sync.after import link_after, link_before
 from shared.sync.basis import DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.context import Work
@@ -49,22 +49,31 @@ def _retell(page: Page, batch: Batch) -> None:
         if result is None or result.outcome not in {Outcome.APPLIED, Outcome.ACCEPTED}:
             continue
         known = page.links.link(entry.key)
-        if known is not None and not _stands_before(known, entry, batch.side):
+        if known is not None and _told_before(known, entry, batch):
             continue
         _retire_former(page, entry)
-        after = link_after(known, entry, batch.side, ref=result.ref, revision=result.revision)
+        before = link_before(known, entry)
+        after = link_after(before, entry, batch.side, ref=result.ref, revision=result.revision)
         page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
 
 
-def _stands_before(known: Link, entry: Entry, side: Side) -> bool:
-    """Whether the link still says what it said before this write."""
-    if entry.op is Op.CREATE:
-        return known.state is LinkState.PARKED
-    if entry.op is Op.DELETE or not entry.intended:
-        return known.state is LinkState.LINKED
-    return all(
-        (agreed := known.agreed.get(name)) is None or agreed.of(side) == digest for name, digest in entry.before.items()
-    )
+def _told_before(known: Link, entry: Entry, batch: Batch) -> bool:
+    """Whether the link knows this answer already.
+
+    A batch whose answers were all told at once goes with its fold, and what is left of one is settled before anything
+    else is done: its links can only say what they said before the write, or all that came of it. A batch with accepted
+    writes outlives many folds; there a link that does not say any more what it said before has moved on.
+    """
+    if known.state is LinkState.PARKED or known.incarnation < entry.incarnation:
+        return entry.op is Op.DELETE
+    if entry.op is Op.CREATE or known.state in {LinkState.TOMBSTONE, LinkState.REFUSED}:
+        return True
+    if batch.state is BatchState.ACCEPTED:
+        return not entry.before or any(
+            (agreed := known.agreed.get(name)) is not None and agreed.of(batch.side) != digest
+            for name, digest in entry.before.items()
+        )
+    return bool(entry.intended) and all(known.agreed.get(name) == found for name, found in entry.intended.items())
 
 
 def _judged(page: Page, batch: Batch) -> Iterable[Case]:
@@ -96,7 +105,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if not verdict:
         return None
     _retire_former(page, entry)
-    page.links.put(link_after(known, entry, batch.side, ref=seen.ref))
+    page.links.put(link_after(link_before(known, entry), entry, batch.side, ref=seen.ref))
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:
         case.crm, case.partner_ref = seen, entry.partner

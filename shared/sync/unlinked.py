@@ -9,7 +9,7 @@ from shared.domain.labels import Labels
 from shared.domain.normalize import match_value
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
-from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, parked_code, record_of
+from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, new_link, parked_code, record_of
 from shared.sync.cases import Case, Decision, PlannedWrite
 from shared.sync.linked import Linked
 from shared.sync.working import WorkingSet
@@ -39,7 +39,7 @@ class Unlinked(Linked):
         return replace(decision, forget=other.key) if parked and other is not None else decision
 
     def _meet(self, case: Case, link: Link | None) -> Decision:
-        base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+        base = link or new_link(case)
         match = self.match_key(self.match_of(case))
         fresh = replace(base, partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)
         partner = record_of(case.partner)
@@ -49,8 +49,7 @@ class Unlinked(Linked):
         present = partner.labels or frozenset()
         known = frozenset(rules.known(present))
         add, remove = _to_be_labelled(rules, present, qualified=bool(fresh.labels))
-        fresh = replace(fresh, labels=(known | add) - rules.known(remove))
-        decision = self.linked(case, fresh, first=True)
+        decision = self.linked(case, replace(fresh, labels=known), first=True, adding=add)
         return _with_labels(decision, case, add, remove) if add or remove else decision
 
     def _from_crm(self, case: Case, crm: Record, link: Link | None, links: WorkingSet) -> Decision:
@@ -86,7 +85,7 @@ class Unlinked(Linked):
             retired = replace(
                 rival, state=LinkState.PARKED, partner=None, agreed={}, parked={"": "superseded"}, match=None
             )
-            base = link or Link(crm=case.crm_ref, entity=case.map.entity.name)
+            base = link or new_link(case)
             moved = replace(
                 base,
                 state=LinkState.PARKED,  # both are read and met anew: the labels change over with the kind
@@ -110,7 +109,7 @@ class Unlinked(Linked):
             missing, reason = merged.blocked[Side.PARTNER]
             return self.park(case, link, parked_code(reason), missing)
         labels = entity.labels.pushed_pair() if entity.labels is not None else frozenset()
-        base = link or Link(crm=case.crm_ref, entity=entity.name)
+        base = link or new_link(case)
         own_id = RemoteId("")
         if capabilities.create_key is CreateKey.CALLER_ID:
             own_id = crm_id_for(self.connection, entity.partner_kind, case.crm_ref, base.incarnation)
@@ -164,7 +163,7 @@ class Unlinked(Linked):
         if Side.CRM in merged.blocked:
             missing, reason = merged.blocked[Side.CRM]
             return self.park(case, link, parked_code(reason), missing)
-        base = link or Link(crm=case.crm_ref, entity=entity.name)
+        base = link or new_link(case)
         rules = entity.labels
         after = replace(
             base,

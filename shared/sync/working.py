@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.domain.identity import Link, LinkKey, LinkState, MatchKey
-from shared.domain.records import Ref
+from shared.domain.identity import Link, LinkKey, LinkState, MatchKey, crm_id_for, link_key
+from shared.domain.records import Kind, Ref
 from shared.state.lane import Held
 
 
@@ -89,6 +89,20 @@ class WorkingSet:
         """Whether a partner record may be linked: it never was, or its Dynamics row was deleted."""
         link = self.of_partner(ref)
         return link is None or link.state is LinkState.TOMBSTONE
+
+    def own_row(self, connection: str, kind: Kind, partner: Ref, *, start: int = 0) -> tuple[Ref, int]:
+        """The Dynamics row that would be made for a partner record, and its incarnation (from `start`).
+
+        It is the first whose id no other pair has: a row that was made for this record may belong to another one by
+        now, or be deleted, and the id of a deleted row is never used again.
+        """
+        incarnation = start
+        while True:
+            crm = Ref(kind, crm_id_for(connection, kind, partner, incarnation))
+            link = self.link(link_key(crm))
+            if link is None or (link.state is LinkState.PARKED and link.partner in {None, partner}):
+                return crm, incarnation
+            incarnation += 1
 
     def put(self, link: Link) -> None:
         before = self.link(link.key)

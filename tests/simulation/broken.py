@@ -23,7 +23,7 @@ from shared.domain.policy import Rule
 from shared.domain.records import Gone, GoneReason, Record, RemoteId, Side
 from shared.ports.connector import Op, Outcome
 from shared.state.held import Held
-from shared.sync import apply, basis, cycle, deletes, intake, linked, page, recover, sweep
+from shared.sync import apply, basis, cycle, deletes, linked, page, recover, sweep, working
 from shared.sync.apply import Applier
 from shared.sync.basis import Basis
 from shared.sync.context import Work
@@ -214,7 +214,7 @@ MODEL = (
     Mutant(
         "create_without_key",
         "a create has a new id at each try, and nobody looks first",
-        [(intake, "crm_id_for", _fresh_id), (Page, "_look_up", _looks_at_nobody)],
+        [(working, "crm_id_for", _fresh_id), (Page, "_look_up", _looks_at_nobody)],
     ),
     Mutant("base_before_write", "the base is saved before the remote write", [(Applier, "_begin", _base_first)]),
     Mutant("base_from_read", "the base is what a later read shows", [(Applier, "_applied", _base_from_read)]),

@@ -72,6 +72,8 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
         if event.by_hub and event.doubtful:
             story.doubt = True
         if item.name not in event.fields:
+            if event.number == met and not value[side] and not value[side.other]:
+                agreed = dict(value)  # both are there now, and neither holds anything
             continue
         new = event.fields[item.name]
         if event.by_hub:

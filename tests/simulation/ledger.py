@@ -196,9 +196,19 @@ class Ledger:
                 found.append(f"I7 the hub wrote {event.side} {event.ref} {name}, which is not its to write")
             elif item.rule == "only_on_create" and event.op == "update":
                 found.append(f"I7 the hub wrote {name} of {event.side} {event.ref} though it travels on create only")
-            elif item.rule == "fill_if_empty" and event.op == "update" and event.before.get(name):
+            elif item.rule == "fill_if_empty" and event.op == "update" and self._was_filled(event, name):
                 found.append(f"I7 the hub filled {name} of {event.side} {event.ref}, which was not empty")
         return found
+
+    def _was_filled(self, event: Event, name: FieldName) -> bool:
+        """Whether the field held something that the hub could know of: where no write can be conditional, what a user
+        enters after the hub looked last is overwritten unseen."""
+        if not event.before.get(name):
+            return False
+        if self.profile.capabilities(event.side).conditional_write:
+            return True
+        filled = next(other for other in reversed(self.of[event.side, event.ref][:-1]) if name in other.fields)
+        return filled.number <= event.knew()
 
     def _loosened(self, event: Event) -> list[str]:
         """I8: the hub never loosens consent."""

@@ -21,6 +21,7 @@ from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.ports.state import Conflict, Operation
 from shared.state.lane import LaneStore
 from shared.state.model import Command, LaneId
+from shared.sync.compilations import Compilations
 from shared.sync.engine import Engine, SliceResult
 from shared.sync.options import Options
 from tests.fakes.clock import FakeClock
@@ -41,6 +42,7 @@ from tests.simulation.profiles import Profile
 CONNECTION = "sim"
 LATENCY = {"remote": 0.2, "commit": 0.01, "fetch": 0.002}
 STALE_BY = 3
+COMPILATIONS = Compilations()
 DIGESTER = Digester(b"a simulation keeps no secrets")
 
 
@@ -144,15 +146,10 @@ class World:
     # -- what ports ask for --------------------------------------------------------------------------------------------
 
     def replica(self, side: Side) -> Replica:
-        """A copy of a side that is a few commits behind.
-
-        Where records carry a revision it may be behind what the hub wrote or saw before. Where they do not, nobody
-        could tell that from a user who changed a value back: there the hub is shown no less than it has seen.
-        """
+        """A copy of a side that is a few commits behind what others did, never behind what the hub wrote or was shown:
+        that could not be told from a user who changed a value back."""
         system = self.systems[side]
-        seq = max(0, system.seq - STALE_BY)
-        if not self.profile.capabilities(side).conditional_write:
-            seq = max(seq, self.ledger.shown[side])
+        seq = max(0, system.seq - STALE_BY, self.ledger.shown[side])
         return Replica(seq, self.clock.now() - timedelta(seconds=5))
 
     def later(self, side: Side, do: Callable[[], object]) -> None:
@@ -221,6 +218,7 @@ class World:
             digester=DIGESTER,
             journal=TroubledJournal(self, worker),
             options=self.options,
+            compilations=COMPILATIONS,
         )
 
     def connector(self, worker: Worker, side: Side) -> TroubledConnector:
