@@ -129,6 +129,9 @@ def restrict(draft: Draft, pair: Pair, changed: Side | None) -> None:
     if changed not in {None, strict} or not pair.field.flows(strict.other):
         draft.settle(pair)
         return
+    if not pair.told(strict.other) and min(crm, partner) > 0:
+        draft.need.add(strict.other)  # something stricter may stand there by now: it is looked at just before
+        return
     if draft.write(pair, strict.other) and changed is None:
         draft.conflict(pair, strict)
 

@@ -29,6 +29,8 @@ def create_field(draft: Draft, item: CompiledField, source: Record | None, targe
         found = item.carry(value, origin, draft.resolve)
     if isinstance(found, Unmappable):
         draft.park(item, target, found.reason)
+        # the new record holds nothing here; what the source holds stays open, to be carried once that can be done
+        draft.settled[item.id] = agreed(target, draft.digest(item, None, target), NEVER)
         return
     draft.judged.add(item.id)
     intended = draft.digest(item, found.value, target)

@@ -216,8 +216,7 @@ class Applier:
             case.crm = seen
         else:
             case.partner = seen
-        if seen is None:
-            case.stale.add(task.write.side)
+        case.stale.add(task.write.side)  # a merge looks like a delete to a writer; the reader is told what became of it
         self._again(case)
 
     def _again(self, case: Case) -> None:

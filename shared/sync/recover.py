@@ -111,6 +111,8 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         case.crm, case.partner_ref = seen, entry.partner
     else:
         case.partner, case.partner_ref = seen, seen.ref
+    if case.ref(batch.side.other) is not None:
+        case.stale.add(batch.side.other)  # no feed was read yet: what the other side holds by now is not known
     return case
 
 

@@ -59,7 +59,7 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
     story = Story(item)
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
-    agreed: dict[Side, Value | None] = {}
+    agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
     events = list(events)
     met = max((event.number for event in events if event.op == "create"), default=0)
     for event in events:
@@ -73,7 +73,7 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             story.doubt = True
         if item.name not in event.fields:
             if event.number == met and not value[side] and not value[side.other]:
-                agreed = dict(value)  # both are there now, and neither holds anything
+                agreed = [dict(value)]  # both are there now, and neither holds anything
             continue
         new = event.fields[item.name]
         if event.by_hub:
@@ -90,11 +90,11 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             story.past[edit] = past
             story.last[side] = edit
             known[side] |= past | {edit}
-            if side in agreed and carries(item, agreed[side], new, (side, side)):
+            if any(carries(item, known_to_both[side], new, (side, side)) for known_to_both in agreed):
                 story.returned.add(edit)
         value[side] = new
         if same(item, value[side], value[side.other], at=(side, side.other)):
-            agreed = dict(value)
+            agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
     return story
 
 

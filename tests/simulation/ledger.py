@@ -215,7 +215,11 @@ class Ledger:
         return [
             f"I8 the hub loosened {name} of {event.side} {event.ref}"
             for name, value in event.fields.items()
-            if name == "optout" and event.before.get(name) is True and value is not True and event.op == "update"
+            if name == "optout"
+            and value is not True
+            and event.op == "update"
+            and event.before.get(name) is True
+            and self._was_filled(event, name)
         ]
 
     def _double(self, event: Event) -> list[str]:

@@ -171,7 +171,7 @@ def _nothing_doubled(court: Court) -> None:
         if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
             made[side, ref.kind, birth.fields.get(TAG)].append(ref)
     for (side, _, tag), refs in made.items():
-        if len(refs) > 1 and tag is not None:
+        if len(refs) > 1 and tag is not None and not _parted_by_users(court, side, tag, refs):
             court.say(f"I3 the hub made {len(refs)} records on the {side} side for {tag}: {', '.join(map(str, refs))}")
 
 
@@ -186,6 +186,21 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
         return True
     renamed = any(MAIL in event.fields and not event.by_hub for event in events)
     return capabilities.asynchronous_create and renamed
+
+
+def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
+    """A record came back after users had given the one made for it to somebody else, by its match value."""
+    renamed = any(
+        MAIL in event.fields and not event.by_hub and event.op == "update"
+        for ref in refs
+        for event in court.ledger.of[side, ref]
+    )
+    origins = [
+        events
+        for (where, _), events in court.ledger.of.items()
+        if where is side.other and events[0].fields.get(TAG) == tag and not events[0].by_hub
+    ]
+    return renamed and any(_was_restored(events) for events in origins)
 
 
 def _was_restored(events: Sequence[Event]) -> bool:

@@ -1,0 +1,148 @@
+"""Histories that once broke an invariant, one of each family, as small as they get. Each names what must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulation.__main__ import findings_of
+from tests.simulation.steps import History, slice_step
+
+A = slice_step("a")
+
+
+def _met(channel: str, at: int, kind: str, *steps: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A slice that meets one trouble."""
+    return ("slice", "a", ((channel, at, kind, steps),))
+
+
+FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
+    "a matched partner record gets its tags and its fields in one step": (
+        "tags",
+        (("create", "partner", "fresh", 0, 218), ("create", "crm", "match", 0, 0), A, ("edit", "crm", 0, "phone", 6)),
+    ),
+    "a partner record never works under the row that was once made for it and is another's now": (
+        "poor",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("create", "partner", "fresh", 1, 720),
+            ("rename", "crm", 0, "match"),
+            ("delete", "partner", 0),
+            A,
+            ("restore", "partner", 0),
+        ),
+    ),
+    "an edit that puts back what was agreed is none": (
+        "mailbox",
+        (
+            ("create", "crm", "fresh", 0, 851),
+            A,
+            ("edit", "partner", 0, "title", 6),
+            ("edit", "crm", 0, "title", 0),
+            ("clear", "crm", 0, "title"),
+        ),
+    ),
+    "a partner record whose row was deleted is found under the match value it has now": (
+        "poor",
+        (
+            ("create", "partner", "twin", 0, 0),
+            A,
+            ("rename", "partner", 0, "fresh"),
+            ("delete", "crm", 0),
+            ("create", "crm", "match", 0, 0),
+        ),
+    ),
+    "a system without conditional writes cannot refuse to be filled a moment after a user filled it": (
+        "poor",
+        (
+            ("create", "partner", "none", 0, 0),
+            A,
+            ("edit", "crm", 0, "nick", 0),
+            _met("remote", 4, "refused_before"),
+            _met("commit", 1, "users_before", ("edit", "partner", 0, "nick", 0)),
+        ),
+    ),
+    "a page read before the partner's changes were taken over does not undo them": (
+        "log",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("edit", "crm", 0, "name", 0),
+            _met("remote", 3, "late"),
+            ("edit", "partner", 0, "topics", 2),
+            A,
+            ("edit", "partner", 0, "topics", 0),
+        ),
+    ),
+    "an answer whose fold never came brings back all that was agreed with it": (
+        "poor",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("edit", "crm", 0, "note", 0),
+            ("edit", "partner", 0, "nick", 0),
+            ("edit", "crm", 0, "nick", 0),
+            _met("commit", 7, "error_after"),
+        ),
+    ),
+    "a field that could not be carried when its record was made has a base all the same": (
+        "poor",
+        (("create", "crm", "fresh", 1, 832), A, ("edit", "partner", 0, "level", 8), ("clear", "crm", 0, "level")),
+    ),
+    "a row that was merged into one that came back goes on with it": (
+        "plain",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            ("edit", "partner", 0, "topics", 0),
+            A,
+            ("restore", "crm", 0),
+            ("edit", "partner", 0, "topics", 1),
+            ("merge", "crm", 1, 0),
+        ),
+    ),
+    "a restored row whose counterpart is gone too looks for no dead candidate": (
+        "import",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            A,
+            ("restore", "crm", 0),
+            ("delete", "partner", 0),
+        ),
+    ),
+    "consent is not written over one that was not looked at": (
+        "plain",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("edit", "partner", 0, "note", 0),
+            _met("remote", 6, "partial"),
+            ("edit", "crm", 0, "optout", 1),
+            ("edit", "partner", 0, "optout", 0),
+        ),
+    ),
+    "two users who happen to enter the same have agreed on nothing the hub knows of": (
+        "mailbox",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("swap", "partner", 1, 0),
+            ("swap", "crm", 1, 0),
+            ("swap", "partner", 1, 0),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_that_was_mended_holds(name: str) -> None:
+    profile, steps = FAMILIES[name]
+    drawn = History(profile, steps)
+    found = findings_of(drawn)
+    assert found == [], "\n".join([*drawn.lines(), *found])
