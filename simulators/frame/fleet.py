@@ -29,7 +29,7 @@ _READY_SECONDS = 120.0
 _STOP_SECONDS = 5.0
 
 # Ports a system takes: itself and its companions, in this order.
-PORTS: dict[str, int] = {"dataverse": 2, "activecampaign": 1}
+PORTS: dict[str, int] = {"dataverse": 2, "activecampaign": 1, "marketo": 1}
 
 
 class FleetError(RuntimeError):

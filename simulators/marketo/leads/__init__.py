@@ -1,0 +1,1 @@
+"""People: storing, finding, describing and changing them."""

@@ -1,0 +1,1 @@
+"""Companies, opportunities, roles, sales persons and custom objects: one interface for all."""
