@@ -66,8 +66,16 @@ class Custom:
     def shown(self, *, attributes: bool, draft: bool = False) -> dict[str, Any]:
         """As the API describes it: the approved version unless there is none or the draft is asked for."""
         version = (self.draft if draft and self.draft else self.live) or self.draft or {}
-        facts = {key: version[key] for key in ("name", "description", "triggerName", "filterName") if key in version}
-        row = {"id": self.id, "apiName": self.api_name, **facts, "createdAt": self.created, "updatedAt": self.updated}
+        facts: dict[str, Any] = {
+            key: version[key] for key in ("name", "description", "triggerName", "filterName") if key in version
+        }
+        row: dict[str, Any] = {
+            "id": self.id,
+            "apiName": self.api_name,
+            **facts,
+            "createdAt": self.created,
+            "updatedAt": self.updated,
+        }
         row["status"] = self.status
         if attributes:
             row |= {"primaryAttribute": version["primaryAttribute"], "attributes": version["attributes"]}

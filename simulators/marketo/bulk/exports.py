@@ -150,14 +150,14 @@ def create_objects(call: Call) -> Response:
     """A job for custom objects by when they were updated."""
     kind = custom_kind(call)
     fields = call.json().get("fields")
-    if not isinstance(fields, list) or not fields or any(name not in kind.fields for name in fields):
+    if not isinstance(fields, list) or not fields or any(str(name) not in kind.fields for name in fields):
         raise CallError("1003", "Invalid data: fields")
     given = call.json().get("filter")
     start, end = _range(given.get("updatedAt") if isinstance(given, dict) else None)
 
     def rows() -> list[list[Any]]:
         return [
-            [_cell(kind.value(row, name)) for name in fields]
+            [_cell(kind.value(row, str(name))) for name in fields]
             for row in kind.rows.values()
             if start <= (read_instant(row["updated"]) or 0) <= end
         ]

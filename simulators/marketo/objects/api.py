@@ -96,7 +96,7 @@ def _found(call: Call, kind: ObjectKind, name: str) -> list[Row]:
     name = kind.id_field if name == "idField" else kind.keys[0] if name == "dedupeFields" else name
     if name not in kind.searchable:
         raise CallError("1003", f"Invalid filterType '{name[:100]}'")
-    values = call.values("filterValues")
+    values = call.values("filterValues") or _values_of_input(call, name)
     if not values:
         raise missing("filterValues")
     if len(values) > BATCH:
@@ -107,6 +107,12 @@ def _found(call: Call, kind: ObjectKind, name: str) -> list[Row]:
         return _known(kind.by_key((each,)) for each in values)
     wanted = {folded(each) for each in values}
     return [row for row in kind.rows.values() if folded(kind.value(row, name)) in wanted]
+
+
+def _values_of_input(call: Call, name: str) -> list[str]:
+    """A simple key may be asked the way compound ones are: a JSON body with an object for each value."""
+    rows = call.json().get("input") if call.request.method == "POST" and not call.text("filterValues") else None
+    return [str(row[name]) for row in rows if isinstance(row, dict) and name in row] if isinstance(rows, list) else []
 
 
 def _known(rows: Any) -> list[Row]:

@@ -64,8 +64,15 @@ def create_type(call: Call) -> Response:
         raise missing("apiName" if not name else "displayName")
     if not _NAME.match(name):
         raise CallError("1003", "Invalid data: apiName takes letters, digits and _")
-    if name in call.tenant.custom:
+    action = call.word("action", "createOnly", ("createOnly", "updateOnly", "createOrUpdate"))
+    known = call.tenant.custom.get(name)
+    if known is not None and action == "createOnly":
         raise CallError("1017", "Object already exists")
+    if known is None and action == "updateOnly":
+        raise CallError("1013", "Object not found")
+    if known is not None:
+        known.title = title
+        return call.ok([{"name": name, "status": "updated"}])
     if len(call.tenant.custom) >= MOST_TYPES:
         raise CallError("1003", f"Invalid data: at most {MOST_TYPES} custom objects")
     make_kind(call.tenant, name, title)
