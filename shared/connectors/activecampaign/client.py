@@ -39,19 +39,27 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A decoded answer and the server's time."""
+    """A decoded answer and the server's time. `nothing`: it was PHP's empty array, an object without anything in it."""
 
     data: Mapping[str, Any]
     date: datetime | None
+    nothing: bool = False
 
     def rows(self, name: str) -> list[Mapping[str, Any]]:
         """The rows of a list; an absent one is empty."""
         rows = self.data.get(name)
         if rows in (None, {}, []):
             return []
-        if not isinstance(rows, list):
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
             raise Transient("ActiveCampaign answered a list that is none", code="unreadable_answer")
-        return [row for row in rows if isinstance(row, Mapping)]
+        return rows
+
+    def listed(self, name: str) -> list[Mapping[str, Any]]:
+        """The rows of a list whose absence would mean something: an answer without the list itself tells nothing about
+        it. Raises Transient."""
+        if name not in self.data and not self.nothing:
+            raise Transient("ActiveCampaign answered without the list it was asked for", code="unreadable_answer")
+        return self.rows(name)
 
     def one(self, name: str) -> Mapping[str, Any]:
         """One object; PHP's empty list stands for an empty one."""
@@ -96,7 +104,11 @@ class Client:
             return _error(answer)
         if not isinstance(answer.data, Mapping):
             # An empty PHP array: no object, nothing in it.
-            return Fetched({}, answer.date) if answer.data == [] else VendorError(502, "unreadable_answer", "")
+            return (
+                Fetched({}, answer.date, nothing=True)
+                if answer.data == []
+                else VendorError(502, "unreadable_answer", "")
+            )
         return Fetched(answer.data, answer.date)
 
     def pages(self, path: str, name: str, purpose: str, query: Query = ()) -> Iterator[Fetched]:

@@ -121,7 +121,7 @@ class ContactFeed:
         if self._side_load and "fieldValues" in fetched.data:
             names = self._tags.names({str(tag.get("tag")) for tag in fetched.rows("contactTags")})
             return list(self._mapper.side_loaded(fetched.data, names))
-        rows = fetched.rows("contacts")
+        rows = fetched.listed("contacts")
         if place.singly or (not place.first and place.total <= FEW):
             return list(self._reader.by_ids_singly([as_id(row.get("id")) for row in rows], purpose="changed").values())
         ids = [as_id(row.get("id")) for row in rows]
@@ -176,11 +176,11 @@ class ContactFeed:
         query = [("status", status), ("orders[id]", "ASC"), ("limit", str(PAGE))]
         if after:
             query.append(("id_greater", str(after)))
-        return [dict(row) for row in self._client.get("contacts", "opt-outs", query).rows("contacts")]
+        return [dict(row) for row in self._client.get("contacts", "opt-outs", query).listed("contacts")]
 
     def _active(self, ids: Sequence[str]) -> Sequence[dict[str, object]]:
         query = [("status", "1"), ("limit", str(PAGE)), *(("ids[]", row) for row in ids)]
-        return [dict(row) for row in self._client.get("contacts", "opt-outs", query).rows("contacts")]
+        return [dict(row) for row in self._client.get("contacts", "opt-outs", query).listed("contacts")]
 
     # -- from phase to phase -----------------------------------------------------------------------------------------
 

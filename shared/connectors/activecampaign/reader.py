@@ -64,7 +64,7 @@ class ContactReader:
         mapper = ContactMapper(self._mapper.schema, [*self._mapper.fields, EMAIL])
         page = self._client.get("contacts", "find", [("email", value.strip()), ("status", "-1"), ("limit", "20")])
         same = [
-            row for row in page.rows("contacts") if str(row.get("email", "")).casefold() == value.strip().casefold()
+            row for row in page.listed("contacts") if str(row.get("email", "")).casefold() == value.strip().casefold()
         ]
         records = [mapper.listed(row) for row in same]
         return [_only(record, self._mapper.fields) for record in records]
@@ -112,7 +112,7 @@ class ContactReader:
 
     def _with_tag(self, tag: str, ids: Sequence[RemoteId]) -> list[RemoteId]:
         query = [("tagid", tag), ("status", "-1"), ("limit", str(PAGE)), *(("ids[]", row) for row in ids)]
-        found = [as_id(row.get("id")) for row in self._client.get("contacts", "tags", query).rows("contacts")]
+        found = [as_id(row.get("id")) for row in self._client.get("contacts", "tags", query).listed("contacts")]
         return [row for row in found if row in ids]
 
     def _tag_pages(self, row: RemoteId) -> Iterator[list[Mapping[str, object]]]:
@@ -140,7 +140,7 @@ class ContactReader:
             names = self._tags.names({str(tag.get("tag")) for tag in page.rows("contactTags")})
             records = self._mapper.side_loaded(page.data, names)
         else:
-            records = [self._mapper.listed(row) for row in page.rows("contacts")]
+            records = [self._mapper.listed(row) for row in page.listed("contacts")]
         return {record.ref.id: record for record in records if record.ref.id in ids}
 
     def _completed(self, found: Found, purpose: str) -> Found:

@@ -55,7 +55,7 @@ def tagged(client: Client, tags: TagBook, label: str, after: RemoteId | None = N
     query = [("tagid", tag), ("status", "-1"), ("orders[id]", "ASC"), ("limit", str(PAGE))]
     if after is not None:
         query.append(("id_greater", after))
-    return [as_id(row.get("id")) for row in client.get("contacts", "tagged", query).rows("contacts")]
+    return [as_id(row.get("id")) for row in client.get("contacts", "tagged", query).listed("contacts")]
 
 
 def _latest(rows: Sequence[Mapping[str, Any]], status: str, name: str) -> datetime | None:

@@ -45,7 +45,7 @@ def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: in
     taken: list[Fetched] = []
     rows: list[Mapping[str, Any]] = []
     for page in fetched:
-        found = page.rows(name)
+        found = page.listed(name)
         if taken and (not found or as_id(found[0].get("id")) != as_id(rows[-1].get("id"))):
             return Stretch(taken, rows, ended=False)
         rows += found[1:] if taken else found

@@ -90,7 +90,7 @@ class ContactWriter:
     def _existing(self, write: Write, email: str) -> WriteResult:
         """The e-mail is taken: tell by whom, and leave that contact alone."""
         page = self._client.get("contacts", "find", [("email", email), ("status", "-1"), ("limit", "2")])
-        holders = [row for row in page.rows("contacts") if str(row.get("email", "")).casefold() == email.casefold()]
+        holders = [row for row in page.listed("contacts") if str(row.get("email", "")).casefold() == email.casefold()]
         ref = contact_ref(holders[0].get("id")) if holders else None
         return WriteResult(key=write.key, outcome=Outcome.EXISTS, ref=ref, code="duplicate")
 
