@@ -100,6 +100,8 @@ class Told:
 
     def conflicts(self, *_: object) -> None: ...
 
+    def well(self, *_: object) -> None: ...
+
     def end_run(self, run_id: str, *, state: str, **_: object) -> None:
         del run_id
         self.state = state

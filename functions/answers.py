@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import azure.functions as func
 
@@ -22,7 +23,14 @@ _STATUS: Mapping[type[SyncError], HTTPStatus] = {
     Throttled: HTTPStatus.SERVICE_UNAVAILABLE,
     Transient: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_NOT_FOUND = frozenset({"connection_not_found", "run_not_found"})
+_BY_CODE: Mapping[str, HTTPStatus] = {
+    "connection_not_found": HTTPStatus.NOT_FOUND,
+    "run_not_found": HTTPStatus.NOT_FOUND,
+    "request_not_found": HTTPStatus.NOT_FOUND,
+    "unknown_entity": HTTPStatus.NOT_FOUND,
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "hook_key": HTTPStatus.UNAUTHORIZED,
+}
 
 
 def ok(body: object, status: HTTPStatus = HTTPStatus.OK, *, etag: str = "") -> func.HttpResponse:
@@ -41,13 +49,13 @@ def listed(items: Sequence[object], next_link: str = "") -> func.HttpResponse:
 def failed(error: SyncError) -> func.HttpResponse:
     """The error a caller can act on: stable code, what happened, what to do next."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-    if error.code in _NOT_FOUND:
-        status = HTTPStatus.NOT_FOUND
+    status = _BY_CODE.get(error.code, status)
     details: dict[str, object] = {"code": error.code, "message": str(error)}
     if isinstance(error, ConfigError) and error.setting:
         details["target"] = error.setting
     if error.next_step:
         details["nextStep"] = error.next_step
+    details.update(error.facts)
     response = ok({"error": details}, status)
     response.headers["x-ms-error-code"] = error.code
     if isinstance(error, Throttled | Transient) and error.retry_after is not None:
@@ -72,15 +80,37 @@ def body_of(request: func.HttpRequest) -> Mapping[str, object]:
     return data
 
 
-def answering(
-    handler: Callable[[func.HttpRequest], func.HttpResponse],
-) -> Callable[[func.HttpRequest], func.HttpResponse]:
+def texts(data: Mapping[str, object], name: str, most: int = 1000) -> list[str]:
+    """A list of short texts in a body. Raises ConfigError for anything else."""
+    given = data.get(name)
+    if not isinstance(given, list) or not given or len(given) > most or not all(isinstance(x, str) for x in given):
+        raise ConfigError(
+            f"{name} must be a list of 1 to {most} texts", setting=name, next_step=f'Send {{"{name}": ["..."]}}.'
+        )
+    return [str(text) for text in given]
+
+
+def next_page(request: func.HttpRequest, after: str) -> str:
+    """The address of a list's next page; "" at its end."""
+    if not after:
+        return ""
+    query = {name: value for name, value in request.params.items() if name != "after"}
+    address, _, _ = request.url.partition("?")
+    return f"{address}?{urlencode({**query, 'after': after})}"
+
+
+def actor_of(request: func.HttpRequest) -> str:
+    """Who asks: the object id that the platform's sign-in put on the request, else the holder of a key."""
+    return request.headers.get("x-ms-client-principal-id", "") or "key"
+
+
+def answering[**Given](handler: Callable[Given, func.HttpResponse]) -> Callable[Given, func.HttpResponse]:
     """Turns what the use cases raise into answers. A bug stays a bug: it is logged and answers 500 without details."""
 
     @wraps(handler)
-    def answered(req: func.HttpRequest) -> func.HttpResponse:
+    def answered(*args: Given.args, **kwargs: Given.kwargs) -> func.HttpResponse:
         try:
-            return handler(req)
+            return handler(*args, **kwargs)
         except SyncError as error:
             return failed(error)
         except Exception:

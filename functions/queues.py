@@ -1,17 +1,20 @@
-"""Queue triggers: a slice of a lane's work for each message."""
+"""Queue triggers: a slice of a lane's work for each message; one attempt at a request about one record."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 
 import azure.functions as func
 
+from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
 from shared.errors import ConfigError
 
 blueprint = func.Blueprint()
 _log = logging.getLogger("dynasync.lanes")
+_requests = logging.getLogger("dynasync.requests")
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name="sync-work", connection="AzureWebJobsStorage")
@@ -22,29 +25,72 @@ def sync_work(message: func.QueueMessage, more: func.Out[str], context: func.Con
     A message that names no lane fails and ends in the poison queue after five tries, where it can be read. A message
     for a lane that another worker holds is done at once: the holder is told.
     """
-    connection, shard, trace = _lane(message)
-    result = application().run_lane(connection, shard, owner=context.invocation_id)
-    _log.info("slice_done connection=%s ran=%s more=%s", connection, result.ran, result.more)
-    if result.more:
-        more.set(json.dumps({"connection": connection, "shard": shard, "traceparent": trace}))
-
-
-def _lane(message: func.QueueMessage) -> tuple[str, str, str]:
-    """The lane a message names. Messages hold ids only; nothing of a bad one is repeated in the error."""
-    try:
-        data = json.loads(message.get_body())
-    except ValueError:
-        data = None
-    if not isinstance(data, dict) or not isinstance(data.get("connection"), str) or not data["connection"]:
+    data = _data(message)
+    connection, shard = _text(data, "connection"), _text(data, "shard") or "main"
+    if not connection:
         raise ConfigError(
             f"the message {message.id} on sync-work names no connection",
             code="message_malformed",
             next_step="It is kept in sync-work-poison after five tries. The lane's next tick does the work anyway.",
         )
-    shard = data.get("shard")
-    trace = data.get("traceparent")
-    return (
-        data["connection"],
-        shard if isinstance(shard, str) and shard else "main",
-        trace if isinstance(trace, str) else "",
-    )
+    parent = traceparent(context, _text(data, "traceparent"))
+    with traced(parent):
+        result = application().run_lane(connection, shard, owner=context.invocation_id)
+        event(_log, "slice_done", connection=connection, ran=result.ran, more=result.more)
+    if result.more:
+        more.set(json.dumps({"connection": connection, "shard": shard, "traceparent": parent}))
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name="contact-requests", connection="AzureWebJobsStorage")
+def contact_request(message: func.QueueMessage, context: func.Context) -> None:
+    """One attempt at one request: reads the record again, sets its labels, leaves word for the next run.
+
+    What fails is noted on the request and tried again by the queue, five times in all.
+    """
+    connection, key, parent = _request(message, context)
+    with traced(parent):
+        app = application()
+        stored = app.connections.store.get(connection)
+        if stored is None:
+            event(_requests, "request_dropped", connection=connection, request=key, reason="connection_gone")
+            return
+        try:
+            request = app.contact_requests(stored.config).work(key, message.dequeue_count or 1)
+        finally:
+            app.give_back_budgets()
+        state, code = (request.state.value, request.code) if request is not None else ("gone", "")
+        event(_requests, "request_worked", connection=connection, request=key, state=state, code=code)
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name="contact-requests-poison", connection="AzureWebJobsStorage")
+def contact_request_poison(message: func.QueueMessage, context: func.Context) -> None:
+    """A request that failed five times: it goes to the poison list, where it can be read, requeued once, and purged."""
+    connection, key, parent = _request(message, context)
+    with traced(parent):
+        app = application()
+        stored = app.connections.store.get(connection)
+        if stored is not None:
+            app.contact_requests(stored.config).poisoned(key)
+        event(_requests, "request_poisoned", connection=connection, request=key)
+
+
+def _request(message: func.QueueMessage, context: func.Context) -> tuple[str, str, str]:
+    data = _data(message)
+    connection, key = _text(data, "connection"), _text(data, "request")
+    if not connection or not key:
+        raise ConfigError(f"the message {message.id} names no request", code="message_malformed")
+    return connection, key, traceparent(context, _text(data, "traceparent"))
+
+
+def _data(message: func.QueueMessage) -> Mapping[str, object]:
+    """What a message holds: ids only. Nothing of one that cannot be read is repeated anywhere."""
+    try:
+        data = json.loads(message.get_body())
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _text(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from shared.domain.connection import ConnectionConfig
 
 if TYPE_CHECKING:
+    from shared.domain.records import Ref
     from shared.manage.checks import SideStep
-    from shared.ports.journal import RunRecord
+    from shared.ports.journal import Failure, RunRecord
+    from shared.ports.requests import ContactRequest
     from shared.state.model import LaneView
 
 
@@ -83,3 +85,57 @@ def run_body(run: RunRecord) -> dict[str, object]:
         "message": run.message,
         "counts": dict(run.counts),
     }
+
+
+def request_body(request: ContactRequest) -> dict[str, object]:
+    """A request about one partner record. The words for its code come from the list of outcome codes."""
+    from shared.domain.outcomes import known, reason
+
+    body: dict[str, object] = {
+        "id": request.id,
+        "entity": request.entity,
+        "record": {"kind": request.ref.kind, "id": request.ref.id},
+        "status": request.state.value,
+        "receivedAt": request.at.isoformat(),
+        "changedAt": request.changed.isoformat(),
+    }
+    if request.run_at is not None:
+        body["runsAt"] = request.run_at.isoformat()
+    if request.tries:
+        body["tries"] = request.tries
+    if request.code:
+        body["code"] = request.code
+        body["message"] = request.message or (reason(request.code).meaning if known(request.code) else "")
+        body["nextStep"] = request.next_step or (reason(request.code).next_step if known(request.code) else "")
+    return body
+
+
+def failure_body(failure: Failure) -> dict[str, object]:
+    """A failing record: ids, codes and what to do; names are read live by the page, never stored."""
+    from shared.domain.outcomes import reason
+
+    return {
+        "link": failure.link,
+        "entity": failure.entity,
+        "crm": _ref(failure.crm),
+        "partner": _ref(failure.partner),
+        "problems": [
+            {
+                "code": problem.code,
+                "field": problem.field,
+                "vendorCode": problem.vendor_code,
+                "message": problem.message,
+                "meaning": reason(problem.code).meaning,
+                "nextStep": reason(problem.code).next_step,
+            }
+            for problem in failure.problems
+        ],
+        "at": failure.at.isoformat(),
+        "run": failure.run,
+        "retryAt": failure.retry_at.isoformat() if failure.retry_at is not None else "",
+        "dismissed": failure.dismissed,
+    }
+
+
+def _ref(ref: Ref | None) -> dict[str, str] | None:
+    return {"kind": ref.kind, "id": ref.id} if ref is not None else None

@@ -1,22 +1,43 @@
-"""Timer triggers: each minute, which lanes are due."""
+"""Timer triggers: each minute, what is due; each night, what has had its time."""
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import List
 
 import azure.functions as func
 
+from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
 
 blueprint = func.Blueprint()
+_log = logging.getLogger("dynasync.timers")
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False)
 @blueprint.queue_output(arg_name="work", queue_name="sync-work", connection="AzureWebJobsStorage")
-def tick(timer: func.TimerRequest, work: func.Out[List[str]], context: func.Context) -> None:
-    """One message for each lane that is due, or whose worker died. Nothing else is done here."""
-    trace = getattr(context.trace_context, "Traceparent", "") or ""
-    messages = [json.dumps({**message, "traceparent": trace}) for message in application().due_lanes()]
-    if messages:
-        work.set(messages)
+@blueprint.queue_output(arg_name="requests", queue_name="contact-requests", connection="AzureWebJobsStorage")
+def tick(
+    timer: func.TimerRequest, work: func.Out[List[str]], requests: func.Out[List[str]], context: func.Context
+) -> None:
+    """One message for each lane that is due, or whose worker died, and for each request that nothing holds any more.
+
+    Nothing else is done here.
+    """
+    parent = traceparent(context)
+    app = application()
+    lanes = [json.dumps({**message, "traceparent": parent}) for message in app.due_lanes()]
+    if lanes:
+        work.set(lanes)
+    waiting = [json.dumps(message) for message in app.due_requests()]
+    if waiting:
+        requests.set(waiting)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 17 2 * * *", run_on_startup=False)
+def nightly(timer: func.TimerRequest, context: func.Context) -> None:
+    """Forgets what is kept for a time only: values of conflicts, runs, requests that ended."""
+    with traced(traceparent(context)):
+        for connection, gone in application().forget_the_old():
+            event(_log, "nightly_done", connection=connection, **gone)

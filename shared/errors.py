@@ -20,11 +20,14 @@ it fails the message it happened in and is never retried as "unknown".
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class SyncError(Exception):
     """Base of everything the runtime knows how to handle.
 
-    `code` is stable and machine-readable; `next_step` tells an operator what to do.
+    `code` is stable and machine-readable; `next_step` tells an operator what to do. `facts` are what a program needs
+    to go on (when the next run starts, whose connection it is).
     """
 
     code = "error"
@@ -34,6 +37,12 @@ class SyncError(Exception):
         if code is not None:
             self.code = code
         self.next_step = next_step
+        self.facts: dict[str, object] = {}
+
+    def with_facts(self, **facts: object) -> Self:
+        """The same error, with facts for a program; ids, times and numbers only."""
+        self.facts.update(facts)
+        return self
 
 
 class ConfigError(SyncError):

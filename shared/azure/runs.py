@@ -99,6 +99,11 @@ class TableJournal:
             now = self._clock.now()
             self._beside.conflicts.add([_kept(run_id, part, entry, now, self._beside.seal) for entry in entries])
 
+    def well(self, links: Sequence[str]) -> None:
+        """See `Journal.well`."""
+        if self._beside is not None:
+            self._beside.failures.clear(links)
+
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
         """See `Journal.end_run`. A run that ended stays as it ended."""
 

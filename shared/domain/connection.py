@@ -24,7 +24,8 @@ class ConnectionConfig:
     its file form (`shared.domain.schedule`). `crm_identity` and `partner_identity` are what the accounts called
     themselves when the connection was confirmed: another answer later stops all writes (changed ground).
     `initial_done` says that the one initial sync has been run, ever. `options` holds the guards and limits that have
-    a default (`shared.sync.options`).
+    a default (`shared.sync.options`). `hook_generation` counts how often the key of the addresses that other systems
+    call was renewed.
     """
 
     id: str
@@ -39,3 +40,4 @@ class ConnectionConfig:
     crm_identity: str = ""
     partner_identity: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+    hook_generation: int = 0

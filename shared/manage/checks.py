@@ -12,6 +12,7 @@ from shared.domain.records import Side
 from shared.errors import ConfigError, SyncError
 from shared.manage.ports import Systems
 from shared.ports.connector import CheckState, CheckStep, Connector
+from shared.sync.options import parse_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def check_connection(config: ConnectionConfig, systems: Systems) -> Iterator[Sid
             yield SideStep(side.value, step)
             if number == 0:
                 yield SideStep(side.value, _secret_step(config, side, systems))
+    yield SideStep("", _vendor_step(config, systems, failed=failed))
     if failed:
         skipped = CheckStep(name="mapping", state=CheckState.SKIPPED, reason="A step before it failed.")
         yield SideStep("", skipped)
@@ -56,6 +58,37 @@ def _secret_step(config: ConnectionConfig, side: Side, systems: Systems) -> Chec
     except ConfigError as wrong:
         return _failed("secret", wrong)
     return CheckStep(name="secret", state=CheckState.PASSED)
+
+
+def _vendor_step(config: ConnectionConfig, systems: Systems, *, failed: bool) -> CheckStep:
+    """Is the vendor's own integration at work on the same data? Two of them would undo each other's writes."""
+    name = "coexistence"
+    if failed:
+        return CheckStep(name=name, state=CheckState.SKIPPED, reason="A step before it failed.")
+    try:
+        found = systems.vendor_apps(config)
+    except SyncError as unknown:
+        return CheckStep(
+            name=name,
+            state=CheckState.SKIPPED,
+            reason=str(unknown),
+            next_step="Add prvReadSolution to the application user's role, or make sure by yourself that the vendor's "
+            "own integration is not installed.",
+        )
+    if not found:
+        return CheckStep(name=name, state=CheckState.PASSED, reason="the vendor's own integration is not installed")
+    named = ", ".join(found)
+    if parse_options(config.options).vendor_app == "switched_off":
+        reason = f"{named} is installed, and somebody confirmed that its sync is switched off"
+        return CheckStep(name=name, state=CheckState.PASSED, reason=reason)
+    return CheckStep(
+        name=name,
+        state=CheckState.FAILED,
+        code="vendor_app",
+        reason=f"the vendor's own integration is installed in Dynamics: {named}",
+        next_step="Uninstall it. Or switch its global sync off in its own settings and set the option vendor_app to "
+        '"switched_off": it keeps its pages, and only this connection writes.',
+    )
 
 
 def _mapping_step(config: ConnectionConfig, connectors: dict[Side, Connector]) -> CheckStep:

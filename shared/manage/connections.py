@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from shared.domain.connection import ConnectionConfig, Switch
-from shared.domain.entity_file import parse_entity_map
 from shared.domain.schedule import parse_rhythm
 from shared.errors import ConfigError, Rejected
+from shared.manage.checks import check_connection
+from shared.manage.entities import check_entities
 from shared.manage.ports import Systems, WritableSecrets
 from shared.ports.ambient import IdSource
 from shared.ports.connector import CheckState
 from shared.ports.journal import AlreadyThere, ConnectionStore, StoredConnection
+from shared.state.model import Command
 from shared.sync.options import parse_options
 
 _EDITABLE = frozenset({"name", "crm", "partner", "entities", "rhythm", "options"})
@@ -31,7 +33,7 @@ class NotThere(Rejected):
 
 
 class Refused(Rejected):
-    """The request clashes with what is there. `code` says how."""
+    """The request clashes with what is there. `code` says how; `facts` tell a program what it needs to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +85,34 @@ class Connections:
         return found
 
     def edit(self, connection_id: str, changes: Mapping[str, object], etag: str | None = None) -> StoredConnection:
-        """Replaces the settings named in `changes`; checked as a whole before anything is stored."""
+        """Replaces the settings named in `changes`; checked as a whole before anything is stored.
+
+        A new secret takes the place of the old one under the same name: nothing else of the connection changes, and
+        one that stopped because the old one was refused goes on.
+        """
         found = self.get(connection_id)
         unknown = sorted(changes.keys() - _EDITABLE)
         if unknown:
             raise ConfigError(f"{unknown[0]} cannot be edited", setting=unknown[0], code="unknown_field")
-        config = found.config
+        config, secrets = self._edited(found.config, changes)
+        if _unique(config) != _unique(found.config):
+            raise Refused(
+                "the environment or account of a connection cannot be exchanged",
+                code="connection_ground",
+                next_step="Create a new connection for the other environment or account.",
+            )
+        self._check(config, before=found.config)
+        stored = self.store.update(config, etag or found.etag)
+        for name, value in secrets.items():
+            self.secrets.put(name, value)
+        if secrets:
+            self.systems.lane(config.id).put_command(Command(key="resume", op="resume"))
+        return stored
+
+    def _edited(
+        self, config: ConnectionConfig, changes: Mapping[str, object]
+    ) -> tuple[ConnectionConfig, dict[str, str]]:
+        """The connection with the changes, and the secrets among them by name."""
         secrets: dict[str, str] = {}
         for side in ("crm", "partner"):
             if side in changes:
@@ -105,17 +129,7 @@ class Connections:
             config = replace(config, rhythm=_mapping(changes, "rhythm"))
         if "options" in changes:
             config = replace(config, options=_mapping(changes, "options"))
-        if _unique(config) != _unique(found.config):
-            raise Refused(
-                "the environment or account of a connection cannot be exchanged",
-                code="connection_ground",
-                next_step="Create a new connection for the other environment or account.",
-            )
-        self._check(config)
-        stored = self.store.update(config, etag or found.etag)
-        for name, value in secrets.items():
-            self.secrets.put(name, value)
-        return stored
+        return config, secrets
 
     def switch(self, connection_id: str, to: Switch) -> StoredConnection:
         """Turns global sync on or off. On: both accounts must pass their check and be the ones they were before."""
@@ -180,33 +194,40 @@ class Connections:
             for setting in self.systems.secret_settings(system)
         ]
 
-    def _check(self, config: ConnectionConfig) -> None:
+    def _check(self, config: ConnectionConfig, before: ConnectionConfig | None = None) -> None:
         self.systems.crm(config)
         self.systems.partner(config)
-        for item in config.entities:
-            parse_entity_map(item)
-        parse_rhythm(config.rhythm)
+        parse_rhythm(config.rhythm, kinds=self.systems.rhythm_kinds(config.system))
         parse_options(config.options)
+        if before is None or before.entities != config.entities or before.options != config.options:
+            others = [stored.config for stored in self.store.list() if stored.config.id != config.id]
+            check_entities(config, before, others, self.systems)
 
     def _confirmed(self, config: ConnectionConfig) -> ConnectionConfig:
-        crm, partner = self.systems.crm(config), self.systems.partner(config)
-        for connector in (crm, partner):
-            failed = next((step for step in connector.check() if step.state is CheckState.FAILED), None)
-            if failed is not None:
+        first = config.switch is Switch.SETUP
+        for item in check_connection(config, self.systems):
+            step = item.step
+            if step.state is CheckState.FAILED and (first or step.name != "mapping"):
                 raise Refused(
-                    f"the check step {failed.name} failed: {failed.reason}",
+                    f"the check step {step.name} failed: {step.reason}",
                     code="check_failed",
-                    next_step=failed.next_step,
-                )
-        found = crm.identity(), partner.identity()
+                    next_step=step.next_step,
+                ).with_facts(step=step.name, side=item.side, reason=step.code)
+        found = self.with_identities(config)
         known = config.crm_identity, config.partner_identity
-        if any(known) and found != known:
+        if any(known) and (found.crm_identity, found.partner_identity) != known:
             raise Refused(
                 "another environment or account answers at this connection's addresses",
                 code="changed_ground",
-                next_step="If a copy or a restored environment was meant, delete the connection and create it again.",
+                next_step="If it is a copy, make a new connection for it. If it takes the old one's place for good, "
+                "confirm it (POST /api/connections/{id}/confirm-ground); everything is compared again then.",
             )
-        return replace(config, crm_identity=found[0], partner_identity=found[1])
+        return found
+
+    def with_identities(self, config: ConnectionConfig) -> ConnectionConfig:
+        """The connection with what both accounts call themselves now."""
+        crm, partner = self.systems.crm(config), self.systems.partner(config)
+        return replace(config, crm_identity=crm.identity(), partner_identity=partner.identity())
 
 
 def _unique(config: ConnectionConfig) -> str:

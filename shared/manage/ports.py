@@ -45,4 +45,19 @@ class Systems(Protocol):
 
     def default_rhythm(self, system: str) -> Mapping[str, object]: ...
 
+    def rhythm_kinds(self, system: str) -> Sequence[str]:
+        """The kinds of rhythm that the system's own integration knows; there are no others for it."""
+        ...
+
+    def runs_on_request(self, system: str) -> bool:
+        """Whether a run may be asked for outside the rhythm, by the system's own rules."""
+        ...
+
+    def vendor_apps(self, config: ConnectionConfig) -> Sequence[str]:
+        """What is installed in the Dynamics environment of the vendor's own integration for the same data.
+
+        Raises AuthError when the application user may not look.
+        """
+        ...
+
     def lane(self, connection_id: str) -> LaneStore: ...

@@ -60,6 +60,10 @@ class Journal(Protocol):
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...
 
+    def well(self, links: Sequence[str]) -> None:
+        """Records that were failing, by their links' keys in hexadecimal, and are so no more."""
+        ...
+
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
         """Closes a run as `succeeded`, `failed` or `stopped`; one that succeeded with failures is `partly_failed`."""
         ...

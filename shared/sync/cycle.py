@@ -14,13 +14,16 @@ from shared.domain.identity import LinkState
 from shared.domain.records import Side
 from shared.errors import GuardTripped
 from shared.ports.connector import FeedKind
-from shared.state.model import BatchState
+from shared.state.model import BatchState, LaneChanges
 from shared.sync import requests
 from shared.sync.context import Work
 from shared.sync.feeds import SWEEP, WALK, Feed
 from shared.sync.page import kinds_in_order
 from shared.sync.recover import recover, settle
 from shared.sync.sweep import sweep
+
+_ASKED = "asked:"
+"""How the slot of a run begins that no rhythm asked for; it takes no slot of the rhythm's."""
 
 _MARGIN = 5.0  # seconds kept for the fold and the release at the end of a slice
 
@@ -31,13 +34,16 @@ class Cycle:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._looked = work.engine.clock.monotonic()
+        self._grounded = False
 
     def run(self) -> bool:
         """Works until the run is over or the slice is; answers whether more is left to do at once."""
         work = self.work
+        if work.text("run"):
+            self._same_ground()
         recover(work)
         self._inbox()
-        if not work.text("run"):
+        if not work.text("run") and not self._asked():
             return False
         for source in self._sources():
             if source in self._done():
@@ -55,8 +61,10 @@ class Cycle:
     def begin(self, slot: str, reason: str) -> None:
         """Opens a run; raises GuardTripped when another environment or account answers than the one confirmed."""
         work = self.work
-        for side in Side:
-            _same_ground(work, side)
+        self._same_ground()
+        if work.facts.pop("again", 0):
+            work.facts["initial_done"] = 0
+            work.held.fold(LaneChanges(cursors=dict.fromkeys(work.held.cursors())))
         run = work.engine.ids.new_id()
         initial = not work.number("initial_done")
         work.facts.update({"run": run, "slot": slot, "deletes": 0, "done": "", "started": work.now.isoformat()})
@@ -70,7 +78,23 @@ class Cycle:
         for name in ("run", "done", "guard_released", "deletes", "initial", "settled", "echo"):
             work.facts.pop(name, None)
         work.facts.update({"initial_done": 1, "runs_ended": work.number("runs_ended") + 1})
-        work.facts.update({"last_run": run, "last_end": work.now.isoformat(), "last_slot": work.text("slot")})
+        work.facts.update({"last_run": run, "last_end": work.now.isoformat()})
+        if not work.text("slot").startswith(_ASKED):
+            work.facts["last_slot"] = work.text("slot")
+
+    def _asked(self) -> bool:
+        """Opens a run that somebody asked for outside the rhythm, if there is such a wish and nothing is broken."""
+        if self.work.text("broken") or not self.work.facts.pop("asked", 0):
+            return False
+        self.begin(f"{_ASKED}{self.work.now.isoformat()}", "requested")
+        return True
+
+    def _same_ground(self) -> None:
+        """Once a slice, before anything may be written in it."""
+        if not self._grounded:
+            for side in Side:
+                _same_ground(self.work, side)
+            self._grounded = True
 
     # -- sources -------------------------------------------------------------------------------------------------------
 
@@ -179,7 +203,7 @@ class Cycle:
             self._inbox()
 
     def _inbox(self) -> None:
-        while requests.serve(self.work) and self.work.left > _MARGIN:
+        while requests.serve(self.work, self._same_ground) and self.work.left > _MARGIN:
             self.work.tick()
         self._looked = self.work.engine.clock.monotonic()
 

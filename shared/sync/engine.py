@@ -37,8 +37,10 @@ class Engine:
     """Everything one lane needs. Cheap to make; holds nothing that must last.
 
     `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
-    when the rhythm next does anything; `schemas` keeps described kinds between slices of one process, `compilations`
-    what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults are raised.
+    when the rhythm next does anything; `answer` is told the outcome code of each request that a command carried, by
+    the request's key, and may be told again; `schemas` keeps described kinds between slices of one process,
+    `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
+    are raised.
     """
 
     connection: ConnectionConfig
@@ -52,6 +54,7 @@ class Engine:
     options: Options = field(default_factory=Options)
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     round_up: Callable[[datetime], datetime] | None = None
+    answer: Callable[[Mapping[str, str]], None] | None = None
     plan: Plan | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
     compilations: Compilations = field(default_factory=Compilations)

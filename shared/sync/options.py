@@ -17,7 +17,9 @@ class Options:
     `retries`: pauses before the tries of a parked record, the last one repeats. `rounds`: how often one record is
     merged again within a page when somebody keeps writing at the same time. `initial_one_way`: the one initial sync
     writes to the partner only. `echo_pause_from`: accepted creates from which the pass that brings their ids waits
-    until the next one will not tell them all again.
+    until the next one will not tell them all again. `order` is the connection's place among those that write the same
+    Dynamics columns, the smallest number the strongest; 0: it shares none. `vendor_app`: what to do when the vendor's
+    own integration is installed on the same data: refuse to run, or run because somebody said that its sync is off.
     """
 
     slice_seconds: float = 240.0
@@ -35,6 +37,11 @@ class Options:
     settle_seconds: float = 5.0
     echo_pause_from: int = 1000
     initial_one_way: bool = False
+    order: int = 0
+    vendor_app: str = "refuse"
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {"vendor_app": ("refuse", "switched_off")}
 
 
 def parse_options(data: Mapping[str, object]) -> Options:
@@ -53,5 +60,11 @@ def parse_options(data: Mapping[str, object]) -> Options:
         given = tuple(value) if isinstance(value, list) else value
         if not isinstance(given, wanted) or (isinstance(given, bool) and not isinstance(default, bool)):
             raise ConfigError(f"options.{name} has the wrong type", setting=f"options.{name}")
+        if given not in _CHOICES.get(name, (given,)):
+            raise ConfigError(
+                f"options.{name} is not one of the known values",
+                setting=f"options.{name}",
+                next_step="Use one of: " + ", ".join(_CHOICES[name]),
+            )
         changes[name] = given
     return replace(Options(), **changes)  # type: ignore[arg-type]

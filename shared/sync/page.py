@@ -325,6 +325,8 @@ class Page:
             work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)
         if run and self.tally.conflicts:
             work.engine.journal.conflicts(run, self.part, self.tally.conflicts)
+        if healed := self.links.healed:
+            work.engine.journal.well([key.hex() for key in healed])
         incomplete = postponed is not None or unknown
         taken = set(commands_done)
         fresh = [command for command in work.retries if command.key not in taken]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Kind, Ref, RemoteId, Side
@@ -12,20 +12,44 @@ from shared.sync.context import Work
 from shared.sync.intake import from_partner
 from shared.sync.page import Page
 
+_ALL = 1000
 
-def serve(work: Work) -> bool:
-    """Takes one page of commands that are due; answers whether there may be more."""
+
+def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
+    """Takes one page of commands that are due; answers whether there may be more.
+
+    `before` is called before records are looked at. Of a connection that stopped only what may set it going again is
+    taken; the others wait.
+    """
     limit = work.engine.options.inbox_page
-    commands = work.held.inbox(limit, work.now)
+    if work.text("broken"):
+        commands = [command for command in work.held.inbox(_ALL, work.now) if command.op in _FACTS]
+    else:
+        commands = work.held.inbox(limit, work.now)
     if not commands:
         return False
+    if before is not None and any(command.op == "look" for command in commands):
+        before()
     page = Page(work, "inbox|" + "|".join(sorted(command.key for command in commands)))
     for command in commands:
         if command.op in _FACTS:
             _FACTS[command.op](work)
     page.run(_cases(page, [command for command in commands if command.op == "look"]))
+    _answer(page, commands)
     page.fold(commands_done=[command.key for command in commands])
     return len(commands) == limit
+
+
+def _answer(page: Page, commands: Sequence[Command]) -> None:
+    """Tells what became of requests, before their commands are gone; a page whose writes are not all known tells
+    nothing yet."""
+    tell = page.work.engine.answer
+    if tell is None or page.applier.unknown or page.applier.postponed is not None:
+        return
+    codes = {outcome.partner: outcome.code for outcome in page.tally.outcomes}
+    asked = {str(command.payload["request"]): command.ref for command in commands if command.payload.get("request")}
+    if asked:
+        tell({key: codes.get(ref, "unchanged") for key, ref in asked.items()})
 
 
 def _release_guard(work: Work) -> None:
@@ -38,7 +62,16 @@ def _resume(work: Work) -> None:
         work.facts.pop(name, None)
 
 
-_FACTS = {"release_guard": _release_guard, "resume": _resume}
+def _sync_now(work: Work) -> None:
+    work.facts["asked"] = 1
+
+
+def _initial(work: Work) -> None:
+    """The next run starts anew: it reads everything, compares, and writes differences."""
+    work.facts.update({"asked": 1, "again": 1})
+
+
+_FACTS = {"release_guard": _release_guard, "resume": _resume, "sync_now": _sync_now, "initial": _initial}
 
 
 def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:

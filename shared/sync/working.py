@@ -157,8 +157,21 @@ class WorkingSet:
         return [key for key in self._removed if self._before.get(key) is not None]
 
     @property
+    def healed(self) -> list[LinkKey]:
+        """Links that were failing before this page, the record or one of its fields, and are not so after it."""
+        return [
+            key
+            for key, before in self._before.items()
+            if before is not None and (before.parked or before.tries) and _is_well(self._links[key])
+        ]
+
+    @property
     def candidates(self) -> dict[Ref, MatchKey | None]:
         return dict(self._candidates)
+
+
+def _is_well(link: Link | None) -> bool:
+    return link is None or (link.state not in {LinkState.PARKED, LinkState.AWAITING} and not link.parked)
 
 
 def _waits(link: Link) -> bool:

@@ -314,6 +314,9 @@ class TroubledJournal(Calls):
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self.run("commit", "journal conflicts", lambda: self.world.journal.conflicts(run_id, part, entries))
 
+    def well(self, links: Sequence[str]) -> None:
+        self.run("commit", "journal well", lambda: self.world.journal.well(links))
+
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
         self.run(
             "commit",

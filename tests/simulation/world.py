@@ -71,6 +71,9 @@ class SimJournal:
             self.conflict_parts.add((run_id, part))
             self.disputes.extend(entries)
 
+    def well(self, links: Sequence[str]) -> None:
+        """The ledger judges records, not lists of them."""
+
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
         del message
         self.runs[run_id] = f"{state} {code}".strip()

@@ -14,6 +14,14 @@ TITLE = "ActiveCampaign"
 RATE = (4, 1.0)
 """Calls and seconds: 80 % of the account's five requests a second (all keys and integrations together)."""
 
+RHYTHMS = ("grid", "daily")
+"""The vendor's own integration runs every 1, 2, 4, 6, 8 or 12 hours, or once a day, and never on request."""
+
+ON_REQUEST = False
+
+VENDOR_APPS = ("activecampaign",)
+"""Words in the names of Dynamics solutions that are the vendor's own integration. Its exact name is not documented."""
+
 LEAD, CONTACT = "D365: Lead", "D365: Contact"
 PUSHED, PULLED = "D365: Pushed from Dynamics", "D365: Pulled from ActiveCampaign"
 

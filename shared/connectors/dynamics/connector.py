@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from shared.connectors.dynamics.checks import check
-from shared.connectors.dynamics.client import DataverseClient
+from shared.connectors.dynamics.client import DataverseClient, quoted
 from shared.connectors.dynamics.errors import is_expired_token
 from shared.connectors.dynamics.feed import Feed
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
@@ -75,6 +75,16 @@ class DynamicsConnector:
         """The organisation's id, asked for each time: a copy or a restored backup of an environment has another one."""
         told = self._surroundings.memo.put(self._who_key, self._fetch_who_am_i())
         return str(told["OrganizationId"]).lower()
+
+    def installed(self, words: Sequence[str]) -> Sequence[str]:
+        """Names and versions of the solutions whose names hold one of these words, case aside. Raises AuthError
+        without prvReadSolution."""
+        names = ("uniquename", "friendlyname")
+        chosen = " or ".join(f"contains({name},{quoted(word)})" for word in words for name in names)
+        target = self.client.target("solutions", select="uniquename,friendlyname,version", filter=chosen)
+        rows = self.client.get(target, "check", interactive=True).data.get("value")
+        found = rows if isinstance(rows, list) else []
+        return [f"{row.get('friendlyname') or row.get('uniquename')} {row.get('version', '')}".strip() for row in found]
 
     def describe(self, kind: Kind) -> Schema:
         return self._meta(kind, fresh=True).schema

@@ -75,6 +75,7 @@ class MemoryJournal:
     runs: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
@@ -92,6 +93,9 @@ class MemoryJournal:
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self.entries.extend(entries)
+
+    def well(self, links: Sequence[str]) -> None:
+        self.healed.extend(links)
 
     def end_run(self, run_id: str, *, state: str, code: str = "", message: str = "") -> None:
         self.runs[run_id] = state

@@ -1,0 +1,27 @@
+"""How long things are kept that are not the state of the sync itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+KEPT: Final[Mapping[str, timedelta]] = {
+    "conflicts": timedelta(days=30),
+    "runs": timedelta(days=90),
+    "requests": timedelta(days=30),
+}
+"""Values of conflicts (sealed), runs with their outcomes, requests that ended."""
+
+_ROUNDS: Final = 1000
+
+
+def older_than(moment: datetime, forget: Callable[[datetime], int]) -> int:
+    """Calls `forget` until it finds nothing more, within reason; the next night goes on."""
+    gone = 0
+    for _ in range(_ROUNDS):
+        found = forget(moment)
+        if not found:
+            break
+        gone += found
+    return gone
