@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import List
 
 import azure.functions as func
 
@@ -69,7 +70,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(route="connections/{connection}/requests/requeue", methods=["POST"])
 @blueprint.queue_output(arg_name="messages", queue_name=_QUEUE, connection="AzureWebJobsStorage")
 @answering
-def requeue_requests(req: func.HttpRequest, messages: func.Out[list[str]]) -> func.HttpResponse:
+def requeue_requests(req: func.HttpRequest, messages: func.Out[List[str]]) -> func.HttpResponse:
     """`{"ids": [...]}`: takes these out of the poison list and tries them again, each once."""
     app, connection = application(), req.route_params["connection"]
     config = app.connections.get(connection).config

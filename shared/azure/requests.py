@@ -1,6 +1,6 @@
-"""Requests of one connection: a row each, under a letter that says where it stands, so that each list is one key range.
+"""Requests of one connection: `r-<id>` is a request, and a row under a letter says which list it stands on.
 
-`q-<id>` queued or held, `w-<id>` waiting for a run, `x-<id>` poison, `f-<id>` finished.
+`q-<id>` queued or held, `w-<id>` waiting for a run, `x-<id>` poison, `f-<id>` finished: each list is one key range.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.domain.records import Kind, Ref, RemoteId
 from shared.errors import Transient
 from shared.ports.journal import Listing
 from shared.ports.requests import ContactRequest, RequestState
-from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Remove, Replace, Row
+from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Put, Remove, Replace, Row
 from shared.state import envelope
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -44,11 +44,8 @@ class TableRequests:
             known = self._request(row) if row is not None else None
             if known is not None and known.state.under_way:
                 return known, False
-            try:
-                self._store.transact(self._partition, _moved(row, request))
-            except Conflict:
-                continue
-            return request, True
+            if self._moved(row, known, request):
+                return request, True
         raise _contended(request.id)
 
     def get(self, request_id: str) -> ContactRequest | None:
@@ -58,55 +55,69 @@ class TableRequests:
     def save(self, request: ContactRequest) -> bool:
         for _ in range(_TRIES):
             row = self._row(request.id)
-            if row is None or self._request(row).state is RequestState.FINISHED:
+            known = self._request(row) if row is not None else None
+            if known is None or known.state is RequestState.FINISHED:
                 return False
-            try:
-                self._store.transact(self._partition, _moved(row, request))
-            except Conflict:
-                continue
-            return True
+            if self._moved(row, known, request):
+                return True
         raise _contended(request.id)
 
     def requeue(self, request_id: str, now: datetime) -> ContactRequest | None:
-        row = self._store.get(self._partition, f"x-{request_id}") if _ID.fullmatch(request_id) else None
-        if row is None:
+        row = self._row(request_id) if _ID.fullmatch(request_id) else None
+        known = self._request(row) if row is not None else None
+        if known is None or known.state is not RequestState.POISON:
             return None
-        fresh = replace(
-            self._request(row), state=RequestState.QUEUED, changed=now, tries=0, code="", message="", next_step=""
-        )
-        try:
-            self._store.transact(self._partition, _moved(row, fresh))
-        except Conflict:
-            return None  # somebody else did it at the same moment
-        return fresh
+        fresh = replace(known, state=RequestState.QUEUED, changed=now, tries=0, code="", message="", next_step="")
+        return fresh if self._moved(row, known, fresh) else None  # refused: somebody else did it at the same moment
 
     def purge(self, request_ids: Sequence[str]) -> int:
-        keys = [f"x-{request_id}" for request_id in request_ids if _ID.fullmatch(request_id)]
-        found = self._store.get_many(self._partition, keys)
-        in_transactions(self._store, self._partition, [Remove(key) for key in found])
-        return len(found)
+        gone = 0
+        for request_id in dict.fromkeys(request_ids):
+            row = self._row(request_id) if _ID.fullmatch(request_id) else None
+            if row is not None and self._request(row).state is RequestState.POISON:
+                in_transactions(self._store, self._partition, [Remove(row.key), Remove(f"x-{request_id}")])
+                gone += 1
+        return gone
 
     def list(self, state: RequestState, *, limit: int = 50, after: str = "") -> Listing[ContactRequest]:
         letter = _LETTER[state]
 
         def read(rows: Sequence[Row]) -> Iterable[ContactRequest | None]:
-            for request in map(self._request, rows):
-                yield request if request.state is state else None
+            found = self._store.get_many(self._partition, [_key(row) for row in rows])
+            for row in rows:
+                request = self._request(found[_key(row)]) if _key(row) in found else None
+                yield request if request is not None and request.state is state else None
 
         return list_rows(
             self._store, self._partition, (f"{letter}-", f"{letter}."), limit=limit, after=after, read=read
         )
 
     def delete_before(self, moment: datetime, limit: int = 500) -> int:
-        rows = scan_all(self._store, self._partition, "f-", "f.")
-        old = list(islice((row.key for row in rows if self._request(row).changed < moment), limit))
-        in_transactions(self._store, self._partition, [Remove(key) for key in old])
+        rows = scan_all(self._store, self._partition, "r-", "r.")
+        ended = (found for found in map(self._request, rows) if found.state is RequestState.FINISHED)
+        old = list(islice((request.id for request in ended if request.changed < moment), limit))
+        gone = [Remove(f"{letter}-{request_id}") for request_id in old for letter in "rf"]
+        in_transactions(self._store, self._partition, gone)
         return len(old)
 
     def _row(self, request_id: str) -> Row | None:
-        """Where it stands; under way before ended, should a crash have left both."""
-        found = self._store.get_many(self._partition, [f"{letter}-{request_id}" for letter in "qwxf"])
-        return next((found[key] for letter in "qwxf" if (key := f"{letter}-{request_id}") in found), None)
+        return self._store.get(self._partition, f"r-{request_id}")
+
+    def _moved(self, row: Row | None, known: ContactRequest | None, request: ContactRequest) -> bool:
+        """Writes a request and puts it on its list; False when somebody else wrote it meanwhile."""
+        key, letter = f"r-{request.id}", _LETTER[request.state]
+        operations: list[Operation] = [Put(f"{letter}-{request.id}", packed([]))]
+        if row is None or known is None:
+            operations.append(Insert(key, _cells(request)))
+        else:
+            operations.append(Replace(key, _cells(request), row.etag))
+            if _LETTER[known.state] != letter:
+                operations.append(Remove(f"{_LETTER[known.state]}-{request.id}"))
+        try:
+            self._store.transact(self._partition, operations)
+        except Conflict:
+            return False
+        return True
 
     def _request(self, row: Row) -> ContactRequest:
         body: Any = envelope.read(self._partition, row)
@@ -127,14 +138,9 @@ class TableRequests:
         )
 
 
-def _moved(row: Row | None, request: ContactRequest) -> list[Operation]:
-    """Puts a request where its state belongs, in one transaction with leaving the place it had."""
-    key, cells = f"{_LETTER[request.state]}-{request.id}", _cells(request)
-    if row is None:
-        return [Insert(key, cells)]
-    if row.key == key:
-        return [Replace(key, cells, row.etag)]
-    return [Remove(row.key, row.etag), Insert(key, cells)]
+def _key(row: Row) -> str:
+    """The request that a row of a list stands for."""
+    return f"r-{row.key[2:]}"
 
 
 def _cells(request: ContactRequest) -> dict[str, Cell]:

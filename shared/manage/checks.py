@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared.domain.connection import ConnectionConfig
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.mapping import check_map
-from shared.domain.records import Side
+from shared.domain.records import Kind, Schema, Side
 from shared.errors import ConfigError, SyncError
 from shared.manage.ports import Systems
 from shared.ports.connector import CheckState, CheckStep, Connector
@@ -21,6 +21,19 @@ class SideStep:
 
     side: str
     step: CheckStep
+
+
+class Schemas:
+    """Both systems' schemas as they are now, each kind asked for once."""
+
+    def __init__(self, connectors: Mapping[Side, Connector]) -> None:
+        self._connectors = connectors
+        self._found: dict[tuple[Side, Kind], Schema] = {}
+
+    def of(self, side: Side, kind: Kind) -> Schema:
+        if (side, kind) not in self._found:
+            self._found[side, kind] = self._connectors[side].describe(kind)
+        return self._found[side, kind]
 
 
 def check_connection(config: ConnectionConfig, systems: Systems) -> Iterator[SideStep]:
@@ -93,15 +106,14 @@ def _vendor_step(config: ConnectionConfig, systems: Systems, *, failed: bool) ->
 
 def _mapping_step(config: ConnectionConfig, connectors: dict[Side, Connector]) -> CheckStep:
     """Does every mapping still fit what both systems describe?"""
+    schemas = Schemas(connectors)
     try:
         mistakes = [
             mistake
             for item in (parse_entity_map(data) for data in config.entities)
             if item.on
             for mistake in check_map(
-                item,
-                connectors[Side.CRM].describe(item.crm_kind),
-                connectors[Side.PARTNER].describe(item.partner_kind),
+                item, schemas.of(Side.CRM, item.crm_kind), schemas.of(Side.PARTNER, item.partner_kind)
             )
         ]
     except SyncError as wrong:

@@ -10,8 +10,9 @@ from shared.domain.entity_map import EntityMap
 from shared.domain.map_rules import check_fixed, check_shared
 from shared.domain.mapping import check_file
 from shared.domain.mistakes import MapErrors, Mistake
-from shared.domain.records import Kind, Schema, Side
+from shared.domain.records import Side
 from shared.errors import SyncError
+from shared.manage.checks import Schemas
 from shared.manage.ports import Systems
 from shared.sync.options import parse_options
 
@@ -61,21 +62,15 @@ def _address(config: ConnectionConfig) -> str:
 
 def _unfit(config: ConnectionConfig, before: ConnectionConfig, systems: Systems) -> list[Mistake]:
     """What of the new maps does not fit the schemas, and did not stand there before."""
-    schemas: dict[tuple[Side, Kind], Schema] = {}
-    connectors = {Side.CRM: systems.crm(config), Side.PARTNER: systems.partner(config)}
-
-    def schema(side: Side, kind: Kind) -> Schema:
-        if (side, kind) not in schemas:
-            schemas[side, kind] = connectors[side].describe(kind)
-        return schemas[side, kind]
+    schemas = Schemas({Side.CRM: systems.crm(config), Side.PARTNER: systems.partner(config)})
 
     def found(maps: Sequence[Mapping[str, object]]) -> list[Mistake]:
         mistakes: list[Mistake] = []
         for data in maps:
             item = parse_entity_map(data)
             if item.on:
-                schema_pair = schema(Side.CRM, item.crm_kind), schema(Side.PARTNER, item.partner_kind)
-                mistakes.extend(check_file(data, *schema_pair))
+                crm, partner = schemas.of(Side.CRM, item.crm_kind), schemas.of(Side.PARTNER, item.partner_kind)
+                mistakes.extend(check_file(data, crm, partner))
         return mistakes
 
     try:

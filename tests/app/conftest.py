@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ class World:
             self.call("PATCH", f"connections/{connection['id']}", {"switch": "off"})
             self.call("DELETE", f"connections/{connection['id']}", status=204)
         self.keys = seed(self.sims, list(generated(people)))
+        # The app remembers for an hour which id a tag has; an account that is made anew keeps its tags' ids that way.
+        self.sims.control("activecampaign", "POST", "seed", {"tags": TAGS})
 
     def body(self, **changes: Any) -> dict[str, Any]:
         crm = {
@@ -65,19 +69,67 @@ class World:
         """What the minute timer does, now."""
         assert self.host.admin_invoke("tick") == 202
 
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, for the app and for both systems alike."""
+        offset = json.loads(self.clock_file.read_text())["offset"] + seconds
+        fresh = self.clock_file.with_suffix(".new")
+        fresh.write_text(json.dumps({"offset": offset}))
+        fresh.replace(self.clock_file)
+        for system in ("dataverse", "activecampaign"):
+            self.sims.control(system, "POST", "clock", {"advance": seconds})
+        time.sleep(0.3)  # both workers look at the file every fifth of a second
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=json.loads(self.clock_file.read_text())["offset"])
+
+    def next_run(self, connection: str) -> dict[str, Any]:
+        """Lets the time of the next scheduled run come, and waits until it ended."""
+        status = self.status(connection)
+        due = datetime.fromisoformat(status["nextRun"])
+        self.advance(max(0.0, (due - self.now()).total_seconds()) + 1)
+        self.tick()
+        return self.wait_for(connection, status["runsEnded"] + 1)
+
+    def begun(self, people: int = 1, **changes: Any) -> str:
+        """A connection whose initial sync is over."""
+        self.reseed(people)
+        connection = self.connect(**changes)
+        self.switch_on(connection)
+        self.wait_for(connection, 1)
+        return connection
+
+    def ac(self, act: str, **what: Any) -> Any:
+        return self.sims.control("activecampaign", "POST", f"do/{act}", what)
+
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        """The rows of a Dynamics table, as its simulator holds them."""
+        found: list[dict[str, Any]] = self.sims.control("dataverse", "GET", f"state?table={kind}&limit=1000")["rows"]
+        return found
+
+    def contacts(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sims.control("activecampaign", "GET", "state?kind=contacts&limit=1000")[
+            "contacts"
+        ]
+        return found
+
     def status(self, connection: str) -> dict[str, Any]:
         found: dict[str, Any] = self.call("GET", f"connections/{connection}/status")
         return found
 
     def wait_for(self, connection: str, runs: int, seconds: float = 60.0) -> dict[str, Any]:
-        end = time.monotonic() + seconds
+        """Waits until so many runs have ended; meanwhile the minute timer fires every few seconds."""
+        end, ticked = time.monotonic() + seconds, time.monotonic()
         while (status := self.status(connection))["runsEnded"] < runs:
             assert "broken" not in status, status
             assert time.monotonic() < end, f"run {runs} did not end in {seconds} s: {status}"
             time.sleep(0.2)
+            if time.monotonic() - ticked > 4:
+                self.tick()
+                ticked = time.monotonic()
         return status
 
 
+TAGS = ["D365: Contact", "D365: Lead", "D365: Pushed from Dynamics", "D365: Pulled from ActiveCampaign"]
 FAST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 
 
