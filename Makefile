@@ -85,3 +85,15 @@ mutants: setup ## break the engine on purpose, and see the simulation notice
 .PHONY: soak
 soak: setup ## 20,000 people, 2,000 edits, 5 % faults: no echo, no empty write, quiet after one cycle
 	@$(PY) -m tests.simulation.soak $(ARGS)
+
+.venv-infra/.ready: requirements-infra.txt scripts/find-python
+	@python="$$(scripts/find-python)"; \
+	"$$python" -m venv --clear .venv-infra; \
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-infra.txt; \
+	.venv-infra/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest .venv-infra/wheels cdktn-provider-azurerm==18.9.0
+	@touch $@
+
+.PHONY: infra
+infra: setup .venv-infra/.ready ## the deployment templates: layout, types, parity, queries, policies, deliberate breaks
+	@$(PY) -m scripts.infra
+	@$(PY) -m scripts.infra breaks

@@ -20,10 +20,12 @@ from shared.ports.state import PartitionStore
 
 if TYPE_CHECKING:
     from shared.azure.budgets import SharedBudget
+    from shared.azure.credential import ManagedIdentity
     from shared.azure.requests import TableRequests
     from shared.azure.runs import TableJournal
     from shared.azure.secrets import TableSecrets
     from shared.azure.tables import Tables
+    from shared.azure.vault import VaultSecrets
     from shared.connectors.surroundings import Surroundings
     from shared.manage.checks import SideStep
     from shared.manage.connections import Connections
@@ -71,10 +73,9 @@ class Application:
 
         if self.settings.storage:
             return Tables.by_connection_string(self.settings.storage, self.clock, prefix=self.settings.tables)
-        from shared.azure.credential import ManagedIdentity
-
-        credential = ManagedIdentity(self.settings.identity_client)
-        return Tables.by_credential(self.settings.table_endpoint, credential, self.clock, prefix=self.settings.tables)
+        return Tables.by_credential(
+            self.settings.table_endpoint, self._identity(), self.clock, prefix=self.settings.tables
+        )
 
     def store(self, name: str) -> PartitionStore:
         tables = self._once("tables", self._tables)
@@ -198,11 +199,22 @@ class Application:
         )
 
     @property
-    def secrets(self) -> TableSecrets:
+    def secrets(self) -> TableSecrets | VaultSecrets:
+        return self._once("secrets", self._secrets)
+
+    def _secrets(self) -> TableSecrets | VaultSecrets:
+        if self.settings.vault:
+            from shared.azure.vault import VaultSecrets
+
+            return VaultSecrets.by_credential(self.settings.vault, self._identity(), self.clock.monotonic)
         from shared.azure.secrets import TableSecrets
 
-        sealer = Sealer(self.settings.state_key, "connection secrets")
-        return self._once("secrets", lambda: TableSecrets(self.store("secrets"), sealer))
+        return TableSecrets(self.store("secrets"), Sealer(self.settings.state_key, "connection secrets"))
+
+    def _identity(self) -> ManagedIdentity:
+        from shared.azure.credential import ManagedIdentity
+
+        return self._once("identity", lambda: ManagedIdentity(self.settings.identity_client))
 
     def check(self, connection_id: str) -> Iterator[SideStep]:
         from shared.manage.checks import check_connection

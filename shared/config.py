@@ -12,13 +12,14 @@ from shared.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One app setting. `example` shows its form; a secret one is a Key Vault reference in Azure."""
+    """One app setting. A secret one is a Key Vault reference in Azure; `azure` ones are set by the templates there."""
 
     name: str
     help: str
     required: bool = False
     secret: bool = False
     default: str = ""
+    azure: bool = False
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -27,9 +28,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Storage account of the host, the queues and the tables: a connection string, or empty when the identity form "
         "(AzureWebJobsStorage__tableServiceUri and its siblings) is used.",
     ),
-    Setting("AzureWebJobsStorage__tableServiceUri", "Table endpoint, when the app uses its managed identity."),
-    Setting("AzureWebJobsStorage__queueServiceUri", "Queue endpoint, when the app uses its managed identity."),
-    Setting("AzureWebJobsStorage__clientId", "Client id of a user-assigned managed identity."),
+    Setting("AzureWebJobsStorage__tableServiceUri", "Table endpoint, when an identity is used.", azure=True),
+    Setting("AzureWebJobsStorage__queueServiceUri", "Queue endpoint, when an identity is used.", azure=True),
+    Setting("AzureWebJobsStorage__clientId", "Client id of a user-assigned managed identity.", azure=True),
     Setting(
         "DYNASYNC_STATE_KEY",
         "32 random bytes in base64. Keys the digests in the state tables and encrypts what is kept for 30 days. Losing "
@@ -38,6 +39,27 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting("DYNASYNC_TABLES", "Prefix of the state tables' names (letters and digits).", default="dynasync"),
+    Setting(
+        "DYNASYNC_VAULT",
+        "Address of the Key Vault that holds the connections' secrets, such as https://NAME.vault.azure.net/. Empty: "
+        "they lie in a table, sealed under the state key (local host).",
+        azure=True,
+    ),
+    Setting(
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "Where traces, metrics and logs go; empty: nowhere.",
+        azure=True,
+    ),
+    Setting(
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "Authorization=AAD;ClientId=... when the component takes no keys; the host reads it too.",
+        azure=True,
+    ),
+    Setting(
+        "DYNASYNC_TRACE_SHARE",
+        "Share of the traces that are kept, from 0 to 1. Metrics and logs are always whole.",
+        default="1",
+    ),
     Setting(
         "DYNASYNC_TRUSTED_HOSTS",
         "Hosts with port, separated by commas, that connections may name beyond the vendors' own (simulators).",
@@ -59,6 +81,10 @@ class Settings:
     identity_client: str
     state_key: bytes
     tables: str
+    vault: str = ""
+    insights: str = ""
+    insights_identity: bool = False
+    trace_share: float = 1.0
     trusted_hosts: frozenset[str]
     slice_seconds: float
     clock_file: str
@@ -86,6 +112,10 @@ def load(environment: Mapping[str, str]) -> Settings:
         identity_client=values["AzureWebJobsStorage__clientId"],
         state_key=_key(values["DYNASYNC_STATE_KEY"]),
         tables=values["DYNASYNC_TABLES"],
+        vault=_vault(values["DYNASYNC_VAULT"]),
+        insights=values["APPLICATIONINSIGHTS_CONNECTION_STRING"],
+        insights_identity="Authorization=AAD" in values["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"],
+        trace_share=_share(values["DYNASYNC_TRACE_SHARE"]),
         trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
         slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
         clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],
@@ -111,6 +141,22 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 1500:  # noqa: PLR2004 - the plans' shortest time-outs stand in docs/reference/settings.md
         raise _wrong("DYNASYNC_SLICE_SECONDS", "must be a number of seconds from 1 to 1500")
     return seconds
+
+
+def _vault(text: str) -> str:
+    if text and not text.startswith("https://"):
+        raise _wrong("DYNASYNC_VAULT", "must begin with https://")
+    return text
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise _wrong("DYNASYNC_TRACE_SHARE", "must be a number from 0 to 1")
+    return share
 
 
 def _wrong(name: str, what: str) -> ConfigError:

@@ -111,20 +111,3 @@ def test_the_top_level_holds_what_azure_and_a_reader_look_for_and_the_named_libr
     for name, pattern in imports.items():
         assert re.search(rf"^{name}==", pinned, re.MULTILINE), name
         assert any(re.search(pattern, source, re.MULTILINE) for source in sources), name
-
-
-@pytest.mark.feature("APP-01.2")
-def test_the_list_of_azure_resources_names_every_queue_and_required_setting() -> None:
-    page = (ROOT / "infra/README.md").read_text()
-    queues = {
-        queue
-        for path in (ROOT / "functions").glob("*.py")
-        for queue in re.findall(r'queue_name="([^"]+)"', path.read_text())
-    }
-    assert queues
-    for queue in queues:
-        assert f"`{queue}`" in page
-        assert queue.endswith("-poison") or f"`{queue}-poison`" in page
-    from shared.config import SETTINGS as ALL
-
-    assert [item.name for item in ALL if item.required and f"`{item.name}`" not in page] == []

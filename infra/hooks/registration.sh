@@ -1,0 +1,36 @@
+#!/bin/sh
+# Makes, or brings up to date, the app registration that people sign in with. Needs the Azure CLI, signed in as somebody
+# who may register applications. azd runs it before it provisions; by hand: infra/hooks/registration.sh NAME
+# After provisioning it runs again (state-key.sh calls it) to add the sign-in address and the identity's credential.
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+name="dynasync-${1:-${AZURE_ENV_NAME:?name of the installation}}"
+
+client=$(az ad app list --display-name "$name" --query "[0].appId" --output tsv)
+if [ -z "$client" ]; then
+  client=$(az ad app create --display-name "$name" --sign-in-audience AzureADMyOrg --query appId --output tsv)
+  az ad sp create --id "$client" --output none
+fi
+az ad app update --id "$client" --app-roles "@$here/entra/app-roles.json" --identifier-uris "api://$client"
+# Nobody gets in without a role: sign-in itself is refused to those who have none.
+az ad sp update --id "$client" --set appRoleAssignmentRequired=true
+
+if [ -n "${DYNASYNC_URL:-}" ]; then
+  az ad app update --id "$client" --web-redirect-uris "$DYNASYNC_URL/.auth/login/aad/callback" \
+    --enable-id-token-issuance true
+fi
+if [ -n "${DYNASYNC_IDENTITY:-}" ]; then
+  # The app proves itself with its managed identity: there is no client secret to keep or to renew.
+  tenant=$(az account show --query tenantId --output tsv)
+  known=$(az ad app federated-credential list --id "$client" --query "[?name=='dynasync'].name" --output tsv)
+  credential="{\"name\":\"dynasync\",\"issuer\":\"https://login.microsoftonline.com/$tenant/v2.0\",\"subject\":\"$DYNASYNC_IDENTITY\",\"audiences\":[\"api://AzureADTokenExchange\"]}"
+  if [ -z "$known" ]; then
+    az ad app federated-credential create --id "$client" --parameters "$credential" --output none
+  else
+    az ad app federated-credential update --id "$client" --federated-credential-id dynasync --parameters "$credential"
+  fi
+fi
+if command -v azd >/dev/null 2>&1 && [ -n "${AZURE_ENV_NAME:-}" ]; then
+  azd env set DYNASYNC_AUTH_CLIENT_ID "$client"
+fi
+echo "$client"

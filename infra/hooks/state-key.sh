@@ -1,0 +1,22 @@
+#!/bin/sh
+# Puts the state key into the vault, once: a vault that has one keeps it, since another key means a full resync. The key
+# is made here and goes nowhere else. azd runs it after it provisioned; by hand: DYNASYNC_VAULT=... infra/hooks/state-key.sh
+set -eu
+: "${DYNASYNC_VAULT:?name of the vault}"
+if [ -z "$(az keyvault secret list --vault-name "$DYNASYNC_VAULT" --query "[?name=='dynasync-state-key'].name" --output tsv)" ]; then
+  umask 077
+  file=$(mktemp)
+  trap 'rm -f "$file"' EXIT
+  openssl rand -base64 32 | tr -d '\n' >"$file"
+  az keyvault secret set --vault-name "$DYNASYNC_VAULT" --name dynasync-state-key --file "$file" --encoding utf-8 --output none
+  echo "state key: made"
+else
+  echo "state key: kept"
+fi
+if [ -n "${DYNASYNC_URL:-}" ]; then
+  sh "$(dirname "$0")/registration.sh"
+fi
+if [ -n "${DYNASYNC_APP:-}" ]; then
+  # The reference was read before the key was there.
+  az functionapp restart --name "$DYNASYNC_APP" --resource-group "${AZURE_RESOURCE_GROUP:?}"
+fi
