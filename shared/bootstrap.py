@@ -15,6 +15,7 @@ from shared.azure.ambient import RandomIds, SystemClock
 from shared.azure.sealed import Sealer, digest_key
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
+from shared.domain.records import Side
 from shared.domain.schedule import next_due, parse_rhythm
 from shared.ports.state import PartitionStore
 
@@ -101,7 +102,9 @@ class Application:
     def crm(self, connection: ConnectionConfig) -> Connector:
         from shared.connectors.registry import CRM, build
 
-        return build(CRM, connection.crm, self._surroundings(connection, "crm"))
+        used = connection.kinds(Side.CRM)
+        settings = {"tables": used, **connection.crm} if used else connection.crm
+        return build(CRM, settings, self._surroundings(connection, "crm"))
 
     def partner(self, connection: ConnectionConfig) -> Connector:
         from shared.connectors.registry import build

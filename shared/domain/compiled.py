@@ -8,6 +8,7 @@ from datetime import datetime
 
 from shared.domain.convert import Step, Unfit
 from shared.domain.criteria import Bound, matches
+from shared.domain.emails import match_name, match_value
 from shared.domain.entity_map import Direction, EntityMap
 from shared.domain.limits import fit
 from shared.domain.normalize import Canonical
@@ -244,6 +245,18 @@ class CompiledMap:
         name = self.match_name(side)
         value = record.fields.get(name) if name is not None else None
         return value if isinstance(value, str) else None
+
+    def match_of(self, record: Record, side: Side) -> str | None:
+        """The canonical match value of a record of `side`; None when it can match nobody."""
+        return self.canonical_match(self.match_text(record, side))
+
+    def canonical_match(self, text: str | None) -> str | None:
+        """A match value as it is compared: an address as an address, anything else as a name."""
+        named = self.match_field is not None and FieldType.EMAIL not in {
+            self.match_field.crm_spec.type,
+            self.match_field.partner_spec.type,
+        }
+        return match_name(text) if named else match_value(text)
 
     def missing_required(self, fields: Mapping[FieldName, Value | None], side: Side) -> str:
         """The id of a mapped field that a create on `side` lacks though it needs it; "" when there is none."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.domain.records import Side
+
 
 class Switch(StrEnum):
     """The global switch. SETUP: not finished yet. ON: runs on its rhythm. OFF: nothing flows, requests wait."""
@@ -41,3 +43,8 @@ class ConnectionConfig:
     partner_identity: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     hook_generation: int = 0
+
+    def kinds(self, side: Side) -> tuple[str, ...]:
+        """The kinds of one side that entities which are switched on speak of, each once."""
+        on = [entity for entity in self.entities if entity.get("on", True)]
+        return tuple(dict.fromkeys(str(entity.get(f"{side.value}_kind", "")) for entity in on))

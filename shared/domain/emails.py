@@ -83,6 +83,14 @@ def match_value(text: str | None) -> str | None:
     return None if key in PLACEHOLDERS else key
 
 
+def match_name(text: str | None) -> str | None:
+    """The canonical form of a name (of a company) for matching: NFC, single spaces, no case. None for an empty one."""
+    if not text:
+        return None
+    found = unicodedata.normalize("NFC", text.translate(_IGNORED))
+    return " ".join(found.split()).casefold() or None
+
+
 def is_role_address(key: str) -> bool:
     """Whether a match value names a shared mailbox (`info@`), which is a hint of a place rather than of a person."""
     return key.rpartition("@")[0].partition("+")[0] in ROLES

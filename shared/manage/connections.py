@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.records import Side
 from shared.domain.schedule import parse_rhythm
-from shared.errors import ConfigError, Rejected
+from shared.errors import ConfigError, Rejected, SyncError
 from shared.manage.checks import check_connection
 from shared.manage.entities import check_entities
 from shared.manage.ports import Systems, WritableSecrets
 from shared.ports.ambient import IdSource
-from shared.ports.connector import CheckState
+from shared.ports.connector import CheckState, Connector
 from shared.ports.journal import AlreadyThere, ConnectionStore, StoredConnection
 from shared.state.model import Command
 from shared.sync.options import parse_options
@@ -205,6 +207,7 @@ class Connections:
 
     def _confirmed(self, config: ConnectionConfig) -> ConnectionConfig:
         first = config.switch is Switch.SETUP
+        _prepare(self.systems.partner(config), config)
         for item in check_connection(config, self.systems):
             step = item.step
             if step.state is CheckState.FAILED and (first or step.name != "mapping"):
@@ -228,6 +231,14 @@ class Connections:
         """The connection with what both accounts call themselves now."""
         crm, partner = self.systems.crm(config), self.systems.partner(config)
         return replace(config, crm_identity=crm.identity(), partner_identity=partner.identity())
+
+
+def _prepare(partner: Connector, config: ConnectionConfig) -> None:
+    """Lets the partner make what its kinds need (a custom object). What keeps it from that, the check tells."""
+    prepare = getattr(partner, "prepare", None)
+    if prepare is not None:
+        with contextlib.suppress(SyncError):
+            prepare(config.kinds(Side.PARTNER))
 
 
 def _unique(config: ConnectionConfig) -> str:

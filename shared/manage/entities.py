@@ -42,6 +42,11 @@ def _names(maps: Sequence[EntityMap]) -> Iterator[Mistake]:
     names = [item.name for item in maps]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Mistake(name, "duplicate_id", "is the name of several entities; give each its own")
+    taken: dict[str, str] = {}
+    for item in (item for item in maps if item.on):
+        other = taken.setdefault(item.crm_kind, item.name)
+        if other != item.name:
+            yield Mistake(f"{item.name}.on", "kind_twice", f"{other} takes {item.crm_kind} already; switch one of them off")
 
 
 def _environment(

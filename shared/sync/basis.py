@@ -11,7 +11,6 @@ from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey
 from shared.domain.mapping import CompiledMap
 from shared.domain.merge import Merged, merge
 from shared.domain.merged import ASKED
-from shared.domain.normalize import match_value
 from shared.domain.records import ABSENT, Gone, Record, Ref, Side
 from shared.ports.connector import Capabilities, KindCapabilities
 from shared.sync.cases import Case, Decision
@@ -92,8 +91,8 @@ class Basis:
         """The canonical match value of the pair: Dynamics' own when its record was seen, else the partner's."""
         crm, partner = record_of(case.crm), record_of(case.partner)
         if crm is not None:
-            return match_value(case.map.match_text(crm, Side.CRM))
-        return match_value(case.map.match_text(partner, Side.PARTNER)) if partner is not None else None
+            return case.map.match_of(crm, Side.CRM)
+        return case.map.match_of(partner, Side.PARTNER) if partner is not None else None
 
     def match_key(self, text: str | None) -> MatchKey | None:
         return self.digester.match(text) if text is not None else None

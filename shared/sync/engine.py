@@ -11,7 +11,7 @@ from shared.domain.identity import Digester
 from shared.domain.mapping import CompiledMap
 from shared.domain.plan import Plan
 from shared.domain.records import Kind, Schema, Side
-from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, SyncError, Throttled, Transient
+from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejected, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock, IdSource
 from shared.ports.connector import Connector
 from shared.ports.report import Journal
@@ -99,7 +99,7 @@ class Engine:
             if self.plan is not None:
                 raise
             return self._rest(work, fault)
-        except (AuthError, ConfigError, GuardTripped) as fault:
+        except (AuthError, ConfigError, GuardTripped, Rejected) as fault:
             if self.plan is not None:
                 raise
             return self._stop(work, fault)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from shared.domain.identity import LinkState, link_key
 from shared.domain.mapping import CompiledMap
-from shared.domain.normalize import match_value
 from shared.domain.records import ABSENT, Gone, Kind, Record, Ref, Side
 from shared.sync.cases import Case
 from shared.sync.page import Page
@@ -84,7 +83,7 @@ def _is_part(compiled: CompiledMap, seen: Record) -> bool:
 
 
 def _match(page: Page, compiled: CompiledMap, seen: Record | Gone) -> str | None:
-    return match_value(compiled.match_text(seen, Side.PARTNER)) if isinstance(seen, Record) else None
+    return compiled.match_of(seen, Side.PARTNER) if isinstance(seen, Record) else None
 
 
 def _linked(page: Page, ref: Ref, seen: Record | Gone) -> Case | None:

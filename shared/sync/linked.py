@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
 from shared.domain.merge import Merged
-from shared.domain.normalize import match_value
+from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, Ref, Side
 from shared.ports.connector import Op
 from shared.sync.basis import DIRTY, DIVERGED, OUTSIDE, Basis, digests, parked_code, record_of
@@ -63,6 +63,7 @@ class Linked(Basis):
             link=after,
             writes=planned,
             done=done,
+            retry=self.initial and Side.CRM in writes and first,
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
         )
@@ -70,9 +71,12 @@ class Linked(Basis):
     def _left_as_found(self, case: Case, merged: Merged) -> Merged:
         """The initial sync writes to the partner only: what it would write to Dynamics is agreed as both sides have it.
 
-        Such a field flows again as soon as someone edits it.
+        Such a field flows again as soon as someone edits it. A stricter consent is never agreed away: it waits for the
+        next run.
         """
         crm, partner = record_of(case.crm), record_of(case.partner)
+        later = {item.id for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE}
+        columns = {name for item in case.map.fields if item.id in later for name in item.names(Side.CRM)}
         if crm is None or partner is None or not merged.writes[Side.CRM]:
             return merged
         ours = digests(case.map, crm, Side.CRM, self.digester)
@@ -80,12 +84,14 @@ class Linked(Basis):
         kept = {
             name: Agreed(Digest(ours[name]), Digest(theirs[name]))
             for name in merged.pending[Side.CRM]
-            if name in ours and name in theirs
+            if name in ours and name in theirs and name not in later
         }
+        kept_back = {name: value for name, value in merged.writes[Side.CRM].items() if name in columns}
+        pending = {name: agreed for name, agreed in merged.pending[Side.CRM].items() if name in later}
         return replace(
             merged,
-            writes={**merged.writes, Side.CRM: {}},
-            pending={**merged.pending, Side.CRM: {}},
+            writes={**merged.writes, Side.CRM: kept_back},
+            pending={**merged.pending, Side.CRM: pending},
             settled={**merged.settled, **kept},
         )
 
@@ -150,7 +156,7 @@ class Linked(Basis):
             return written
         held = record_of(case.seen(side))
         if held is not None:
-            return match_value(case.map.match_text(held, side))
+            return case.map.match_of(held, side)
         text = self.match_of(case)
         return text if text is not None and self.match_key(text) == link.match else None
 
@@ -163,7 +169,7 @@ class Linked(Basis):
         value = merged.writes[Side.CRM].get(name, crm.value(name) if crm is not None else ABSENT)
         if value is ABSENT:
             return link.match if link.match is not None else self.match_key(self.match_of(case))
-        return self.match_key(match_value(value if isinstance(value, str) else None))
+        return self.match_key(case.map.canonical_match(value if isinstance(value, str) else None))
 
     def _expected(self, case: Case, link: Link, side: Side) -> str | None:
         record = record_of(case.seen(side))

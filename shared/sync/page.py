@@ -22,7 +22,7 @@ from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
 from shared.sync.reconcile import Reconciler
-from shared.sync.references import as_ids, as_links, load_parents
+from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.tally import Tally
 from shared.sync.working import WorkingSet
 
@@ -44,6 +44,7 @@ class Page:
             now=work.now,
             initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
         )
+        self.pairs = pairs_of(work.maps)
         self._waiting: dict[int, frozenset[str]] = {}
 
     # -- deciding and doing --------------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ class Page:
         for side in Side:
             seen = case.seen(side)
             if isinstance(seen, Record):
-                record, missing = as_links(case.map, self._visible(case, seen, side), side, self.links)
+                record, missing = as_links(case.map, self._visible(case, seen, side), side, self.links, self.pairs)
                 waiting |= missing
                 self._set(case, side, record)
         decision = self.reconciler.decide(case, self.links)

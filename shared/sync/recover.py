@@ -182,7 +182,7 @@ def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
     if compiled is None:
         return None
     source = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM)).get(entry.crm.id)
-    text = match_value(compiled.match_text(source, Side.CRM)) if isinstance(source, Record) else None
+    text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
     if text is None:
         return None
     fields = _fields(work, compiled, batch.side)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
-from shared.domain.mapping import CompiledMap
+from shared.domain.mapping import CompiledField, CompiledMap
 from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId, Side, Value
 from shared.sync.working import WorkingSet
 
@@ -34,8 +34,33 @@ def load_parents(compiled: CompiledMap, records: Iterable[Record], side: Side, l
         links.load(partners=found)
 
 
-def as_links(compiled: CompiledMap, record: Record, side: Side, links: WorkingSet) -> tuple[Record, frozenset[str]]:
-    """The record with its references as links, and the ids of fields whose parent has no link yet."""
+type Pairs = frozenset[tuple[Kind, Kind]]
+"""The kinds that are paired: Dynamics', the partner's."""
+
+
+def pairs_of(maps: Iterable[CompiledMap]) -> Pairs:
+    return frozenset((item.entity.crm_kind, item.entity.partner_kind) for item in maps)
+
+
+def _can_be_linked(item: CompiledField, kind: Kind, side: Side, pairs: Pairs) -> bool:
+    """Whether a parent of this kind has, or may get, a counterpart that the other side's field can name."""
+    others = (
+        {partner for crm, partner in pairs if crm == kind}
+        if side is Side.CRM
+        else {crm for crm, partner in pairs if partner == kind}
+    )
+    targets = item.spec(side.other).targets
+    return bool(others & set(targets)) if targets else bool(others)
+
+
+def as_links(
+    compiled: CompiledMap, record: Record, side: Side, links: WorkingSet, pairs: Pairs
+) -> tuple[Record, frozenset[str]]:
+    """The record with its references as links, and the ids of fields whose parent has no link yet.
+
+    A parent that cannot have a counterpart (a contact's parent that is a contact, where the other side names accounts;
+    a kind that is not mapped) is not told: nothing waits for it, and nothing is cleared because of it.
+    """
     names = compiled.references(side)
     if not names:
         return record, frozenset()
@@ -45,12 +70,14 @@ def as_links(compiled: CompiledMap, record: Record, side: Side, links: WorkingSe
         value = fields.get(name)
         if not isinstance(value, Ref):
             continue
+        item = compiled.by_name(name, side)
+        if item is None or not _can_be_linked(item, value.kind, side, pairs):
+            del fields[name]
+            continue
         link = links.link(link_key(value)) if side is Side.CRM else links.of_partner(value)
         if link is None or link.state is not LinkState.LINKED:
             del fields[name]
-            item = compiled.by_name(name, side)
-            if item is not None:
-                waiting.add(item.id)
+            waiting.add(item.id)
         else:
             fields[name] = Ref(_LINK, RemoteId(link.key.hex()))
     return replace(record, fields=fields), frozenset(waiting)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
 from shared.domain.labels import Labels
-from shared.domain.normalize import match_value
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
 from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, new_link, parked_code, record_of
@@ -214,7 +213,7 @@ def _with_labels(decision: Decision, case: Case, add: frozenset[str], remove: fr
         side=Side.PARTNER,
         op=Op.UPDATE,
         ref=case.partner_ref,
-        match=match_value(case.map.match_text(held, Side.PARTNER)) if held is not None else None,
+        match=case.map.match_of(held, Side.PARTNER) if held is not None else None,
         add_labels=add,
         remove_labels=remove,
     )

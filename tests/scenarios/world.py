@@ -312,7 +312,9 @@ def entities(
     for item in default_entities():
         if only and item["name"] != only:
             continue
-        rows = [dict(field) for field in [*item["fields"], *fields]]  # type: ignore[misc]
+        given = {field["partner"] for field in fields}
+        own: Sequence[Mapping[str, object]] = item["fields"]  # type: ignore[assignment]
+        rows = [dict(field) for field in [*(row for row in own if row["partner"] not in given), *fields]]
         for row in rows:
             if row["id"] in (policies or {}):
                 row["policy"] = (policies or {})[row["id"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -20,7 +20,8 @@ from shared.connectors.activecampaign.custom_records import (
 )
 from shared.connectors.activecampaign.feed import ContactFeed
 from shared.connectors.activecampaign.fields import CONTACT, describe_contacts
-from shared.connectors.activecampaign.importer import Importer, importable
+from shared.connectors.activecampaign.import_items import importable
+from shared.connectors.activecampaign.importer import Importer
 from shared.connectors.activecampaign.object_store import ObjectStore
 from shared.connectors.activecampaign.objects import DEAL, FAMILIES, ObjectMapper, describe_objects
 from shared.connectors.activecampaign.reader import ContactReader
@@ -147,6 +148,11 @@ class ActiveCampaignConnector:
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         return self._importer(self._schema(CONTACT)).settle(tickets) if tickets else []
+
+    def prepare(self, kinds: Collection[str]) -> None:
+        """Makes what a connection with these kinds needs in the account: the custom object of opportunities."""
+        if OPPORTUNITY in kinds:
+            self.install_opportunities()
 
     def install_opportunities(self) -> str:
         """Makes the custom object for opportunities unless it is there; answers its id. For a set-up page."""

@@ -40,12 +40,27 @@ _FIELDS: Sequence[Mapping[str, object]] = (
     {"id": "phone", "crm": "telephone1", "partner": "phone"},
 )
 
+OPT_OUT: Mapping[str, object] = {
+    "id": "optout",
+    "crm": "donotbulkemail",
+    "partner": "optedOut",
+    "policy": {"rule": "restrictive", "strict": ["true"]},
+}
+"""Consent: whoever opted out on either side is out on both; what loosens it is the person's own act only."""
+
 
 def default_entities() -> Sequence[Mapping[str, object]]:
-    """Leads and contacts, both ways, Dynamics winning; a contact beats a lead with the same address."""
+    """Accounts, contacts and leads both ways, Dynamics winning; a contact beats a lead with the same address.
+
+    Opportunities go to ActiveCampaign only, either as records of a custom object or as deals: both are there, switched
+    off, because not every plan has them. One of the two may be switched on.
+    """
     return (
-        _entity("contact", kind=CONTACT, foreign={LEAD: "-1"}, rank=2),
-        _entity("lead", kind=LEAD, foreign={CONTACT: "1"}, rank=1),
+        _account(),
+        _person("contact", kind=CONTACT, company="parentcustomerid", foreign={LEAD: "-1"}, rank=2),
+        _person("lead", kind=LEAD, company="parentaccountid", foreign={CONTACT: "1"}, rank=1),
+        _opportunity("opportunity", "opportunity", _AS_OBJECT),
+        _opportunity("deal", "deal", _AS_DEAL),
     )
 
 
@@ -59,7 +74,24 @@ def default_options() -> Mapping[str, object]:
     return {"initial_one_way": True}
 
 
-def _entity(name: str, *, kind: str, foreign: Mapping[str, str], rank: int) -> Mapping[str, object]:
+def _account() -> Mapping[str, object]:
+    """A name that is taken on the other side is adopted when there is one such account; else it is a question."""
+    return {
+        "name": "account",
+        "crm_kind": "account",
+        "partner_kind": "account",
+        "direction": "both",
+        "match": "name",
+        "policy": "owner_crm",
+        "fixed": ["name"],
+        "fields": [
+            {"id": "name", "crm": "name", "partner": "name", "required": True},
+            {"id": "website", "crm": "websiteurl", "partner": "accountUrl"},
+        ],
+    }
+
+
+def _person(name: str, *, kind: str, company: str, foreign: Mapping[str, str], rank: int) -> Mapping[str, object]:
     known = {kind, PUSHED, PULLED, *foreign}
     return {
         "name": name,
@@ -69,7 +101,8 @@ def _entity(name: str, *, kind: str, foreign: Mapping[str, str], rank: int) -> M
         "match": "email",
         "rank": rank,
         "policy": "owner_crm",
-        "fixed": ["email"],
+        "fixed": ["email", "account"],
+        "parents": ["account"],
         "labels": {
             "kind": kind,
             "pushed": PUSHED,
@@ -77,5 +110,51 @@ def _entity(name: str, *, kind: str, foreign: Mapping[str, str], rank: int) -> M
             "foreign": dict(foreign),
             "aliases": {alias: meant for alias, meant in _ALIASES.items() if meant in known},
         },
-        "fields": [dict(item) for item in _FIELDS],
+        "fields": [
+            *(dict(item) for item in _FIELDS),
+            {"id": "account", "crm": company, "partner": "account"},
+            dict(OPT_OUT),
+        ],
+    }
+
+
+_AS_OBJECT: Sequence[tuple[str, str, str]] = (
+    ("name", "name", "name"),
+    ("value", "estimatedvalue", "value"),
+    ("probability", "closeprobability", "probability"),
+    ("closes", "estimatedclosedate", "close-date"),
+    ("description", "description", "description"),
+    ("contact", "parentcontactid", "contact"),
+    ("account", "parentaccountid", "account"),
+)
+_AS_DEAL: Sequence[tuple[str, str, str]] = (
+    ("name", "name", "title"),
+    ("value", "estimatedvalue", "value"),
+    ("probability", "closeprobability", "percent"),
+    ("description", "description", "description"),
+    ("contact", "parentcontactid", "contact"),
+    ("account", "parentaccountid", "account"),
+)
+_STATES = {"0": "0", "1": "1", "2": "2"}
+"""Open, won and lost: Dynamics' states of an opportunity, and ActiveCampaign's of a deal, by the same numbers."""
+_STATE_NAMES = {"0": "Open", "1": "Won", "2": "Lost"}
+
+
+def _opportunity(name: str, kind: str, fields: Sequence[tuple[str, str, str]]) -> Mapping[str, object]:
+    state = {"id": "status", "crm": "statecode", "partner": "status"}
+    state["values"] = _STATES if kind == "deal" else _STATE_NAMES  # type: ignore[assignment]
+    return {
+        "name": name,
+        "crm_kind": "opportunity",
+        "partner_kind": kind,
+        "direction": "to_partner",
+        "on": False,
+        "parents": ["account", "contact", "lead"],
+        "fields": [
+            *(
+                {"id": field, "crm": crm, "partner": partner} | ({"required": True} if field == "name" else {})
+                for field, crm, partner in fields
+            ),
+            state,
+        ],
     }

@@ -16,10 +16,10 @@ from typing import Any
 
 from shared.connectors.activecampaign.client import Client, Fetched, encode
 from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
-from shared.connectors.activecampaign.fields import EMAIL, BadValueError, field_id, is_custom, to_text
+from shared.connectors.activecampaign.import_items import Items, Lookups
 from shared.connectors.activecampaign.results import not_tried, rejected, unknown
 from shared.connectors.surroundings import Memo
-from shared.domain.records import FieldName, Schema
+from shared.domain.records import Schema
 from shared.errors import OutcomeUnknown, SyncError
 from shared.http.parallel import run_all
 from shared.http.redaction import mask
@@ -29,26 +29,11 @@ from shared.ports.connector import Op, Outcome, Settled, Ticket, Write, WriteRes
 MOST = 250
 MAX_BYTES = 399_999
 A_MINUTE = 95  # of the vendor's 100
-_NAMES: Mapping[FieldName, str] = {
-    FieldName("firstName"): "first_name",
-    FieldName("lastName"): "last_name",
-    FieldName("phone"): "phone",
-}
 _DONE = frozenset({"completed", "complete", "done", "finished", "failed", "error"})
 _LIMIT_PAUSE = 15.0
 
 type Results = dict[str, WriteResult]
 type Item = tuple[Write, dict[str, Any]]
-
-
-def importable(write: Write) -> bool:
-    """May this write go by import? What an import cannot do: clear, change an e-mail, remove a tag, set an account."""
-    if not write.match or write.remove_labels or write.op is Op.DELETE:
-        return False
-    if write.op is Op.UPDATE and EMAIL in write.fields:
-        return False
-    known = all(is_custom(name) or name in _NAMES or name == EMAIL for name in write.fields)
-    return known and (write.op is Op.CREATE or all(value is not None for value in write.fields.values()))
 
 
 class Importer:
@@ -59,6 +44,7 @@ class Importer:
     ) -> None:
         self._client = client
         self._schema = schema
+        self._lookups = Lookups(client, memo)
         self._automations = automations
         self._concurrency = concurrency
         key = ("activecampaign", "imports", client.http.origin)
@@ -69,10 +55,11 @@ class Importer:
         results: Results = {}
         items: list[Item] = []
         met: set[str] = set()
+        made = Items(self._schema, self._lookups, writes)
         for write in writes:
-            problem, item = self._item(write)
-            if problem is not None or item is None:
-                results[write.key] = problem or rejected(write, "bad_value", "")
+            item = made.of(write)
+            if isinstance(item, WriteResult):
+                results[write.key] = item
                 continue
             if item["email"].casefold() in met:
                 results[write.key] = WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, code="same_email_in_call")
@@ -97,31 +84,6 @@ class Importer:
         return [found for found in told if isinstance(found, Settled)]
 
     # ------------------------------------------------------------------------------------------------------------------
-
-    def _item(self, write: Write) -> tuple[WriteResult | None, dict[str, Any] | None]:
-        """A contact of an import; or the result of a write that cannot be one. Nobody is ever subscribed."""
-        email = write.fields.get(EMAIL) if write.op is Op.CREATE else write.match
-        item: dict[str, Any] = {"email": str(email or write.match or "").strip()}
-        custom: list[dict[str, str]] = []
-        for name, value in write.fields.items():
-            if name == EMAIL or value is None:
-                continue
-            spec = self._schema.fields.get(name)
-            if spec is None:
-                return rejected(write, "unknown_field", "the account has no such field", name), None
-            try:
-                text = to_text(spec, value)
-            except BadValueError as error:
-                return rejected(write, "bad_value", str(error), name), None
-            if name in _NAMES:
-                item[_NAMES[name]] = text
-            else:
-                custom.append({"id": field_id(name), "value": text})
-        if custom:
-            item["fields"] = [{"id": int(each["id"]), "value": each["value"]} for each in custom]
-        if write.add_labels:
-            item["tags"] = sorted(write.add_labels)
-        return None, item
 
     def _send(self, chunk: Sequence[Item]) -> Results:
         """One import. Contacts it names as bad are refused, the others are sent again without them, once or twice."""

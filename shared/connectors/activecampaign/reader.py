@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
+from shared.connectors.activecampaign.beside import companies, opted_out
 from shared.connectors.activecampaign.client import PAGE, Client
 from shared.connectors.activecampaign.contacts import ContactMapper, as_id, contact_ref
 from shared.connectors.activecampaign.errors import VendorError, raise_for
@@ -45,8 +47,7 @@ class ContactReader:
     def by_ids(self, ids: Sequence[RemoteId], *, purpose: str = "read") -> Found:
         """Each contact as it is now, with its tags. Many are read by lists where that needs fewer calls."""
         wanted = list(dict.fromkeys(ids))
-        whole = self._mapper.wants(ACCOUNT_FIELD) or self._mapper.wants(OPTED_OUT)
-        if len(wanted) <= FEW or whole:
+        if len(wanted) <= FEW:
             return self._singly(wanted, purpose)
         listed = self._listed(wanted, purpose)
         missing = [row for row in wanted if row not in listed]
@@ -127,9 +128,17 @@ class ContactReader:
         found: Found = {}
         for records in raised(run_all(jobs, at_once=self._concurrency)):
             found.update(records)
-        if self._side_load:
-            return found
-        return self._completed(found, purpose)
+        whole = found if self._side_load else self._completed(found, purpose)
+        return self._with_company(whole, purpose) if self._mapper.wants(ACCOUNT_FIELD) else whole
+
+    def _with_company(self, found: Found, purpose: str) -> Found:
+        told = companies(self._client, found.keys())
+        if told is None:
+            return self._singly(list(found), purpose)
+        return {
+            row: _also(record, {ACCOUNT_FIELD: told.get(row)}) if isinstance(record, Record) else record
+            for row, record in found.items()
+        }
 
     def _group(self, ids: Sequence[RemoteId], purpose: str) -> Found:
         query = [("status", "-1"), ("limit", str(PAGE)), *(("ids[]", row) for row in ids)]
@@ -141,7 +150,12 @@ class ContactReader:
             records = self._mapper.side_loaded(page.data, names)
         else:
             records = [self._mapper.listed(row) for row in page.listed("contacts")]
-        return {record.ref.id: record for record in records if record.ref.id in ids}
+        out = opted_out(self._client, ids) if self._mapper.wants(OPTED_OUT) else set()
+        return {
+            record.ref.id: _also(record, {OPTED_OUT: True}) if record.ref.id in out else record
+            for record in records
+            if record.ref.id in ids
+        }
 
     def _completed(self, found: Found, purpose: str) -> Found:
         """Lists tell neither values nor tags: they are added by the way that needs fewer calls."""
@@ -185,6 +199,10 @@ class ContactReader:
                 page = self._client.get("fieldValues", "values", _values_query(name, offset))
                 rows = page.rows("fieldValues")
         return found
+
+
+def _also(record: Record, more: Fields) -> Record:
+    return replace(record, fields={**record.fields, **more})
 
 
 def _values_query(name: FieldName, offset: int) -> list[tuple[str, str]]:
