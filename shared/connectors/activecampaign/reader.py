@@ -8,7 +8,7 @@ from functools import partial
 
 from shared.connectors.activecampaign.beside import companies, opted_out
 from shared.connectors.activecampaign.client import PAGE, Client
-from shared.connectors.activecampaign.contacts import ContactMapper, as_id, contact_ref
+from shared.connectors.activecampaign.contacts import ContactMapper, Fields, as_id, contact_ref
 from shared.connectors.activecampaign.errors import VendorError, raise_for
 from shared.connectors.activecampaign.fields import ACCOUNT_FIELD, CONTACT, EMAIL, OPTED_OUT, field_id
 from shared.connectors.activecampaign.tags import TagBook
