@@ -18,7 +18,7 @@ def opted_out(client: Client, ids: Sequence[RemoteId], *, purpose: str = "opt-ou
 
 def _of_status(client: Client, status: str, ids: Sequence[RemoteId], purpose: str) -> set[RemoteId]:
     query = [("status", status), ("limit", str(PAGE)), *(("ids[]", row) for row in ids)]
-    found = {as_id(row.get("id")) for row in client.get("contacts", purpose, query).rows("contacts")}
+    found = {as_id(row.get("id")) for row in client.get("contacts", purpose, query).listed("contacts")}
     return found & set(ids)
 
 
@@ -29,7 +29,7 @@ def companies(client: Client, ids: Collection[RemoteId]) -> dict[RemoteId, Ref] 
     for page in client.pages("accountContacts", "accountContacts", "companies"):
         if page.total is not None and -(-page.total // PAGE) > len(ids):
             return None
-        for row in page.rows("accountContacts"):
+        for row in page.listed("accountContacts"):
             contact = as_id(row.get("contact"))
             if contact in ids:
                 found[contact] = Ref(ACCOUNT, as_id(row.get("account")))

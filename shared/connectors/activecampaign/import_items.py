@@ -72,11 +72,11 @@ class Lookups:
 
     def _ids(self, resource: str) -> list[str]:
         pages = self._client.pages(resource, resource, "metadata")
-        return [str(as_id(row.get("id"))) for page in pages for row in page.rows(resource)]
+        return [str(as_id(row.get("id"))) for page in pages for row in page.listed(resource)]
 
     def _all_companies(self) -> dict[RemoteId, str]:
         pages = self._client.pages("accounts", "accounts", "companies")
-        return {as_id(row.get("id")): str(row.get("name", "")) for page in pages for row in page.rows("accounts")}
+        return {as_id(row.get("id")): str(row.get("name", "")) for page in pages for row in page.listed("accounts")}
 
     def _name(self, row: RemoteId) -> str:
         found = self._client.try_get(f"accounts/{row}", "companies")
