@@ -46,7 +46,9 @@ def _names(maps: Sequence[EntityMap]) -> Iterator[Mistake]:
     for item in (item for item in maps if item.on):
         other = taken.setdefault(item.crm_kind, item.name)
         if other != item.name:
-            yield Mistake(f"{item.name}.on", "kind_twice", f"{other} takes {item.crm_kind} already; switch one of them off")
+            yield Mistake(
+                f"{item.name}.on", "kind_twice", f"{other} takes {item.crm_kind} already; switch one of them off"
+            )
 
 
 def _environment(
