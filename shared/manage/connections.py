@@ -67,15 +67,14 @@ class Connections:
             rhythm=_mapping(data, "rhythm") or self.systems.default_rhythm(system),
             options=_mapping(data, "options"),
         )
+        for other in self.store.list():
+            if _unique(other.config) == _unique(config):
+                raise _exists(other.config.id)
         self._check(config)
         try:
             stored = self.store.create(config, unique=_unique(config))
         except AlreadyThere as there:
-            raise Refused(
-                f"connection {there.id} joins the same environment and account already",
-                code="connection_exists",
-                next_step=f"Use connection {there.id}, or delete it first.",
-            ) from None
+            raise _exists(there.id) from None
         for name, value in {**crm_secrets, **partner_secrets}.items():
             self.secrets.put(name, value)
         return stored
@@ -231,6 +230,14 @@ class Connections:
         """The connection with what both accounts call themselves now."""
         crm, partner = self.systems.crm(config), self.systems.partner(config)
         return replace(config, crm_identity=crm.identity(), partner_identity=partner.identity())
+
+
+def _exists(other: str) -> Refused:
+    return Refused(
+        f"connection {other} joins the same environment and account already",
+        code="connection_exists",
+        next_step=f"Use connection {other}, or delete it first.",
+    )
 
 
 def _prepare(partner: Connector, config: ConnectionConfig) -> None:
