@@ -80,7 +80,7 @@ def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> b
         return False
     crm, partner = (record, None) if survivor is Side.CRM else (None, record)
     merged = merge(case.map, link.agreed, crm, partner, digester=reconciler.digester, now=reconciler.now)
-    return bool(merged.writes[survivor.other])
+    return bool(merged.writes[survivor.other] or merged.need)  # in doubt it did: nothing is deleted then
 
 
 def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:

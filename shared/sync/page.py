@@ -15,6 +15,7 @@ from hashlib import blake2b
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
 from shared.domain.records import Gone, Kind, Record, Side
 from shared.errors import Transient
+from shared.ports.report import ConflictEntry
 from shared.state.errors import AlreadyLinked
 from shared.state.model import Command, CursorState, LaneChanges
 from shared.sync.apply import Applier
@@ -57,6 +58,7 @@ class Page:
                 return
             self._read(todo)
             ready, later = self._decide(todo)
+            self._tell_conflicts()
             self.applier.run(ready)
             todo = [*later, *self.applier.again]
         for case in todo:
@@ -306,6 +308,19 @@ class Page:
             self.links.put(parked)
             self.work.engine.lane.put_command(_asked_again(parked, when))
 
+    def _tell_conflicts(self) -> None:
+        """Before anything is written: a value that lost stands in the log before it is overwritten, whoever dies then.
+
+        The same values of the same field are one conflict, however often a page that failed is decided again. What a
+        message brought between two runs belongs to the last one.
+        """
+        run = self.work.text("run") or self.work.text("last_run")
+        if run and self.tally.conflicts:
+            told = "|".join(sorted(map(_print, self.tally.conflicts)))
+            part = self.reconciler.digester.raw(told.encode("utf-8", "surrogatepass")).hex()
+            self.work.engine.journal.conflicts(run, part, self.tally.conflicts)
+        self.tally.conflicts = []
+
     # -- making it durable ---------------------------------------------------------------------------------------------
 
     def fold(
@@ -324,8 +339,7 @@ class Page:
         run = work.text("run")
         if run and (self.tally.outcomes or self.tally.counts):
             work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)
-        if run and self.tally.conflicts:
-            work.engine.journal.conflicts(run, self.part, self.tally.conflicts)
+        self._tell_conflicts()
         if healed := self.links.healed:
             work.engine.journal.well([key.hex() for key in healed])
         incomplete = postponed is not None or unknown
@@ -359,6 +373,12 @@ class Page:
                 code="page_incomplete",
                 next_step="Nothing to do: the page is read again.",
             )
+
+
+def _print(entry: ConflictEntry) -> str:
+    """A conflict by its values, in an order that lasts."""
+    values = [sorted(v) if isinstance(v, frozenset) else v for v in (entry.crm_value, entry.partner_value)]
+    return repr((entry.link, entry.field, entry.winner, values))
 
 
 def _asked_again(link: Link, when: datetime) -> Command:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
+from shared.domain.records import FieldName, FieldType, Gone, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import link_after, link_before
@@ -22,6 +22,8 @@ from shared.sync.cases import Case
 from shared.sync.context import Work
 from shared.sync.deletes import gone_flags
 from shared.sync.page import Page
+
+_COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
 
 LOST = "lost"
 """Why a record is parked whose import the partner no longer knows."""
@@ -137,11 +139,19 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
     if entry.op is Op.CREATE:
         return True if any(now[name] == digest for name, digest in told.items()) or not told else None
     moved = {name: digest for name, digest in told.items() if entry.before.get(name) != digest}
-    if moved and any(now[name] == digest for name, digest in moved.items()):
+    if moved and all(now[name] == digest for name, digest in moved.items()):
+        return True
+    if any(now[name] == moved[name] for name in _telling(compiled, moved, batch.side)):
         return True
     if all(now[name] == entry.before.get(name) for name in moved):
         return False
     return None
+
+
+def _telling(compiled: CompiledMap, names: Iterable[str], side: Side) -> list[str]:
+    """Fields whose intended value is evidence by itself; a yes or no, or a choice, another user may have entered."""
+    by_id = {item.id: item for item in compiled.fields}
+    return [name for name in names if name in by_id and by_id[name].spec(side).type not in _COMMON]
 
 
 def _read(page: Page, batch: Batch, entries: Sequence[Entry]) -> dict[bytes, Record | Gone]:

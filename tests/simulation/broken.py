@@ -238,12 +238,17 @@ def _rules(**changes: Any) -> Make:
     return lambda real: MappingProxyType({**real, **{Rule(name): rule for name, rule in changes.items()}})
 
 
-def _deleted_comes_back(_real: Real) -> Real:
-    def tombstone(self: Reconciler, case: Any, link: Any, links: Any) -> Any:
-        fresh = replace(link, state=LinkState.PARKED, agreed={}, partner=None, flags=frozenset())
-        return self.unlinked(case, fresh, links)
+def _deleted_comes_back(real: Real) -> Real:
+    def decide(self: Reconciler, case: Any, links: Any) -> Any:
+        link = links.link(case.key)
+        if link is not None and link.state is LinkState.TOMBSTONE and not isinstance(case.crm or case.partner, Gone):
+            survivor = case.crm if isinstance(case.crm, Record) else case.partner
+            if survivor is not None and case.seen(deletes.gone_side(link)) is None:
+                fresh = replace(link, state=LinkState.PARKED, agreed={}, partner=None, flags=frozenset())
+                return self.unlinked(case, replace(fresh, incarnation=link.incarnation + 1), links)
+        return real(self, case, links)
 
-    return tombstone
+    return decide
 
 
 def _unconfirmed(_real: Real) -> Real:
@@ -317,7 +322,7 @@ OWN = (
     Mutant("intents_all_done", "every intent counts as applied", [(recover, "_verdict", _answers(True))]),
     Mutant("import_refusals_lost", "what an import refused stays agreed", [(recover, "_take_back", _nothing)]),
     Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", _nothing)]),
-    Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "_tombstone", _deleted_comes_back)]),
+    Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "decide", _deleted_comes_back)]),
     Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "_edited", _answers(False))]),
     Mutant("merge_is_delete", "a merge is taken for a delete", [(deletes, "_merged", _merge_is_delete)]),
     Mutant("sweep_unconfirmed", "absence from a walk is enough to delete", [(sweep, "_confirmed", _unconfirmed)]),
@@ -337,7 +342,7 @@ OWN = (
     Mutant("ask_is_owner", "nobody is asked, and nothing is written", [(clash, "_RULES", _rules(ask=clash._keep))]),
     Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),
     Mutant("parent_not_awaited", "a child does not wait for its parent's link", [(page, "as_links", _unawaited)]),
-    Mutant("holds_never", "what a side holds already is written again", [(Draft, "holds", _answers(False))]),
+    Mutant("holds_never", "two edits to one value count as a conflict", [(Draft, "holds", _answers(False))]),
     Mutant(
         "rivals_linked",
         "two rows share one partner record",

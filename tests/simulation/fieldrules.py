@@ -90,13 +90,28 @@ def _lost(
         return ""
     winner = next((edit for edit in frontier if holds(story.item, [edit], values[edit.side], edit.side)), first)
     loser = second if winner is first else first
-    if loser in story.lost_in_window or story.returned & {winner, loser} or _before_first(story):
+    if loser in story.lost_in_window or story.returned & {winner, loser}:
         return ""
+    if _before_first(story):
+        return _first_meeting(story, values, winner, loser, disputes)
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:
         return f"I5 the {owner} side owns the field, but the other's edit stayed: {_differ(values)}"
     if not _logged(loser, disputes):
         return f"I5 the losing value {_show(loser.value)} is in no conflict log: {_differ(values)}"
+    return ""
+
+
+def _first_meeting(
+    story: Story, values: Mapping[Side, Value | None], winner: Edit, loser: Edit, disputes: Sequence[ConflictEntry]
+) -> str:
+    """I5 on a first link: Dynamics' value stays where both had one, and the other is in the conflict log."""
+    if is_empty(loser.value) or is_empty(winner.value):
+        return ""
+    if story.item.rule != "newest" and winner.side is not Side.CRM:
+        return f"I5 Dynamics wins on a first link, but the partner's value stayed: {_differ(values)}"
+    if not _logged(loser, disputes):
+        return f"I5 the losing value {_show(loser.value)} of a first link is in no conflict log: {_differ(values)}"
     return ""
 
 
@@ -161,18 +176,27 @@ def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Seque
 
 
 def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
-    """Both sides hold one set; of two concurrent edits it lies between what they share and what they have together."""
+    """Both sides hold one set; of two concurrent edits it has the choices of both,
+    with or without those that one of them took away."""
     crm, partner = (values[side] or frozenset() for side in _BOTH)
     if crm != partner:
         return f"I1 the sides differ: {_differ(values)}"
     frontier = list(story.frontier())
     if story.doubt or story.revived or story.lost_in_window or not frontier or _before_first(story):
         return ""
-    sets = [edit.value if isinstance(edit.value, frozenset) else frozenset() for edit in frontier]
-    least, most = frozenset.intersection(*sets), frozenset.union(*sets)
+    sets = [_choices(edit.value) for edit in frontier]
+    most = frozenset.union(*sets)
+    taken = frozenset[str]().union(
+        *(_choices(base) - _choices(edit.value) for edit in frontier for base in story.bases.get(edit, ()))
+    )
+    least = most - taken
     if isinstance(crm, frozenset) and least <= crm <= most:
         return ""
     return f"I4 choices were lost or invented: expected between {set(least)} and {set(most)}, {_differ(values)}"
+
+
+def _choices(value: Value | None) -> frozenset[str]:
+    return value if isinstance(value, frozenset) else frozenset()
 
 
 _RULES = {

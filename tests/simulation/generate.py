@@ -7,16 +7,19 @@ from random import Random
 from typing import Any
 
 from shared.domain.records import Side
-from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, Trouble
+from tests.simulation.motifs import contest, motif
+from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.profiles import PROFILES, Profile
-from tests.simulation.steps import SHAPES, History, Step, slice_step
+from tests.simulation.steps import History, Step, slice_step
+from tests.simulation.values import SHAPES
 
 MAILS = ("fresh", "fresh", "fresh", "match", "match", "case", "twin", "none")
 NEW_MAILS = ("fresh", "fresh", "match", "twin", "none")
 
 EDITING = (
     ("create", 10),
-    ("edit", 34),
+    ("edit", 30),
+    ("contest", 6),
     ("clear", 8),
     ("rename", 4),
     ("touch", 3),
@@ -27,7 +30,19 @@ EDITING = (
     ("works", 4),
     ("company", 2),
     ("label", 2),
+    ("scope", 2),
 )
+MOODS = (0.0, 1.0, 1.0, 1.0, 1.0, 5.0)
+"""What each kind of step counts in one history: some histories lack what others are full of."""
+SCENES = (0, 0, 1, 1, 2)
+"""How many motifs a history has."""
+KINDS_AT = {
+    "remote": REMOTE_KINDS,
+    "write": WRITE_KINDS,
+    "commit": COMMIT_KINDS,
+    "after": COMMIT_KINDS,
+    "fetch": FETCH_KINDS,
+}
 SURROUNDINGS = (("tick", 5), ("slow", 3), ("expire", 2), ("hint", 3), ("forget_imports", 1))
 
 
@@ -40,6 +55,10 @@ class Drawer:
         self.trouble = trouble
         self.depth = depth
         self.edited = [item.id for item in profile.fields if item.edits]
+        self.kinds = [name for name, _ in EDITING]
+        self.weights = [weight * random.choice(MOODS) for _, weight in EDITING]
+        if not any(self.weights):
+            self.weights = [float(weight) for _, weight in EDITING]
 
     def history(self) -> History:
         steps: list[Step] = [self._create()]
@@ -47,8 +66,10 @@ class Drawer:
             steps.append(self._create())
         if self.random.random() < 0.75:
             steps.append(slice_step("a"))
-        for _ in range(self.random.randint(2, self.depth)):
-            steps.append(self._step())
+        middle = [[self._step()] for _ in range(self.random.randint(2, self.depth))]
+        for _ in range(self.random.choice(SCENES)):
+            middle.insert(self.random.randint(0, len(middle)), motif(self.random, self.profile))
+        steps += [step for steps in middle for step in steps]
         steps.append(self._slice())
         return History(self.profile.name, tuple(steps))
 
@@ -73,7 +94,7 @@ class Drawer:
         return ("create", self._side(), self.random.choice(MAILS), self.random.randrange(SHAPES), mask)
 
     def _editing(self) -> Step:
-        (name,) = self.random.choices([item[0] for item in EDITING], [item[1] for item in EDITING])
+        (name,) = self.random.choices(self.kinds, self.weights)
         side, place = self._side(), self._place()
         match name:
             case "create":
@@ -83,13 +104,23 @@ class Drawer:
             case "clear":
                 return (name, side, place, self.random.choice(self.edited))
             case "rename":
-                return (name, side, place, self.random.choice(NEW_MAILS))
+                company = int(self.profile.companies and self.random.random() < 0.3)
+                return (name, side, place, self.random.choice(NEW_MAILS), company)
+            case "contest":
+                return contest(self.random, self.profile)
+            case "scope":
+                return (name, place, self.random.randrange(2))
             case "merge" | "swap":
                 return (name, side, place, place + 1)
             case "works":
                 return (name, side, place, self.random.choice((0, 0, 1, -1)))
             case "company":
-                return (name, side, self.random.choice(("fresh", "match")), self.random.randrange(SHAPES))
+                return (
+                    name,
+                    side,
+                    self.random.choice(("fresh", "fresh", "match", "none")),
+                    self.random.randrange(SHAPES),
+                )
             case "label":
                 which = self.random.choice(("kind", "pushed", "pulled"))
                 return (name, place, which, self.random.randrange(2))
@@ -115,13 +146,13 @@ class Drawer:
         return slice_step(worker, [self._trouble() for _ in range(self.random.choice((1, 1, 1, 2, 3)))])
 
     def _trouble(self) -> Trouble:
-        channel = self.random.choices(("remote", "commit", "fetch"), (7, 4, 1))[0]
-        kinds: Sequence[str] = {"remote": REMOTE_KINDS, "commit": COMMIT_KINDS, "fetch": FETCH_KINDS}[channel]
-        kind = self.random.choice(kinds)
+        channel = self.random.choices(tuple(KINDS_AT), (5, 3, 3, 2, 1))[0]
+        kind = self.random.choice(KINDS_AT[channel])
         steps: tuple[Any, ...] = ()
         if kind.startswith("users"):
             steps = tuple(self._editing() for _ in range(self.random.choice((1, 1, 2))))
-        return Trouble(channel, int(self.random.expovariate(1 / 8)), kind, steps)
+        reach = 1.5 if channel in {"write", "after"} else 8
+        return Trouble(channel, int(self.random.expovariate(1 / reach)), kind, steps)
 
 
 def history(seed: int, number: int, *, profile: str | None = None, depths: Sequence[int] = (4, 8, 18, 30)) -> History:

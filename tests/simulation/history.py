@@ -31,6 +31,8 @@ class Story:
     """What became of one field of one pair.
 
     `returned` are edits that put back what both sides had agreed on last: nobody who compares with that can see them.
+    `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
+    `bases` holds what both sides may have agreed on when an edit was made.
     """
 
     item: SimField
@@ -39,6 +41,7 @@ class Story:
     last: dict[Side, Edit] = field(default_factory=dict)
     lost_in_window: set[Edit] = field(default_factory=set)
     returned: set[Edit] = field(default_factory=set)
+    bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
     first_hub: int | None = None
@@ -61,26 +64,29 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
     value: dict[Side, Value | None] = dict.fromkeys(Side)
     agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
     events = list(events)
+    unsure: set[Side] = set()
     met = max((event.number for event in events if event.op == "create"), default=0)
     for event in events:
         side = event.side
         if event.op in {"delete", "merge", "restore"}:
             story.revived = True
             continue
-        if event.by_hub and story.first_hub is None and event.number >= met:
-            story.first_hub = event.number
-        if event.by_hub and event.doubtful:
-            story.doubt = True
+        if event.by_hub:
+            story.first_hub = event.number if story.first_hub is None and event.number >= met else story.first_hub
+            story.doubt = story.doubt or event.afterwards
         if item.name not in event.fields:
             if event.number == met and not value[side] and not value[side.other]:
                 agreed = [dict(value)]  # both are there now, and neither holds anything
             continue
         new = event.fields[item.name]
         if event.by_hub:
+            unsure |= {side} if event.doubtful else set()
             known[side] |= _written(story, event, new, known, conditional)
         else:
             if event.op == "create" and is_empty(new):
                 value[side] = new  # a field that was never filled in is no edit
+                if event.number == met and is_empty(value[side.other]):
+                    agreed = [dict(value)]
                 continue
             past = known[side]
             if generous and same(item, value[side], value[side.other], at=(side, side.other)):
@@ -89,6 +95,8 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             story.edits.append(edit)
             story.past[edit] = past
             story.last[side] = edit
+            story.doubt = story.doubt or side in unsure
+            story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
             known[side] |= past | {edit}
             if any(carries(item, known_to_both[side], new, (side, side)) for known_to_both in agreed):
                 story.returned.add(edit)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.connectors.memory import HUB, Commit, MemorySystem, RowState
-from shared.domain.records import FieldName, Ref, Side, Value
+from shared.domain.records import FieldName, Ref, RemoteId, Side, Value
 from shared.ports.connector import CreateKey, Op, Write
 
 if TYPE_CHECKING:
@@ -25,12 +25,15 @@ TAG = FieldName("tag")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a worker knew when it sent a write. `drained` is the moment of its last whole look at the feed of the side
-    written, `read` when it last saw each record; both in the ledger's own numbers."""
+    """What a worker knew when it sent a write, in the ledger's own numbers. `drained` is the moment of its last whole
+    look at the feed of the side written, `read` when it last saw each record written, `seen` any record at all. `owed`
+    is the moment from which on it should have looked at that feed and did not (0: it did)."""
 
     worker: str
     drained: int
     read: Mapping[Ref, int]
+    seen: Mapping[tuple[Side, RemoteId], int]
+    owed: int = 0
 
 
 @dataclass(slots=True)
@@ -56,7 +59,13 @@ class Event:
 
     def knew(self) -> int:
         """Up to which moment the sender knew this record."""
-        return 0 if self.sent is None else max(self.sent.drained, self.sent.read.get(self.ref, 0))
+        if self.sent is None:
+            return 0
+        return max(self.sent.drained, self.sent.owed, self.sent.read.get(self.ref, 0))
+
+    def saw(self, side: Side, ref: Ref) -> int:
+        """When the sender last saw a record (0: not in this slice)."""
+        return 0 if self.sent is None else self.sent.seen.get((side, ref.id), 0)
 
 
 @dataclass(slots=True)
@@ -86,8 +95,10 @@ class Ledger:
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
+    met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen
     _sending: list[Sent] = field(default_factory=list)
-    _open: dict[str, list[Event]] = field(default_factory=dict)
+    _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
+    _told: dict[str, list[Event]] = field(default_factory=dict)  # those of them whose answers were given
     _seqs: dict[Side, list[tuple[int, int]]] = field(default_factory=lambda: {side: [] for side in Side})
 
     @property
@@ -100,7 +111,10 @@ class Ledger:
         kind = writes[0].ref.kind if writes else None
         drained = worker.told.get((side, kind), 0) if kind is not None else 0
         read = {write.ref: worker.read.get((side, write.ref.id), 0) for write in writes}
-        return Sent(worker.name, drained, read)
+        owed = worker.paged.get(kind, 0) if kind is not None and side is Side.PARTNER else 0
+        if kind is not None and worker.drained.get(kind, -1) >= owed:
+            owed = 0
+        return Sent(worker.name, drained, read, dict(worker.read), owed)
 
     @contextmanager
     def sending(self, context: Sent) -> Iterator[None]:
@@ -115,16 +129,19 @@ class Ledger:
             Asked(worker.name, side, write.op, write.ref, tuple(sorted(write.fields))) for write in writes
         ]
 
-    def disturbed(self, worker: Worker) -> None:
-        """Something went wrong for a worker: it may not have learnt what became of the writes of this slice."""
-        for event in self._open.get(worker.name, ()):
-            event.doubtful = True
-        self._open.setdefault(worker.name, []).clear()
+    def answered(self, worker: Worker) -> None:
+        """Every write that was just sent had its answer: what becomes of it depends on the worker alone."""
+        self._told.setdefault(worker.name, []).extend(self._open.pop(worker.name, ()))
+
+    def answers_kept(self, worker: Worker) -> None:
+        """The answers are in the store: whoever comes next can know of these writes."""
+        for event in self._told.pop(worker.name, ()):
+            event.doubtful = event.afterwards
 
     def slice_ended(self, worker: Worker) -> None:
-        if worker.dead or worker.outlived:
-            self.disturbed(worker)
-        self._open.pop(worker.name, None)
+        """What nobody was told, or nobody stored, is in doubt."""
+        for event in [*self._open.pop(worker.name, ()), *self._told.pop(worker.name, ())]:
+            event.doubtful = True
 
     def at_commit(self, side: Side, seq: int) -> int:
         """The ledger's number for a commit number of one side."""
@@ -168,7 +185,9 @@ class Ledger:
         unchanged = before is not None and op == "update" and not commit.after.changed
         if unchanged and before is not None and before.labels == commit.after.labels:
             self.no_ops += 1
-        return [*self._wrong_direction(event), *self._loosened(event), *self._double(event)]
+            return [*self._needless(event), *self._wrong_direction(event)]
+        strange = self._unseen(event)
+        return [*strange, *self._wrong_direction(event), *self._loosened(event), *self._double(event)]
 
     def column_dropped(self, side: Side, name: FieldName) -> None:
         """No user's edit: the values went with the column."""
@@ -182,6 +201,19 @@ class Ledger:
 
     def _fields(self, event: Event) -> dict[FieldName, SimField]:
         return {item.name: item for item in self.profile.fields_of(event.ref.kind)}
+
+    def _needless(self, event: Event) -> list[str]:
+        """I2: the hub writes nothing that it could know to be there already."""
+        last = next((known.number for known in reversed(self.of[event.side, event.ref][:-1])), 0)
+        if event.doubtful or last > max(event.knew(), event.saw(event.side, event.ref)):
+            return []
+        return [f"I2 the hub wrote what {event.side} {event.ref} held already"]
+
+    def _unseen(self, event: Event) -> list[str]:
+        """I7: a record that a user made is read before it is written."""
+        if event.op == "create" or self.of[event.side, event.ref][0].by_hub or (event.side, event.ref.id) in self.met:
+            return []
+        return [f"I7 the hub wrote {event.side} {event.ref}, which it had never seen"]
 
     def _wrong_direction(self, event: Event) -> list[str]:
         """I7: nothing is written to an unmapped field, or against the field's direction or rule."""
@@ -207,8 +239,8 @@ class Ledger:
             return False
         if self.profile.capabilities(event.side).conditional_write:
             return True
-        filled = next(other for other in reversed(self.of[event.side, event.ref][:-1]) if name in other.fields)
-        return filled.number <= event.knew()
+        filled = next((other for other in reversed(self.of[event.side, event.ref][:-1]) if name in other.fields), None)
+        return filled is None or filled.number <= event.knew()
 
     def _loosened(self, event: Event) -> list[str]:
         """I8: the hub never loosens consent."""
@@ -233,7 +265,7 @@ class Ledger:
         match = event.fields.get(capabilities.match_field)
         if not isinstance(match, str):
             return []
-        known = max([event.sent.drained, *event.sent.read.values()])
+        known = max([event.sent.drained, *event.sent.read.values(), self._source_seen(event)])
         for row in table.holders(match):
             ref = Ref(event.ref.kind, row)
             if ref == event.ref:
@@ -242,6 +274,19 @@ class Ledger:
             if since and since <= known:
                 return [f"I3 the hub made {event.side} {event.ref} though {ref} held its match value"]
         return []
+
+    def _source_seen(self, event: Event) -> int:
+        """When the hub saw the record it made this one from: in Dynamics it looks for another one after that."""
+        if event.side is Side.PARTNER or event.fields.get(TAG) is None:
+            return 0
+        return max(
+            (
+                event.saw(side, ref)
+                for (side, ref), events in self.of.items()
+                if side is Side.PARTNER and events[0].fields.get(TAG) == event.fields[TAG]
+            ),
+            default=0,
+        )
 
     def _holds_since(self, side: Side, ref: Ref, name: FieldName, match: str) -> int:
         for event in reversed(self.of[side, ref]):

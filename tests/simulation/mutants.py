@@ -50,10 +50,15 @@ KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
 
 
 def killing(mutant: Mutant, seed: int, number: int) -> list[str]:
-    """What the oracle finds with the mutant at work, in a history where it finds nothing without it."""
+    """What the oracle finds with the mutant at work, in a history where it finds nothing without it.
+
+    Raises AssertionError for a mutant that falls over itself: that would be a kill of nothing.
+    """
     drawn = history(seed, number)
     with mutant.at_work():
         found = findings_of(drawn)
+    if any("<locals>" in finding for finding in found):
+        raise AssertionError(f"{mutant.name} does not fit its place any more: {found}")
     return found if found and not findings_of(drawn) else []
 
 

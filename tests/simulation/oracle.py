@@ -13,10 +13,11 @@ from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from shared.ports.connector import CreateKey
+from tests.simulation.conduct import judge_conduct
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
-from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, WORKS, Profile, SimField
+from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
 MAIL = FieldName("mail")
@@ -93,6 +94,7 @@ def judge(world: World) -> list[str]:
     _pairs_agree(court)
     _everybody_is_looked_after(court)
     _nothing_is_left_over(court)
+    judge_conduct(world, court.links, court.say)
     return court.findings
 
 
@@ -221,15 +223,17 @@ def _pairs_agree(court: Court) -> None:
                 gone = "crm" if crm is None else "partner"
                 court.say(f"I17 {link.crm} and {link.partner} are still linked though the {gone} one is gone")
             continue
-        if not _takes_part(court, partner):
+        if not _takes_part(court, crm, partner):
             continue
         for item in court.profile.fields_of(link.crm.kind):
             _judge_pair(court, link, item, crm, partner, partner_of)
 
 
-def _takes_part(court: Court, partner: Version) -> bool:
-    """With tag pairs, a record whose pair is not complete is left alone."""
+def _takes_part(court: Court, crm: Version, partner: Version) -> bool:
+    """A row outside the criteria is left alone, and with tag pairs a record whose pair is not complete."""
     rules = court.profile.labels
+    if court.profile.criteria and crm.fields.get(SCOPE) == "out":
+        return False
     if rules is None:
         return True
     return rules["kind"] in partner.labels and bool({rules["pushed"], rules["pulled"]} & partner.labels)
@@ -339,6 +343,8 @@ def _living(court: Court) -> Iterator[tuple[Side, Ref, Version]]:
 def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> bool:
     mail = version.fields.get(MAIL)
     if not isinstance(mail, str) or not mail.strip():
+        return True
+    if court.profile.criteria and side is Side.CRM and version.fields.get(SCOPE) == "out":
         return True
     if court.profile.labels is not None and side is Side.PARTNER and ref.kind == PERSON:
         wanted = {court.profile.labels["kind"], court.profile.labels["pulled"]}

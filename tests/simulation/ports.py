@@ -1,7 +1,8 @@
 """The engine's ports with trouble on them: each call may fail, take effect late, or be interrupted.
 
 Calls are counted per slice in three channels: `remote` (a connector's method), `commit` (a write of state or journal)
-and `fetch` (a read of state). A `Trouble` names its channel, the number of the call it meets, and what happens there.
+and `fetch` (a read of state). Writes to a system are counted once more by themselves (`write`), and so are commits from
+the first such write on (`after`). A `Trouble` names its channel, the number of the call it meets, and what happens.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from shared.ports.connector import (
     ChangePage,
     CheckStep,
     Cursor,
+    FeedKind,
     Outcome,
     Settled,
     Ticket,
@@ -65,6 +67,8 @@ REMOTE_KINDS = (
 )
 COMMIT_KINDS = ("error_before", "error_after", "late", "crash_before", "crash_after", "users_before", "worker")
 FETCH_KINDS = ("error_before", "crash_before")
+WRITE_KINDS = tuple(kind for kind in REMOTE_KINDS if kind != "stale")
+CHANNELS = ("remote", "commit", "fetch", "write", "after")
 
 
 @dataclass(slots=True)
@@ -73,19 +77,28 @@ class Worker:
 
     name: str
     troubles: Mapping[tuple[str, int], Trouble] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=lambda: {"remote": 0, "commit": 0, "fetch": 0})
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANNELS, 0))
     dead: bool = False
     fired: int = 0
     told: dict[tuple[Side, Kind], int] = field(default_factory=dict)
     read: dict[tuple[Side, RemoteId], int] = field(default_factory=dict)
+    paged: dict[Kind, int] = field(default_factory=dict)  # by partner kind: when changes of Dynamics were last read
+    drained: dict[Kind, int] = field(default_factory=dict)  # by partner kind: when its feed was last read to its end
     outlived: bool = False  # another worker took the lane while this one was in a call
 
-    def next(self, channel: str) -> Trouble | None:
+    def next(self, *channels: str) -> Trouble | None:
+        """Counts a call in each of its channels; answers the first trouble it meets."""
         if self.dead:
             raise Crash
-        number = self.counts[channel]
-        self.counts[channel] = number + 1
-        return self.troubles.get((channel, number))
+        met: Trouble | None = None
+        for channel in (*channels, *self._beside(channels[0])):
+            number = self.counts[channel]
+            self.counts[channel] = number + 1
+            met = met or self.troubles.get((channel, number))
+        return met
+
+    def _beside(self, channel: str) -> tuple[str, ...]:
+        return ("after",) if channel == "commit" and self.counts["write"] else ()
 
 
 class Calls:
@@ -95,6 +108,7 @@ class Calls:
         self.world = world
         self.worker = worker
         self.side = Side.CRM
+        self.trouble: Trouble | None = None  # what the call under way meets
 
     def run[Answer](
         self,
@@ -104,10 +118,11 @@ class Calls:
         *,
         unknown: Callable[[], Answer] | None = None,
         refused: Callable[[float | None], Answer] | None = None,
+        also: tuple[str, ...] = (),
     ) -> Answer:
         """Does one call. `unknown` makes the answer of a write whose real one is lost, `refused` of one never sent;
         without them the call raises Transient."""
-        trouble = self.worker.next(channel)
+        trouble = self.trouble = self.worker.next(channel, *also)
         self.world.clock.advance(self.world.latency[channel])
         kind = trouble.kind if trouble is not None else ""
         self.world.note("call", self.worker.name, channel, what, kind)
@@ -181,14 +196,35 @@ class TroubledConnector(Calls):
         def do() -> ChangePage:
             seen = self._aged(lambda: self.world.ledger.now)
             page = self._inner.changes(kind, cursor, fields)
+            self._followed(kind, cursor, page)
             if not page.more:
                 self.worker.told[self.side, kind] = seen
             for item in page.items:
-                self.worker.read[self.side, item.ref.id] = seen
+                self._saw(item.ref.id, seen)
             return page
 
         what = f"{self.side} changes {kind}{' from the start' if cursor is None else ''}"
         return self._lagging(what, do)
+
+    def _saw(self, row: RemoteId, when: int) -> None:
+        self.worker.read[self.side, row] = when
+        self.world.ledger.met.add((self.side, row))
+
+    def _followed(self, kind: Kind, cursor: Cursor | None, page: ChangePage) -> None:
+        """Changes of Dynamics are carried over once the partner's own were taken: who read a page of them (no walk)
+        owes a look at the partner's feed, where there is one."""
+        profile, now = self.world.profile, self.world.ledger.now
+        partner = profile.kinds(Side.PARTNER)[profile.kinds(self.side).index(kind)]
+        walks = self.world.walks
+        if cursor is None:
+            walks.add((self.side, kind))
+        if self.side is Side.PARTNER:
+            if not page.more:
+                self.worker.drained[partner] = now
+        elif page.items and (self.side, kind) not in walks and profile.partner.feed is not FeedKind.WALK:
+            self.worker.paged[partner] = now
+        if page.walked:
+            walks.discard((self.side, kind))
 
     def read(
         self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
@@ -199,7 +235,7 @@ class TroubledConnector(Calls):
             if self.lag is not None:
                 found = self._undenied(kind, found, fields)
             for row in found:
-                self.worker.read[self.side, row] = seen
+                self._saw(row, seen)
             return found
 
         return self._lagging(f"{self.side} read {kind} {', '.join(ids)}", do)
@@ -219,7 +255,7 @@ class TroubledConnector(Calls):
             found = self._inner.find(kind, values, fields)
             for records in found.values():
                 for record in records:
-                    self.worker.read[self.side, record.ref.id] = self.world.ledger.now
+                    self._saw(record.ref.id, self.world.ledger.now)
             return found
 
         return self.run("remote", f"{self.side} find {kind} {', '.join(values)}", do)
@@ -231,8 +267,7 @@ class TroubledConnector(Calls):
 
         def do() -> Sequence[WriteResult]:
             with self.world.ledger.sending(context):
-                trouble = self.worker.troubles.get(("remote", self.worker.counts["remote"] - 1))
-                if trouble is not None and trouble.kind == "partial" and len(writes) > 1:
+                if self.trouble is not None and self.trouble.kind == "partial" and len(writes) > 1:
                     self._inner.write(writes[: len(writes) // 2])
                     return []
                 return self._inner.write(writes)
@@ -244,7 +279,9 @@ class TroubledConnector(Calls):
             return [WriteResult(key=write.key, outcome=Outcome.UNKNOWN) for write in writes]
 
         self.world.ledger.asked(self.worker, self.side, writes)
-        results = self.run("remote", what, do, unknown=unknown, refused=refused)
+        results = self.run("remote", what, do, unknown=unknown, refused=refused, also=("write",))
+        if len(results) == len(writes) and all(result.outcome is not Outcome.UNKNOWN for result in results):
+            self.world.ledger.answered(self.worker)
         self.world.note("answer", self.worker.name, tuple((r.key, r.outcome.value, r.code) for r in results))
         return results
 

@@ -7,7 +7,7 @@ table of fields, but nothing of the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -93,6 +93,9 @@ CODE = SimField(id="code", type=FieldType.TEXT, into=_TO_PARTNER, custom=True)
 CITY = SimField(id="city", type=FieldType.TEXT, into=_TO_CRM, rule="owner_partner")
 WORKS = SimField(id="works", type=FieldType.REFERENCE, companies=True, edits=False)
 
+SCOPE = FieldName("scope")
+"""A column of Dynamics only, by which a profile's criteria may decide who takes part."""
+
 PEOPLE_FIELDS = (MAIL, TAG, NAME, PHONE, NOTE, TITLE, OPTOUT, TOPIC, LEVEL, SOURCE, NICK, CODE, CITY)
 COMPANY_FIELDS = (MAIL, TAG, NAME, PHONE)
 
@@ -123,6 +126,7 @@ class Profile:
     companies: bool = False
     shard: str = ""
     labels: Mapping[str, Any] | None = None
+    criteria: bool = False
 
     def kinds(self, side: Side) -> tuple[Kind, ...]:
         crm = side is Side.CRM
@@ -146,6 +150,8 @@ class Profile:
         for kind in self.kinds(side):
             fields = self.fields_of(kind)
             specs = [item.spec(side) for item in fields] + [FieldSpec(name=FieldName("other"), type=FieldType.TEXT)]
+            if kind == CRM_PERSON and self.criteria:
+                specs.append(FieldSpec(name=SCOPE, type=FieldType.TEXT))
             stamp = self.capabilities(side).stamp
             if stamp is not None:
                 specs.append(FieldSpec(name=stamp, type=FieldType.TEXT))
@@ -172,6 +178,8 @@ class Profile:
         }
         if self.labels is not None:
             people["labels"] = dict(self.labels)
+        if self.criteria:
+            people["criteria"] = {"none": [{"column": SCOPE, "op": "eq", "value": "out"}]}
         if not self.companies:
             return (people,)
         companies = {
@@ -277,7 +285,38 @@ PLAIN = Profile(
     deletes={Side.CRM: "ignore", Side.PARTNER: "delete"},
     companies=True,
 )
+LATE = Profile(
+    name="late",  # changed-since where commits show late, and no delete is ever told: what the overlap misses is lost
+    partner=KindCapabilities(
+        feed=FeedKind.SINCE,
+        deletes=Deletes.NEVER,
+        create_key=CreateKey.UNIQUE_MATCH,
+        match_field=_MATCH,
+        bulk_size=2,
+        coarse=timedelta(seconds=1),
+    ),
+    partner_design={"page_size": 3, "overlong": Overlong.TRUNCATE},
+    crm=replace(DATAVERSE, tells_merges=True),
+    crm_design={"page_size": 3, "representation": True},
+    overlap=timedelta(seconds=60),
+    lateness=timedelta(seconds=40),
+    deletes={Side.CRM: "ignore", Side.PARTNER: "delete"},
+)
+COARSE = Profile(
+    name="coarse",  # changed-since on a coarse clock, no overlap, deletes never told; criteria decide who takes part
+    partner=KindCapabilities(
+        feed=FeedKind.SINCE,
+        deletes=Deletes.NEVER,
+        create_key=CreateKey.UNIQUE_MATCH,
+        match_field=_MATCH,
+        bulk_size=5,
+        coarse=timedelta(seconds=10),
+    ),
+    partner_design={"page_size": 2},
+    crm_design={"page_size": 4},
+    criteria=True,
+)
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {profile.name: profile for profile in (IMPORT, TAGS, LOG, MAILBOX, POOR, PLAIN)}
+    {profile.name: profile for profile in (IMPORT, TAGS, LOG, MAILBOX, POOR, PLAIN, LATE, COARSE)}
 )

@@ -17,7 +17,7 @@ from shared.domain.records import FieldName, Side
 from tests.simulation.ports import Trouble
 from tests.simulation.profiles import PROFILES, Profile
 from tests.simulation.running import CYCLES, cycle
-from tests.simulation.steps import value_of
+from tests.simulation.values import value_of
 from tests.simulation.world import World
 
 FAULTS = ("error_before", "error_after", "throttle", "refused_before", "crash_before", "crash_after", "partial")

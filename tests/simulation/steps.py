@@ -13,17 +13,16 @@ from datetime import timedelta
 from typing import Any
 
 from shared.connectors.memory import Refusal
-from shared.domain.records import FieldName, FieldType, Kind, Ref, Side, Value
+from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from shared.state.model import Command
 from tests.simulation.ports import Trouble
-from tests.simulation.profiles import PROFILES, Profile, SimField
+from tests.simulation.profiles import PROFILES, SCOPE, Profile, SimField
+from tests.simulation.values import value_of
 from tests.simulation.world import World
 
 type Step = tuple[Any, ...]
 
 MAIL, TAG, OTHER = FieldName("mail"), FieldName("tag"), FieldName("other")
-
-SHAPES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +83,7 @@ def perform(world: World, step: Step) -> None:
         world.note("refused", str(refusal))
 
 
-# -- values ------------------------------------------------------------------------------------------------------------
-
-
-def value_of(item: SimField, side: Side, number: int, shape: int) -> Value | None:
-    """A value that no other edit has (where the type lets it), in one of several nasty shapes."""
-    match item.type:
-        case FieldType.BOOLEAN:
-            return shape % 2 == 0
-        case FieldType.CHOICE:
-            words = tuple(item.words) if side is Side.CRM else tuple(item.words.values())
-            return (words + (("4",) if side is Side.CRM else ()))[shape % (len(words) + (side is Side.CRM))]
-        case FieldType.MULTI_CHOICE:
-            return frozenset(
-                name for bit, name in enumerate(("art", "books", "cars", "dance")) if (shape + 1) >> bit & 1
-            )
-    text = f"{number:x}"
-    match shape % SHAPES:
-        case 1:
-            return f"{text} a much longer text than the other side keeps, to the very last word"
-        case 2:
-            return f"{text} trailing   "
-        case 3:
-            return f"{text} José"
-        case 4:
-            return f"{text} {'x' * (20 - len(text))}👩‍👩‍👧‍👦 end"
-        case 5:
-            return f"{text}\r\nsecond line"
-        case 6:
-            return f"{text} ' or (1 eq 1)"
-        case 7:
-            return ""
-        case 8:
-            return f" {text} MiXed"
-    return text
+# -- who acts, and when ----------------------------------------------------------------------------------------------
 
 
 def _next(world: World) -> int:
@@ -210,9 +176,54 @@ def _clear(world: World, side_name: str, place: int, name: str) -> None:
         world.users[side].edit(ref, {FieldName(name): None}, late=_late(world))
 
 
-def _rename(world: World, side_name: str, place: int, mail: str) -> None:
+def _contest(world: World, place: int, name: str, shapes: Sequence[int], first: str) -> None:
+    """Two users, one on each side, enter something in one field of one person, neither seeing the other's."""
+    sides = (Side(first), Side(first).other)
+    ref = _pick(world, sides[0], place)
+    item = next((item for item in _fields(world, world.profile.person(sides[0])) if item.id == name), None)
+    if ref is None or item is None:
+        return
+    for side, shape, row in zip(sides, shapes, (ref, _counterpart(world, sides[0], ref)), strict=True):
+        if row is not None:
+            world.users[side].edit(row, {item.name: value_of(item, side, _next(world), shape)}, late=_late(world))
+
+
+def _part(world: World, side_name: str, place: int, name: str, shape: int) -> None:
+    """One user deletes a person, another edits the same one on the other side."""
     side = Side(side_name)
     ref = _pick(world, side, place)
+    item = next((item for item in _fields(world, world.profile.person(side)) if item.id == name), None)
+    other = _counterpart(world, side, ref) if ref is not None else None
+    if ref is None or other is None or item is None:
+        return
+    world.users[side.other].edit(other, {item.name: value_of(item, side.other, _next(world), shape)})
+    world.users[side].delete(ref)
+
+
+def _counterpart(world: World, side: Side, ref: Ref) -> Ref | None:
+    """The living record of the other side that was made from this one, or that this one was made from."""
+    row = world.systems[side].row(ref)
+    tag = row.fields.get(TAG) if row is not None else None
+    other = side.other
+    kind = world.profile.kinds(other)[world.profile.kinds(side).index(ref.kind)]
+    for found in world.living(other, kind):
+        version = world.systems[other].row(found)
+        if tag is not None and version is not None and version.fields.get(TAG) == tag:
+            return found
+    return None
+
+
+def _scope(world: World, place: int, inside: int) -> None:
+    """A user moves a Dynamics row out of what the connection's criteria cover, or back."""
+    ref = _pick(world, Side.CRM, place)
+    if ref is not None and world.profile.criteria:
+        world.users[Side.CRM].edit(ref, {SCOPE: None if inside else "out"})
+
+
+def _rename(world: World, side_name: str, place: int, mail: str, company: int = 0) -> None:
+    side = Side(side_name)
+    kinds = world.profile.kinds(side)
+    ref = _pick(world, side, place, kinds[0] if company else kinds[-1])
     if ref is not None:
         address = _mail(world, side, ref.kind, mail, _next(world))
         world.users[side].edit(ref, {MAIL: address}, late=_late(world))
@@ -338,6 +349,9 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     "edit": _edit,
     "clear": _clear,
     "rename": _rename,
+    "contest": _contest,
+    "part": _part,
+    "scope": _scope,
     "swap": _swap,
     "delete": _delete,
     "restore": _restore,

@@ -113,6 +113,7 @@ class World:
         self.errors: list[Exception] = []
         self.kinds_met: set[str] = set()
         self.perform: Callable[[World, tuple[Any, ...]], None] = lambda _world, _step: None
+        self.walks: set[tuple[Side, Kind]] = set()  # feeds that are being read from the start
         self._late_commits: list[Callable[[], object]] = []
         self._stack: list[Worker] = []
         self._slices = 0
@@ -134,8 +135,8 @@ class World:
             self.note("problem", text)
 
     def happened(self, worker: Worker, kind: str) -> None:
+        del worker
         self.kinds_met.add(kind)
-        self.ledger.disturbed(worker)
 
     def _observer(self, side: Side) -> Callable[[Commit], None]:
         def observe(commit: Commit) -> None:
@@ -176,6 +177,8 @@ class World:
     def committed(self, worker: Worker, operations: Sequence[Operation]) -> None:
         """Called after a transaction of a worker was applied: one whose lane was taken over may change nothing."""
         rows = [operation.key for operation in operations]
+        if any(key.startswith("b.") and key.endswith(".r000") for key in rows):
+            self.ledger.answers_kept(worker)
         if worker.outlived and not all(key.startswith(("i.", "k.")) for key in rows):
             self.problem(f"I16 a worker with an old fence number changed {rows[0]}")
 

@@ -1,0 +1,173 @@
+"""How the hub behaved, judged write by write: what it wrote although it knew better, and what it should have kept.
+
+Each judgement counts only what the worker could know when it sent the write (`Sent`), so that no user's edit in the
+middle of a call is held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from shared.connectors.memory import Version
+from shared.domain.identity import Link, LinkState
+from shared.domain.records import FieldName, FieldType, Ref, Side
+from shared.ports.report import ConflictEntry
+from tests.simulation.forms import carries, is_empty
+from tests.simulation.ledger import Event
+from tests.simulation.profiles import SCOPE, SimField
+from tests.simulation.world import World
+
+type Say = Callable[[str], None]
+
+_CARRIED_RULES = frozenset({"owner_crm", "owner_partner", "newest"})
+
+
+def judge_conduct(world: World, links: list[Link], say: Say) -> None:
+    for link in links:
+        if link.partner is None or _stirred(world, link):
+            continue
+        for text in (*_outside(world, link), *_unlabelled(world, link), *_edits_deleted(world, link)):
+            say(text)
+    for text in (*_merges_cut(world, links), *_needless_conflicts(world)):
+        say(text)
+
+
+def _stirred(world: World, link: Link) -> bool:
+    """Whether records of the pair were merged or restored: which pair it was at which moment is not sure then."""
+    return any(event.op in {"merge", "restore"} for event in _events(world, link)) or any(
+        event.op == "merge" and _winner(world, event) in {link.crm, link.partner} for event in world.ledger.events
+    )
+
+
+def _events(world: World, link: Link) -> list[Event]:
+    found = [*world.ledger.of.get((Side.CRM, link.crm), ())]
+    if link.partner is not None:
+        found += world.ledger.of.get((Side.PARTNER, link.partner), ())
+    return found
+
+
+def _winner(world: World, event: Event) -> Ref | None:
+    row = world.systems[event.side].row(event.ref)
+    return row.merged_into if row is not None else None
+
+
+# -- I7: what may not be written at all --------------------------------------------------------------------------------
+
+
+def _outside(world: World, link: Link) -> Iterator[str]:
+    """A row outside the criteria is not carried to the partner."""
+    if not world.profile.criteria or link.partner is None:
+        return
+    row = world.ledger.of.get((Side.CRM, link.crm), [])
+    for event in world.ledger.of.get((Side.PARTNER, link.partner), ()):
+        if not event.by_hub or event.op not in {"create", "update"} or event.afterwards:
+            continue
+        seen = event.saw(Side.CRM, link.crm)
+        scope = [other for other in row if SCOPE in other.fields and other.number <= seen]
+        if scope and scope[-1].fields[SCOPE] == "out":
+            yield f"I7 the hub wrote {event.ref} though it had seen {link.crm} outside the criteria"
+
+
+def _unlabelled(world: World, link: Link) -> Iterator[str]:
+    """A pair whose labels are not complete is left alone."""
+    rules = world.profile.labels
+    if rules is None or link.partner is None:
+        return
+
+    def complete(labels: frozenset[str]) -> bool:
+        return rules["kind"] in labels and bool({rules["pushed"], rules["pulled"]} & labels)
+
+    row = world.ledger.of.get((Side.PARTNER, link.partner), [])
+    for event in _events(world, link):
+        if not event.by_hub or event.op != "update" or event.afterwards:
+            continue
+        seen = event.saw(Side.PARTNER, link.partner)
+        known = [other for other in row if other.number <= seen]
+        puts = event.side is Side.PARTNER and complete(event.labels)
+        if known and not complete(known[-1].labels) and not puts:
+            yield f"I7 the hub wrote {event.side} {event.ref} though it saw the labels of {link.partner} incomplete"
+
+
+# -- I4, I6: deletes and merges ----------------------------------------------------------------------------------------
+
+
+def _edits_deleted(world: World, link: Link) -> Iterator[str]:
+    """An edit that nobody contradicted beats the delete of its counterpart."""
+    if link.partner is None:
+        return
+    for side, ref, other in ((Side.CRM, link.crm, link.partner), (Side.PARTNER, link.partner, link.crm)):
+        events = world.ledger.of.get((side, ref), [])
+        ended = next((event for event in events if event.op == "delete" and event.by_hub), None)
+        gone = world.systems[side.other].row(other)
+        if ended is None or gone is None or gone.there:
+            continue
+        for item in world.profile.fields_of(ref.kind):
+            if _unheard(world, item, side, ended, gone, world.ledger.of.get((side.other, other), [])):
+                yield f"I6 the hub deleted {side} {ref}, whose new {item.id} nobody else had seen"
+
+
+def _unheard(world: World, item: SimField, side: Side, ended: Event, gone: Version, counterpart: list[Event]) -> bool:
+    """Whether the deleted record held a user's edit of this field that its counterpart never got."""
+    if item.rule not in _CARRIED_RULES or len(item.into) == 1 or item.type is FieldType.CHOICE:
+        return False
+    mine = [e for e in world.ledger.of[side, ended.ref] if item.name in e.fields and e.number < ended.number]
+    edit = next(reversed(mine), None)
+    if edit is None or edit.by_hub or edit.op != "update" or is_empty(ended.before.get(item.name)):
+        return False
+    if not world.profile.capabilities(side).conditional_write and edit.number > ended.knew():
+        return False
+    theirs = [event for event in counterpart if item.name in event.fields]
+    if theirs and not theirs[-1].by_hub and theirs[-1].op != "create":
+        return False  # its user had another idea of the same field
+    values = (ended.before.get(item.name), gone.fields.get(item.name))
+    earlier = edit.before.get(item.name)
+    agreed = carries(item, earlier, values[1], (side, side.other)) or carries(
+        item, values[1], earlier, (side.other, side)
+    )
+    return agreed and not carries(item, values[0], values[1], (side, side.other))
+
+
+def _merges_cut(world: World, links: list[Link]) -> Iterator[str]:
+    """A merge is a redirect: the pair of the record that went goes on with the one that stayed, if that is free."""
+    linked = {ref for link in links if link.state is LinkState.LINKED for ref in (link.crm, link.partner)}
+    ended = {ref: link for link in links if link.state is LinkState.TOMBSTONE for ref in (link.crm, link.partner)}
+    for event in world.ledger.events:
+        if event.op != "merge" or not world.profile.capabilities(event.side).tells_merges:
+            continue
+        winner, link = _winner(world, event), ended.get(event.ref)
+        if winner is None or winner in linked or link is None or link.partner is None:
+            continue
+        kept = world.systems[event.side].row(winner)
+        other = link.partner if event.side is Side.CRM else link.crm
+        left = world.systems[event.side.other].row(other)
+        if kept is None or not kept.there or left is None or not left.there or other in linked:
+            continue
+        if not _otherwise_stirred(world, event, {winner, other}):
+            yield f"I6 {event.side} {event.ref} was merged into {winner}, but {other} did not follow"
+
+
+def _otherwise_stirred(world: World, merge: Event, refs: set[Ref]) -> bool:
+    return any(
+        event.op in {"delete", "merge", "restore"} and event is not merge and {event.ref, _winner(world, event)} & refs
+        for event in world.ledger.events
+    )
+
+
+# -- I5: what is no conflict -------------------------------------------------------------------------------------------
+
+
+def _needless_conflicts(world: World) -> Iterator[str]:
+    """Both sides changed to the same value: that is agreement, and nobody is told of a conflict."""
+    fields: Mapping[FieldName, SimField] = {item.name: item for item in world.profile.fields}
+    for entry in world.journal.disputes:
+        item = fields.get(FieldName(entry.field))
+        if item is not None and _equal(item, entry):
+            yield f"I5 {entry.field} of {entry.crm} was told as a conflict, but both sides hold {entry.crm_value!r}"
+
+
+def _equal(item: SimField, entry: ConflictEntry) -> bool:
+    if item.limits and entry.crm_value != entry.partner_value:
+        return False  # one may be the other, cut: that is for the rules of the field to judge
+    if is_empty(entry.crm_value) and entry.crm_value != entry.partner_value:
+        return False  # two ways of holding nothing
+    return carries(item, entry.crm_value, entry.partner_value, (Side.CRM, Side.PARTNER))

@@ -1,0 +1,202 @@
+"""Short stories that ordinary draws tell too seldom: what most often goes wrong needs several people and a moment.
+
+Each motif draws its own particulars and answers a few steps, which take their place among the other steps of a history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from shared.domain.records import Side
+from tests.simulation.ports import COMMIT_KINDS, WRITE_KINDS, Trouble
+from tests.simulation.profiles import Profile
+from tests.simulation.steps import Step, slice_step
+from tests.simulation.values import SHAPES
+
+type Motif = Callable[[Random, Profile], list[Step]]
+
+CRM, PARTNER = Side.CRM.value, Side.PARTNER.value
+
+
+def _place(random: Random) -> int:
+    return random.choice((0, 0, 0, 1))
+
+
+def _shape(random: Random) -> int:
+    return random.randrange(SHAPES)
+
+
+def _side(random: Random) -> Side:
+    return random.choice(tuple(Side))
+
+
+def _name(random: Random, profile: Profile) -> str:
+    return random.choice([item.id for item in profile.fields if item.edits])
+
+
+def edit(random: Random, profile: Profile) -> Step:
+    return ("edit", _side(random).value, _place(random), _name(random, profile), _shape(random))
+
+
+def contest(random: Random, profile: Profile) -> Step:
+    shapes = (_shape(random), _shape(random))
+    return ("contest", _place(random), _name(random, profile), shapes, _side(random).value)
+
+
+def struck(random: Random, steps: Sequence[Step] = ()) -> Step:
+    """A slice that meets its trouble at one of its first writes, or just when its answer is to be stored."""
+    at = random.choice((0, 0, 0, 1, 2))
+    if steps:
+        return slice_step("a", [Trouble("write", at, random.choice(("users_before", "users_after")), tuple(steps))])
+    if random.random() < 0.3:
+        return slice_step("a", [Trouble("after", random.randrange(3), random.choice(_DEADLY))])
+    return slice_step("a", [Trouble("write", at, random.choice(_LOSING))])
+
+
+_DEADLY = tuple(kind for kind in COMMIT_KINDS if kind.startswith(("crash", "error")))
+_LOSING = tuple(kind for kind in WRITE_KINDS if not kind.startswith("users"))
+
+
+def _contested(random: Random, profile: Profile) -> list[Step]:
+    """Both sides enter something in one field; sometimes in the middle of the write that carries the first."""
+    if random.random() < 0.5:
+        return [contest(random, profile), slice_step("a")]
+    name, place, side = _name(random, profile), _place(random), _side(random)
+    first: Step = ("edit", side.value, place, name, _shape(random))
+    second: Step = ("edit", side.other.value, place, name, _shape(random))
+    return [first, struck(random, [second])]
+
+
+def _lost_answer(random: Random, profile: Profile) -> list[Step]:
+    """A write whose end nobody learnt, and a user who goes on from what it left."""
+    name, place, side = _name(random, profile), _place(random), _side(random)
+    steps: list[Step] = [("edit", side.value, place, name, _shape(random)), struck(random)]
+    after = random.choice((side, side.other, side.other))
+    steps.append(
+        ("clear", after.value, place, name)
+        if random.random() < 0.3
+        else ("edit", after.value, place, name, _shape(random))
+    )
+    return [*steps, ("tick", random.choice((5, 200))), slice_step("b")]
+
+
+def _seen_late(random: Random, profile: Profile) -> list[Step]:
+    """One change shows late; meanwhile a later one of somebody else is read."""
+    first: Step = ("edit", PARTNER, -2, _name(random, profile), _shape(random))
+    second: Step = ("edit", PARTNER, -1, _name(random, profile), _shape(random))
+    return [
+        *(("create", PARTNER, "fresh", _shape(random), 7) for _ in range(2)),
+        slice_step("a"),
+        ("slow", random.choice((20, 40))),
+        first,
+        ("tick", 3),
+        random.choice((second, ("touch", PARTNER, -1))),
+        slice_step("a"),
+        ("tick", 60),
+        slice_step("a"),
+    ]
+
+
+def _same_moment(random: Random, profile: Profile) -> list[Step]:
+    """Two edits within one tick of a coarse clock, one before and one after the feed is read."""
+    first, second = edit(random, profile), edit(random, profile)
+    return [(first[0], PARTNER, *first[2:]), slice_step("a"), (second[0], PARTNER, *second[2:]), slice_step("b")]
+
+
+def _met_at_creation(random: Random, profile: Profile) -> list[Step]:
+    """While one side's record is made on the other, somebody enters the same person there."""
+    side = _side(random)
+    mask = random.getrandbits(6)
+    met: Step = ("create", side.other.value, "match", _shape(random), random.getrandbits(len(profile.fields)))
+    return [("create", side.value, "fresh", _shape(random), mask), struck(random, [met])]
+
+
+def _twins(random: Random, profile: Profile) -> list[Step]:
+    """Two rows with one e-mail address, and a record of the other side that fits both."""
+    side = _side(random)
+    steps: list[Step] = [
+        ("create", side.value, "fresh", _shape(random), 7),
+        ("create", side.value, "twin", _shape(random), 7),
+        ("create", side.other.value, "match", _shape(random), 7),
+    ]
+    if random.random() < 0.5:
+        steps.insert(random.choice((1, 2)), slice_step("a"))
+    return [*steps, slice_step("a")]
+
+
+def _born_again(random: Random, profile: Profile) -> list[Step]:
+    """A record is deleted, and one with its address is entered anew."""
+    side = _side(random)
+    pause = [("tick", random.choice((2, 90000))), slice_step("a")] if random.random() < 0.7 else []
+    return [("delete", side.value, _place(random)), *pause, ("create", side.value, "match", _shape(random), 7)]
+
+
+def _swallowed(random: Random, profile: Profile) -> list[Step]:
+    """A record that is nobody's pair swallows one that is."""
+    side = _side(random)
+    return [
+        ("create", side.value, "none", _shape(random), 7),
+        *([slice_step("a")] if random.random() < 0.6 else []),
+        ("merge", side.value, _place(random), -1),
+        slice_step("a"),
+    ]
+
+
+def _parted(random: Random, profile: Profile) -> list[Step]:
+    """One side deletes what the other edits."""
+    return [("part", _side(random).value, _place(random), _name(random, profile), _shape(random)), slice_step("a")]
+
+
+def _late_parent(random: Random, profile: Profile) -> list[Step]:
+    """A person works for a company that gets its counterpart later."""
+    side = _side(random).value
+    steps: list[Step] = [
+        ("company", side, "none" if random.random() < 0.6 else "fresh", _shape(random)),
+        ("works", side, _place(random), 0),
+        slice_step("a"),
+        ("rename", side, 0, "fresh", 1),
+        slice_step("a"),
+    ]
+    return steps if random.random() < 0.7 else [steps[-1], *steps[:2], steps[-1]]
+
+
+def _left_out(random: Random, profile: Profile) -> list[Step]:
+    """A row leaves what the criteria cover, is edited on either side, and may come back."""
+    steps: list[Step] = [("scope", _place(random), 0)]
+    if random.random() < 0.6:
+        steps.append(slice_step("a"))
+    steps += [edit(random, profile), edit(random, profile), slice_step("a")]
+    if random.random() < 0.5:
+        steps += [("scope", _place(random), 1), slice_step("a")]
+    return steps
+
+
+def _unlabelled(random: Random, profile: Profile) -> list[Step]:
+    """A label is taken away, and the record edited."""
+    which, place = random.choice(("kind", "pushed", "pulled")), _place(random)
+    steps: list[Step] = [("label", place, which, 0), edit(random, profile), slice_step("a")]
+    return steps if random.random() < 0.5 else [*steps, ("label", place, which, 1), slice_step("a")]
+
+
+def motifs(profile: Profile) -> tuple[Motif, ...]:
+    """Those that make sense in a profile; the first ones count twice."""
+    found: list[Motif] = [_contested, _lost_answer, _contested, _lost_answer, _met_at_creation, _twins]
+    found += [_born_again, _swallowed, _parted]
+    if profile.lateness:
+        found += [_seen_late] * 4
+    if profile.partner.coarse:
+        found.append(_same_moment)
+    if profile.companies:
+        found += [_late_parent, _late_parent]
+    if profile.criteria:
+        found += [_left_out, _left_out]
+    if profile.labels is not None:
+        found += [_unlabelled, _unlabelled]
+    return tuple(found)
+
+
+def motif(random: Random, profile: Profile) -> list[Any]:
+    """One motif's steps."""
+    return random.choice(motifs(profile))(random, profile)
