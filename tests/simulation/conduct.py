@@ -69,7 +69,7 @@ def _outside(world: World, link: Link) -> Iterator[str]:
 
 
 def _unlabelled(world: World, link: Link) -> Iterator[str]:
-    """A pair whose labels are not complete is left alone."""
+    """A pair that lost one of its labels is left alone, unless a first link puts them back."""
     rules = world.profile.labels
     if rules is None or link.partner is None:
         return
@@ -82,10 +82,14 @@ def _unlabelled(world: World, link: Link) -> Iterator[str]:
         if not event.by_hub or event.op != "update" or event.afterwards:
             continue
         seen = event.saw(Side.PARTNER, link.partner)
-        known = [other for other in row if other.number <= seen]
-        puts = event.side is Side.PARTNER and complete(event.labels)
-        if known and not complete(known[-1].labels) and not puts:
+        known = [complete(other.labels) for other in row if other.number <= seen]
+        puts = any(_same_worker(other, event) and complete(other.labels) for other in row)
+        if any(known) and not known[-1] and not puts:
             yield f"I7 the hub wrote {event.side} {event.ref} though it saw the labels of {link.partner} incomplete"
+
+
+def _same_worker(one: Event, other: Event) -> bool:
+    return one.sent is not None and other.sent is not None and one.sent.worker == other.sent.worker
 
 
 # -- I4, I6: deletes and merges ----------------------------------------------------------------------------------------
