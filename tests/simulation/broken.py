@@ -288,7 +288,7 @@ def _other_side(real: Real) -> Real:
 
 
 def _no_gates(_real: Real) -> Real:
-    return lambda _self, _case, link: (link, {})
+    return lambda _self, _case, link, *_args, **_named: (link, {})
 
 
 def _merge_is_delete(_real: Real) -> Real:

@@ -56,9 +56,9 @@ KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "consent_loosened": (1, 29),
         "union_is_owner": (1, 128),
         "ask_is_owner": (1, 27),
-        "gates_open": (1, 0),
         "parent_not_awaited": (1, 283),
         "holds_never": (1, 4),
+        "gates_open": (1, 111),
     }
 )
 """Mutant to (seed, number) of a history that the whole engine passes and the mutant does not."""
