@@ -8,6 +8,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from functions.answers import actor_of, answering, body_of, listed, next_page, ok, texts
+from functions.audited import audited
 from functions.shapes import failure_body
 from shared.bootstrap import application
 from shared.errors import ConfigError
@@ -30,6 +31,7 @@ def list_failures(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}/failures/retry", methods=["POST"])
+@audited("failure.retried")
 @answering
 def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     """`{"links": [...]}` or `{"filter": {...}}`. Tried again when the rhythm next runs; the answer says when."""
@@ -40,6 +42,7 @@ def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}/failures/dismiss", methods=["POST"])
+@audited("failure.dismissed")
 @answering
 def dismiss_failures(req: func.HttpRequest) -> func.HttpResponse:
     """`{"links": [...]}` or `{"filter": {...}}`: hidden until their code changes."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from functions.answers import answering, body_of, ok
+from functions.audited import audited
 from functions.shapes import connection_body
 from functions.tracing import traceparent
 from shared.bootstrap import application
@@ -18,6 +19,7 @@ _QUEUE = "sync-work"
 
 @blueprint.route(route="connections/{connection}/sync", methods=["POST"])
 @blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("run.requested")
 @answering
 def sync_now(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """A run at once. 409 with the next run's time where the partner's own integration knows no such thing."""
@@ -28,6 +30,7 @@ def sync_now(req: func.HttpRequest, work: func.Out[str], context: func.Context) 
 
 @blueprint.route(route="connections/{connection}/initial-sync", methods=["POST"])
 @blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("run.initial_requested")
 @answering
 def start_anew(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """`{"repeat": true}`: the initial sync once more, on purpose: reads everything, writes what differs."""
@@ -39,6 +42,7 @@ def start_anew(req: func.HttpRequest, work: func.Out[str], context: func.Context
 
 @blueprint.route(route="connections/{connection}/resume", methods=["POST"])
 @blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("connection.resumed")
 @answering
 def resume(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """Goes on after a stop. `{"releaseGuard": true}` lets one run pass the guard against mass deletes."""
@@ -50,6 +54,7 @@ def resume(req: func.HttpRequest, work: func.Out[str], context: func.Context) ->
 
 @blueprint.route(route="connections/{connection}/confirm-ground", methods=["POST"])
 @blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("connection.ground_confirmed")
 @answering
 def confirm_ground(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """The accounts that answer now are the connection's own from here on; everything is compared again."""

@@ -9,6 +9,7 @@ from typing import List
 import azure.functions as func
 
 from functions.answers import answering, body_of, listed, next_page, ok, texts
+from functions.audited import audited
 from functions.inbound import accepted, root
 from functions.shapes import request_body
 from functions.tracing import traceparent
@@ -69,6 +70,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="connections/{connection}/requests/requeue", methods=["POST"])
 @blueprint.queue_output(arg_name="messages", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("request.requeued")
 @answering
 def requeue_requests(req: func.HttpRequest, messages: func.Out[List[str]]) -> func.HttpResponse:
     """`{"ids": [...]}`: takes these out of the poison list and tries them again, each once."""
@@ -81,6 +83,7 @@ def requeue_requests(req: func.HttpRequest, messages: func.Out[List[str]]) -> fu
 
 
 @blueprint.route(route="connections/{connection}/requests/purge", methods=["POST"])
+@audited("request.purged")
 @answering
 def purge_requests(req: func.HttpRequest) -> func.HttpResponse:
     """`{"ids": [...]}`: forgets these requests of the poison list."""
@@ -97,6 +100,7 @@ def list_hooks(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}/hooks/renew", methods=["POST"])
+@audited("connection.hooks_renewed")
 @answering
 def renew_hooks(req: func.HttpRequest) -> func.HttpResponse:
     """Gives the addresses another key. The one before opens until the next renewal."""

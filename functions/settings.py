@@ -7,6 +7,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from functions.answers import answering, body_of, listed, ok
+from functions.audited import audited
 from functions.shapes import connection_body, lane_body, run_body, step_body
 from shared.bootstrap import application
 from shared.domain.connection import Switch
@@ -16,6 +17,7 @@ blueprint = func.Blueprint()
 
 
 @blueprint.route(route="connections", methods=["POST"])
+@audited("connection.created")
 @answering
 def create_connection(req: func.HttpRequest) -> func.HttpResponse:
     stored = application().connections.create(body_of(req))
@@ -36,6 +38,7 @@ def get_connection(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}", methods=["PATCH"])
+@audited("connection.edited")
 @answering
 def edit_connection(req: func.HttpRequest) -> func.HttpResponse:
     """Changes settings; `switch` ("on", "off") pauses and resumes. `If-Match` guards against another administrator."""
@@ -54,6 +57,7 @@ def edit_connection(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}", methods=["DELETE"])
+@audited("connection.deleted")
 @answering
 def delete_connection(req: func.HttpRequest) -> func.HttpResponse:
     application().connections.delete(req.route_params["connection"])
@@ -61,6 +65,7 @@ def delete_connection(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="connections/{connection}/check", methods=["POST"])
+@audited("connection.checked")
 @answering
 def check_connection(req: func.HttpRequest) -> func.HttpResponse:
     """Every step in order, each passed, failed or skipped, with reason and next step."""

@@ -137,5 +137,24 @@ def failure_body(failure: Failure) -> dict[str, object]:
     }
 
 
+def ref_body(ref: Ref | None) -> dict[str, object]:
+    """A record by kind and id; empty texts where there is none."""
+    return {"kind": ref.kind if ref is not None else "", "id": ref.id if ref is not None else ""}
+
+
+def plain_value(value: object) -> dict[str, object]:
+    """A field's value for people: `known` is false once it expired or was never told."""
+    from shared.domain.records import ABSENT, Ref
+
+    if value is None or value is ABSENT:
+        return {"known": False, "value": None}
+    found: object = value.value if hasattr(value, "value") else value
+    if isinstance(found, frozenset):
+        return {"known": True, "value": sorted(found)}
+    if isinstance(found, Ref):
+        return {"known": True, "value": found.id}
+    return {"known": True, "value": found if isinstance(found, str | int | bool) else str(found)}
+
+
 def _ref(ref: Ref | None) -> dict[str, str] | None:
     return {"kind": ref.kind, "id": ref.id} if ref is not None else None

@@ -98,6 +98,8 @@ class TableConflicts:
             if key in found or f"c-{item.id}" in found:
                 return
             older = found.get(_waiting_key(item))
+            if older is not None and self._asks_the_same(older, item):
+                return
             name = {"question": item.id}
             operations: list[Operation] = [Insert(key, _cells(item))]
             if older is None:
@@ -111,8 +113,16 @@ class TableConflicts:
             return
         raise Transient("the question changes too often", code="conflict_contended")
 
+    def _asks_the_same(self, name: Row, item: KeptConflict) -> bool:
+        """Whether the open question is about the same two values: then it stays, under the id people know."""
+        asked = self._store.get(self._partition, f"q-{_text(name.cells['question'])}")
+        known = self._kept(asked) if asked is not None else None
+        return known is not None and _values(known) == _values(item) != (b"", b"")
+
     def _kept(self, row: Row) -> KeptConflict:
         body = envelope.read(self._partition, row)
+        crm_digest, partner_digest = body[13:] or (b"", b"")  # rows of the first release have none
+        body = body[:13]
         link, entity, field, policy, winner, crm, partner, crm_value, partner_value, at, run, actor, decided_at = body
         return KeptConflict(
             id=row.key[2:],
@@ -129,7 +139,13 @@ class TableConflicts:
             run=run,
             actor=actor,
             decided_at=decided_at,
+            crm_digest=crm_digest,
+            partner_digest=partner_digest,
         )
+
+
+def _values(item: KeptConflict) -> tuple[bytes, bytes]:
+    return item.crm_digest, item.partner_digest
 
 
 def _checked(conflict_id: str) -> str:
@@ -171,5 +187,7 @@ def _cells(item: KeptConflict) -> dict[str, Cell]:
         item.run,
         item.actor,
         item.decided_at.astimezone(UTC) if item.decided_at else None,
+        item.crm_digest,
+        item.partner_digest,
     ]
     return packed(body)

@@ -300,6 +300,8 @@ def _kept(run_id: str, part: str, entry: ConflictEntry, now: datetime, seal: Sea
         partner=entry.partner,
         crm_value=seal(pack_value(entry.crm_value), f"{conflict_id}|crm"),
         partner_value=seal(pack_value(entry.partner_value), f"{conflict_id}|partner"),
+        crm_digest=entry.crm_digest,
+        partner_digest=entry.partner_digest,
         at=now,
         run=run_id,
     )

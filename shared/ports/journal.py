@@ -206,6 +206,8 @@ class KeptConflict:
     run: str = ""
     actor: str = ""
     decided_at: datetime | None = None
+    crm_digest: bytes = b""
+    partner_digest: bytes = b""
 
 
 class ConflictStore(Protocol):

@@ -33,7 +33,8 @@ class RecordOutcome:
 class ConflictEntry:
     """Two values for one field, and what was decided. Values are kept encrypted, for 30 days.
 
-    `winner` is "crm", "partner", or "" for a question that waits for a person.
+    `winner` is "crm", "partner", or "" for a question that waits for a person. The digests tell later whether an answer
+    is still about these values.
     """
 
     link: str
@@ -45,6 +46,8 @@ class ConflictEntry:
     partner: Ref | None
     crm_value: object
     partner_value: object
+    crm_digest: bytes = b""
+    partner_digest: bytes = b""
 
 
 class Journal(Protocol):

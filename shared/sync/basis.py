@@ -60,7 +60,21 @@ class Basis:
             creating=creating,
             parks=parks,
             resolve=_same,
+            decisions=self._answered(case) if case.answers else None,
         )
+
+    def _answered(self, case: Case) -> dict[str, Side]:
+        """The answers that are about the values both sides hold now: where those moved on it is asked anew."""
+        crm, partner = record_of(case.crm), record_of(case.partner)
+        if crm is None or partner is None:
+            return {}
+        ours = digests(case.map, crm, Side.CRM, self.digester)
+        theirs = digests(case.map, partner, Side.PARTNER, self.digester)
+        return {
+            name: answer.winner
+            for name, answer in case.answers.items()
+            if answer.crm in {b"", ours.get(name)} and answer.partner in {b"", theirs.get(name)}
+        }
 
     def park(self, case: Case, link: Link | None, code: str, field: str = "", *, retry: bool = False) -> Decision:
         """`retry`: what stands in the way may go away without this record being touched."""

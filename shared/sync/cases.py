@@ -12,6 +12,16 @@ from shared.domain.records import FieldName, Gone, Record, Ref, Side, Value
 from shared.ports.connector import Op
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's answer to the question whose value of a field stays. It counts while both sides hold what was asked
+    about; a digest of b"" (a question of the first release) is not compared."""
+
+    winner: Side
+    crm: bytes = b""
+    partner: bytes = b""
+
+
 @dataclass(slots=True, kw_only=True)
 class Case:
     """One pair under work. What a side is known to hold *now* stands in `crm` and `partner`; None: not observed."""
@@ -30,6 +40,7 @@ class Case:
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
+    answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Kind, Ref, RemoteId, Side
 from shared.state.model import Command
-from shared.sync.cases import Case
+from shared.sync.cases import Answer, Case
 from shared.sync.context import Work
 from shared.sync.intake import from_partner
 from shared.sync.page import Page
 
 _ALL = 1000
+_LOOKS = frozenset({"look", "decide"})
 
 
 def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
@@ -28,13 +29,13 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
         commands = work.held.inbox(limit, work.now)
     if not commands:
         return False
-    if before is not None and any(command.op == "look" for command in commands):
+    if before is not None and any(command.op in _LOOKS for command in commands):
         before()
     page = Page(work, "inbox|" + "|".join(sorted(command.key for command in commands)))
     for command in commands:
         if command.op in _FACTS:
             _FACTS[command.op](work)
-    page.run(_cases(page, [command for command in commands if command.op == "look"]))
+    page.run(_cases(page, [command for command in commands if command.op in _LOOKS]))
     _answer(page, commands)
     page.fold(commands_done=[command.key for command in commands])
     return len(commands) == limit
@@ -78,8 +79,19 @@ def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:
     cases: dict[bytes, Case] = {}
     for command in commands:
         for case in _crm(page, command) if command.side is Side.CRM else _partner(page, command):
-            cases.setdefault(case.key, case)
+            kept = cases.setdefault(case.key, case)
+            if command.op == "decide":
+                kept.answers[str(command.payload.get("field", ""))] = _answer_of(command)
     return list(cases.values())
+
+
+def _answer_of(command: Command) -> Answer:
+    crm, partner = command.payload.get("crm_digest"), command.payload.get("partner_digest")
+    return Answer(
+        Side(str(command.payload.get("winner"))),
+        crm if isinstance(crm, bytes) else b"",
+        partner if isinstance(partner, bytes) else b"",
+    )
 
 
 def _crm(page: Page, command: Command) -> list[Case]:

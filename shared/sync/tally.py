@@ -60,6 +60,8 @@ class Tally:
                 partner=case.partner_ref,
                 crm_value=conflict.crm,
                 partner_value=conflict.partner,
+                crm_digest=conflict.crm_digest or b"",
+                partner_digest=conflict.partner_digest or b"",
             )
         )
 

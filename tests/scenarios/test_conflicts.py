@@ -233,3 +233,35 @@ def test_C09_without_a_time_on_one_side_the_owner_decides(make: Make, late: str)
     world.edit_person(person, firstName="Theirs")
     world.run(2)
     assert world.get_row(row)["firstname"] == "Ours"  # type: ignore[index]
+
+
+def test_C15_an_answer_about_values_that_moved_on_is_dropped_and_the_question_asked_anew(make: Make) -> None:
+    world = make(policy("firstname", "ask"))
+    row, person = world.pair()
+    clash(world, row, person)
+    world.run()
+    asked = world.conflicts[-1]
+    world.edit_person(person, firstName="Moved on")
+    _answer(world, asked, Side.PARTNER)
+    world.run(2)
+    assert world.get_row(row)["firstname"] == "Ours"  # type: ignore[index]
+    assert (world.conflicts[-1].winner, world.conflicts[-1].partner_value) == ("", "Moved on")
+    _answer(world, world.conflicts[-1], Side.PARTNER)
+    world.run()
+    assert world.get_row(row)["firstname"] == "Moved on"  # type: ignore[index]
+    world.mark()
+    world.run(2)
+    assert world.ours() == []
+
+
+def _answer(world: World, asked: object, winner: Side) -> None:
+    from datetime import UTC, datetime
+
+    from shared.manage.deciding import _command
+    from shared.ports.journal import KeptConflict
+
+    names = ("link", "entity", "field", "policy", "crm", "partner", "crm_digest", "partner_digest")
+    told = {name: getattr(asked, name) for name in names}
+    command = _command(KeptConflict(id="1", winner=winner, at=datetime.now(UTC), **told), winner, world.clock.now())
+    assert command is not None
+    world.engine.enqueue(command)
