@@ -17,6 +17,7 @@ CRM = "dynamics"
 PACKAGES: Mapping[str, str] = {
     CRM: "shared.connectors.dynamics",
     "activecampaign": "shared.connectors.activecampaign",
+    "marketo": "shared.connectors.marketo",
 }
 """Each package has `build(settings, surroundings) -> Connector` and `SETTINGS`, and imports nothing else until then."""
 

@@ -1,0 +1,36 @@
+"""What Marketo can do, kind by kind, parents first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared.connectors.marketo.client import PAGE
+from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY
+from shared.connectors.marketo.settings import MarketoSettings
+from shared.domain.records import FieldName, Kind, Value
+from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCapabilities
+
+
+def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
+    """People come by logs and go by sync; companies and opportunities only go, under ids of ours."""
+    flag: Mapping[FieldName, Value] = {FieldName(settings.deleted_field): True} if settings.deleted_field else {}
+    sent = KindCapabilities(
+        feed=FeedKind.NONE,
+        deletes=Deletes.NEVER,
+        create_key=CreateKey.CALLER_ID,
+        bulk_size=PAGE,
+        find_size=PAGE,
+        clear=ClearBy.NULL,
+    )
+    people = KindCapabilities(
+        feed=FeedKind.LOG,
+        deletes=Deletes.TOLD,
+        create_key=CreateKey.UNIQUE_MATCH,
+        match_field=EMAIL,
+        bulk_size=PAGE,
+        find_size=PAGE,
+        clear=ClearBy.NULL,
+        tells_merges=True,
+        deactivate=flag,
+    )
+    return {COMPANY: sent, LEAD: people, OPPORTUNITY: sent}

@@ -1,0 +1,90 @@
+"""The steps of a connection check, each with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.connectors.marketo.client import Client, Reply
+from shared.connectors.marketo.errors import NATIVE
+from shared.connectors.marketo.fields import describe_people
+from shared.connectors.marketo.settings import MarketoSettings
+from shared.connectors.stepper import NotTold, Stepper, clock_skew
+from shared.domain.records import FieldName, FieldType
+from shared.errors import ConfigError
+from shared.ports.ambient import Clock
+from shared.ports.connector import CheckStep
+
+
+def check(client: Client, settings: MarketoSettings, clock: Clock) -> Iterator[CheckStep]:
+    """Steps: `settings`, `token`, `clock`, `fields`, `people`, `logs`, `quota`, `native_sync`, `deleted_field`."""
+    steps = Stepper()
+    yield steps.passed("settings", f"{client.http.origin.url} is a REST address of Marketo")
+    seen: list[Reply] = []
+    yield steps.run("token", lambda: _token(client, seen))
+    yield steps.run("clock", lambda: clock_skew(seen[0].date, clock.now()), needs=("token",))
+    yield steps.run("fields", lambda: _fields(client), needs=("token",))
+    yield steps.run("people", lambda: _people(client), needs=("token",))
+    yield steps.run("logs", lambda: _logs(client), needs=("token",))
+    yield steps.run("quota", lambda: _quota(client), needs=("token",), optional=True)
+    yield steps.run("native_sync", lambda: _native(client), needs=("token",), optional=True)
+    yield steps.run("deleted_field", lambda: _flag(client, settings.deleted_field), needs=("fields",))
+
+
+def _token(client: Client, seen: list[Reply]) -> str:
+    client.http.sign_in()
+    seen.append(client.get("leads/partitions.json", "check", interactive=True))
+    return f"the custom service has access; {len(seen[0].rows)} lead partitions"
+
+
+def _fields(client: Client) -> str:
+    schema, _ = describe_people(client)
+    return f"{len(schema.fields)} fields of people"
+
+
+def _people(client: Client) -> str:
+    query = [("filterType", "id"), ("filterValues", "1")]
+    client.get("leads.json", "check", query, interactive=True)
+    return "readable"
+
+
+def _logs(client: Client) -> str:
+    query = [("sinceDatetime", "2026-01-01T00:00:00Z")]
+    client.get("activities/pagingtoken.json", "check", query, interactive=True)
+    return "activities are readable"
+
+
+def _quota(client: Client) -> str:
+    rows = client.get("stats/usage.json", "check", interactive=True).rows
+    total = rows[0].get("total") if rows else None
+    if not isinstance(total, int):
+        raise NotTold("the day's usage is not told", "Look at Admin, Web Services in Marketo.")
+    return f"{total} API calls were made today by all clients together"
+
+
+def _native(client: Client) -> str:
+    """Reading roles is refused where Marketo's own CRM sync is on; nothing else tells."""
+    found = client.try_get("opportunities/roles/describe.json", "check", interactive=True)
+    if isinstance(found, Reply):
+        return "Marketo's own CRM sync is off"
+    if found.code != NATIVE:
+        raise NotTold("whether Marketo's own CRM sync is on is not told", "Look at Admin, CRM in Marketo.")
+    raise ConfigError(
+        "Marketo's own CRM sync is on: people, lists and custom objects can be synced from here; companies, "
+        "opportunities, their roles and sales persons are read only",
+        code="native_sync",
+        next_step="Switch those entities off here, or end the native sync under Admin, Microsoft Dynamics.",
+    )
+
+
+def _flag(client: Client, name: str) -> str:
+    if not name:
+        raise NotTold("no field is set for it", "Set deleted_field to have people flagged that Dynamics deleted.")
+    spec = describe_people(client)[0].fields.get(FieldName(name))
+    if spec is None or spec.type is not FieldType.BOOLEAN or not spec.updatable:
+        raise ConfigError(
+            "partner.deleted_field names no checkbox field of people that can be written",
+            setting="partner.deleted_field",
+            code="unknown_field",
+            next_step="Make a Boolean field under Admin, Field Management, and enter its REST name.",
+        )
+    return "people that were deleted in Dynamics are flagged"

@@ -1,0 +1,144 @@
+"""One Marketo subscription as a connector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from shared.connectors.marketo.capabilities import kinds
+from shared.connectors.marketo.checks import check
+from shared.connectors.marketo.client import PAGE, Client
+from shared.connectors.marketo.errors import TITLE
+from shared.connectors.marketo.feed import PeopleFeed
+from shared.connectors.marketo.fields import LEAD, describe_object, describe_people
+from shared.connectors.marketo.objects import FAMILIES, ObjectStore
+from shared.connectors.marketo.people import PeopleReader
+from shared.connectors.marketo.settings import MarketoSettings
+from shared.connectors.marketo.tokens import ServiceToken
+from shared.connectors.marketo.writer import PeopleWriter
+from shared.connectors.surroundings import Surroundings
+from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema
+from shared.errors import ConfigError, Rejected
+from shared.http.client import HttpClient, Manners
+from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
+
+_SCHEMA_SECONDS = 3600.0
+_MANNERS = Manners(title=TITLE)
+
+
+class MarketoConnector:
+    """See `shared.ports.connector.Connector`. Nothing is called before the first method is."""
+
+    def __init__(self, settings: MarketoSettings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._around = surroundings
+        self._capabilities = Capabilities(
+            system="marketo", title=TITLE, kinds=kinds(settings), concurrency=settings.concurrency
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @cached_property
+    def client(self) -> Client:
+        """The subscription's API."""
+        around, settings = self._around, self._settings
+        token = ServiceToken(settings, around, _MANNERS)
+        http = HttpClient(
+            system="marketo",
+            origin=settings.origin,
+            runtime=around.runtime,
+            budget=around.budget,
+            authorizer=token,
+            manners=_MANNERS,
+            scope=settings.origin.url,
+        )
+        return Client(http, token)
+
+    def check(self) -> Iterable[CheckStep]:
+        return check(self.client, self._settings, self._around.runtime.clock)
+
+    def identity(self) -> str:
+        """The host name holds the subscription's Munchkin id."""
+        return self._settings.origin.host
+
+    def describe(self, kind: Kind) -> Schema:
+        self._around.memo.drop(self._key(kind))
+        return self._schema(kind)
+
+    def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        """ConfigError for kinds that are written only."""
+        if kind != LEAD:
+            self._schema(kind)
+            raise ConfigError(f"{TITLE}: {kind} has no feed", code="no_feed")
+        _, scores = self._described()
+        feed = PeopleFeed(
+            self.client,
+            self._people(fields),
+            fields,
+            scores=scores,
+            clock=self._around.runtime.clock,
+            concurrency=self._settings.concurrency,
+        )
+        return feed.page(cursor)
+
+    def read(
+        self, kind: Kind, ids: Sequence[RemoteId], fields: Sequence[FieldName]
+    ) -> Mapping[RemoteId, Record | Gone]:
+        if not ids:
+            return {}
+        if kind in FAMILIES:
+            return self._objects(kind).read(ids, fields)
+        return self._people(fields).read(ids)
+
+    def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
+        if len(values) > PAGE:
+            raise ValueError(f"{kind}: more values than one call takes")
+        if kind in FAMILIES or not values:
+            return {value: [] for value in values}
+        return self._people(fields).by_email(values)
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        """ValueError for more writes than `bulk_size`, of several kinds or operations, or with a key twice."""
+        if not writes:
+            return []
+        kind, op = writes[0].ref.kind, writes[0].op
+        schema = self._schema(kind)
+        if len(writes) > PAGE or len({write.key for write in writes}) < len(writes):
+            raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
+        if any(write.ref.kind != kind or write.op is not op for write in writes):
+            raise ValueError(f"{kind}: writes of several kinds or operations in one call")
+        if kind in FAMILIES:
+            return self._objects(kind).write(writes)
+        settings = self._settings
+        writer = PeopleWriter(self.client, schema, partition=settings.partition, concurrency=settings.concurrency)
+        return writer.write(writes)
+
+    def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
+        """Nothing is accepted for later here."""
+        return [Settled(ticket=ticket, running=False, lost=True) for ticket in tickets]
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _people(self, fields: Sequence[FieldName]) -> PeopleReader:
+        return PeopleReader(self.client, self._schema(LEAD), fields, concurrency=self._settings.concurrency)
+
+    def _objects(self, kind: Kind) -> ObjectStore:
+        return ObjectStore(self.client, FAMILIES[kind], self._schema(kind), concurrency=self._settings.concurrency)
+
+    def _schema(self, kind: Kind) -> Schema:
+        if kind == LEAD:
+            return self._described()[0]
+        family = FAMILIES.get(kind)
+        if family is None:
+            raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
+        return self._around.memo.get(
+            self._key(kind), _SCHEMA_SECONDS, lambda: describe_object(self.client, kind, family.path, family.key)
+        )
+
+    def _described(self) -> tuple[Schema, frozenset[FieldName]]:
+        return self._around.memo.get(self._key(LEAD), _SCHEMA_SECONDS, lambda: describe_people(self.client))
+
+    def _key(self, kind: Kind) -> tuple[object, ...]:
+        return ("marketo", "schema", self._settings.origin, kind)

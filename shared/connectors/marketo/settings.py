@@ -1,0 +1,67 @@
+"""The settings of the Marketo side, and which addresses they may name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.connectors.surroundings import SettingSpec, SettingsReader
+from shared.errors import ConfigError
+from shared.http.origin import Origin
+
+SETTINGS: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        name="url",
+        required=True,
+        help="The REST endpoint's address without /rest, such as https://123-abc-456.mktorest.com",
+    ),
+    SettingSpec(name="client_id", required=True, help="Client id of the custom service under Admin, LaunchPoint."),
+    SettingSpec(
+        name="client_secret", required=True, secret=True, help="Name of the secret that holds the client secret."
+    ),
+    SettingSpec(
+        name="deleted_field",
+        help="Checkbox field that tells that a person was deleted in Dynamics; empty: none.",
+        default="",
+    ),
+    SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
+    SettingSpec(name="concurrency", help="Calls in flight; the vendor allows 10 for all its clients.", default=4),
+)
+
+_HOST = re.compile(r"\d{3}-[a-z]{3}-\d{3}\.mktorest\.com")
+_NEXT = "In Marketo open Admin, Web Services, and copy the REST API endpoint shown there, without /rest."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketoSettings:
+    """One subscription and the custom service that opens it. `client_secret` is the name of the secret."""
+
+    origin: Origin
+    client_id: str
+    client_secret: str
+    deleted_field: str = ""
+    partition: str = ""
+    concurrency: int = 4
+
+
+def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> MarketoSettings:
+    """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
+    read = SettingsReader(data, SETTINGS, "partner")
+    origin = Origin.parse(read.text("url"), setting="partner.url")
+    ours = _HOST.fullmatch(origin.host) is not None and origin.url == f"https://{origin.host}"
+    if not ours and f"{origin.host}:{origin.port}" not in trusted_hosts:
+        raise ConfigError(
+            "partner.url is no REST address of Marketo",
+            setting="partner.url",
+            code="unknown_host",
+            next_step=_NEXT,
+        )
+    return MarketoSettings(
+        origin=origin,
+        client_id=read.text("client_id"),
+        client_secret=read.text("client_secret"),
+        deleted_field=read.text("deleted_field"),
+        partition=read.text("partition"),
+        concurrency=read.number("concurrency", low=1, high=10),
+    )

@@ -1,0 +1,137 @@
+"""The connector of a Marketo subscription that is simulated in this process, and hands to act in that subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from shared.connectors import registry
+from shared.connectors.marketo.fields import from_json, to_json
+from shared.domain.records import Absent, FieldName, Kind, RemoteId, Schema, Value
+from shared.errors import AuthError, SyncError, Throttled, Transient
+from shared.ports.connector import Connector
+from simulators.frame import Authority, Clock, RunningServer, serve
+from simulators.marketo import DEFAULT_CLIENT, DEFAULT_SECRET, Marketo
+from tests.wire.connectors.support import Around
+
+START = datetime.fromisoformat("2026-10-14T15:00:00+00:00").timestamp()
+FIELDS: tuple[Mapping[str, Any], ...] = (
+    {"name": "motto", "displayName": "Motto", "dataType": "string"},
+    {"name": "notes", "displayName": "Notes", "dataType": "text"},
+    {"name": "metAt", "displayName": "Met At", "dataType": "datetime"},
+    {"name": "weight", "displayName": "Weight", "dataType": "float"},
+    {"name": "visits", "displayName": "Visits", "dataType": "integer"},
+    {"name": "microsoftIsDeleted", "displayName": "Microsoft is Deleted", "dataType": "boolean"},
+)
+_CODES: Mapping[type[SyncError], str] = {Transient: "611", Throttled: "606", AuthError: "603"}
+
+
+class Subscription:
+    """See `tests.contract.connector_contract.Harness`."""
+
+    kind = Kind("lead")
+    text = FieldName("lastName")
+    other = FieldName("motto")
+
+    def __init__(self, server: RunningServer, system: Marketo, around: Around, **settings: object) -> None:
+        self.server, self.system, self.around = server, system, around
+        self.settings = {"url": server.url, "client_id": DEFAULT_CLIENT, "client_secret": "mk-secret", **settings}
+        self.connector: Connector = registry.build("marketo", self.settings, around.surroundings)
+        system.seed({"fields": [dict(field) for field in FIELDS]})
+        self._schema: Schema | None = None
+
+    def values(self, number: int) -> dict[FieldName, Value | None]:
+        return {
+            FieldName("email"): f"person{number}@example.com",
+            FieldName("firstName"): f"Ana {number}",
+            FieldName("lastName"): f"Núñez {number}",
+            FieldName("phone"): f"+34 600 000 {number:03}",
+            FieldName("motto"): f"motto {number}",
+            FieldName("notes"): f"line one {number}\nline two",
+            FieldName("dateOfBirth"): date(1980, 3, 1 + number % 28),
+            FieldName("metAt"): datetime(2026, 1, 1 + number % 28, 9, 30, tzinfo=UTC),
+            FieldName("weight"): Decimal(f"{number}.25"),
+            FieldName("visits"): number + 1,
+            FieldName("unsubscribed"): bool(number % 2),
+        }
+
+    def create(self, values: Mapping[FieldName, Value | None]) -> RemoteId:
+        made = self.system.act("create_lead", {"values": self._raw(values)})
+        return RemoteId(str(made["id"]))
+
+    def edit(self, row: RemoteId, values: Mapping[FieldName, Value | None]) -> None:
+        self.system.act("edit_lead", {"lead": int(row), "values": self._raw(values)})
+
+    def delete(self, row: RemoteId) -> None:
+        self.system.act("delete_lead", {"lead": int(row)})
+
+    def merge(self, loser: RemoteId, winner: RemoteId) -> None:
+        self.system.act("merge_leads", {"winner": int(winner), "losers": [int(loser)]})
+
+    def stored(self, row: RemoteId) -> Mapping[FieldName, Value | None] | None:
+        found = self.system.state({"kind": "leads", "ids": row})["leads"]
+        if not found:
+            return None
+        values = found[0]["values"]
+        told = {name: from_json(spec, values.get(name)) for name, spec in self.schema.fields.items()}
+        return {name: value for name, value in told.items() if not isinstance(value, Absent)}
+
+    def rows(self) -> Sequence[RemoteId]:
+        return [RemoteId(str(row["id"])) for row in self.system.state({"kind": "leads"})["leads"]]
+
+    def labels(self, row: RemoteId) -> frozenset[str]:
+        raise AssertionError(f"people of this system have no labels ({row})")
+
+    def advance(self, seconds: float) -> None:
+        self.around.clock.advance(seconds)
+        self.system.agenda.run_due()
+
+    def expire_cursors(self) -> None:
+        self.advance(14 * 86_400)
+
+    def forget_imports(self) -> None:
+        raise AssertionError("nothing is accepted for later")
+
+    def break_down(self, error: type[SyncError] | None) -> None:
+        self.server.host.faults.clear()
+        self.around.budget.open()
+        if error is not None:
+            body = {"requestId": "x", "success": False, "errors": [{"code": _CODES[error], "message": "no"}]}
+            fault = {"match": {"path": "^/(rest|bulk)/"}, "do": {"status": 200, "body": body}}
+            self.server.host.faults.add([fault])
+
+    def lose_next_answer(self) -> None:
+        self.server.host.faults.add(
+            [{"match": {"method": "POST", "path": "leads.json$", "times": 1}, "do": "drop_after"}]
+        )
+
+    def unreadable(self) -> FieldName | None:
+        return None
+
+    @property
+    def schema(self) -> Schema:
+        """As the connector describes it, kept."""
+        if self._schema is None:
+            self._schema = self.connector.describe(self.kind)
+        return self._schema
+
+    def _raw(self, values: Mapping[FieldName, Value | None]) -> dict[str, Any]:
+        return {name: to_json(self.schema.fields[name], value) for name, value in values.items()}
+
+
+@contextmanager
+def subscription(
+    ca: Authority, *, switches: Mapping[str, Any] | None = None, **settings: object
+) -> Iterator[Subscription]:
+    """An empty subscription with six custom fields, its clock standing still, its rate limit off."""
+    clock = Clock()
+    clock.set_now(START, frozen=True)
+    system = Marketo(clock)
+    system.switches.set({"calls_per_window": 0, **(switches or {})})
+    with serve(system, ca=ca) as server:
+        trusted = frozenset({f"127.0.0.1:{server.port}"})
+        around = Around(clock, trusted=trusted, secrets={"mk-secret": DEFAULT_SECRET})
+        yield Subscription(server, system, around, **settings)
