@@ -4,7 +4,7 @@
 {
   "name": "contact", "crm_kind": "contact", "partner_kind": "contact", "direction": "both",
   "match": "email", "rank": 2, "parents": ["account"], "first_match": "crm",
-  "deletes": {"crm": "ignore", "partner": "deactivate"}, "leaves": "keep",
+  "deletes": {"crm": "ignore", "partner": "deactivate"}, "leaves": "keep", "creates": ["crm", "partner"],
   "policy": "owner_crm",
   "criteria": {"all": [{"column": "statecode", "op": "eq", "value": 0}]},
   "labels": {"kind": "D365: Contact", "pushed": "D365: Pushed from Dynamics", "pulled": "D365: Pulled from Partner"},
@@ -89,9 +89,20 @@ def _entity(data: object, mistakes: list[Mistake]) -> EntityMap:
         parents=top.texts("parents"),
         rank=top.number("rank", 0),
         fixed=frozenset(top.texts("fixed")),
+        creates=_creates(top),
     )
     top.close()
     return entity
+
+
+def _creates(top: Reader) -> frozenset[Side]:
+    """The sides on which records are made; both unless it is given."""
+    names = top.texts("creates") if top.has("creates") else tuple(side.value for side in Side)
+    known = {side.value for side in Side}
+    for name in names:
+        if name not in known:
+            top.unknown("creates", name, sorted(known))
+    return frozenset(Side(name) for name in names if name in known)
 
 
 def _criteria(top: Reader) -> Criteria | None:

@@ -41,11 +41,15 @@ class Direction(StrEnum):
 
 
 class DeletePolicy(StrEnum):
-    """What a delete on one side does to the record on the other."""
+    """What a delete on one side does to the record on the other.
+
+    `make_again`: the other record is kept, and at its next edit the deleted one is made anew.
+    """
 
     IGNORE = "ignore"
     DEACTIVATE = "deactivate"
     DELETE = "delete"
+    MAKE_AGAIN = "make_again"
 
 
 class Leaves(StrEnum):
@@ -95,7 +99,8 @@ class EntityMap:
     `deletes` is keyed by the side on which something would be deleted. `match` is the id of the field a person is
     found by. `parents` are entities that come first. Of two entities that share the partner's kind, the one with the
     higher `rank` keeps a record that both claim (contact beats lead). `fixed` are field ids whose mapping may not be
-    changed on the page.
+    changed on the page. `creates` are the sides on which new records may be made; on the others only records that are
+    there already take part.
     """
 
     name: str
@@ -113,6 +118,11 @@ class EntityMap:
     parents: tuple[str, ...] = ()
     rank: int = 0
     fixed: frozenset[str] = frozenset()
+    creates: frozenset[Side] = frozenset(Side)
+
+    def makes(self, side: Side) -> bool:
+        """Whether the entity makes new records on `side`."""
+        return self.sends(side) and side in self.creates
 
     def sends(self, side: Side) -> bool:
         """Whether the entity sends anything to `side`."""

@@ -36,10 +36,12 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: Wo
         told = reconciler.match_key(reconciler.match_of(case)) if seen is not None else link.match
         candidate = told if gone_side is Side.CRM else None
         return Decision(code="skipped:delete_ignored", link=tombstone, candidate=candidate)
+    if seen is not None and case.map.entity.makes(gone_side) and edited(reconciler, case, link, survivor):
+        return make_again(reconciler, case, link, gone_side, links)
+    if policy is DeletePolicy.MAKE_AGAIN:
+        return Decision(code="skipped:delete_ignored", link=tombstone)
     if seen is None:
         return Decision(code="waiting", need=frozenset({survivor}))
-    if _edited(reconciler, case, link, survivor):
-        return _make_again(reconciler, case, link, gone_side, links)
     return _remove(reconciler, case, link, tombstone, policy)
 
 
@@ -73,7 +75,7 @@ def gone_side(link: Link) -> Side:
     return Side.CRM if gone_flags(Side.CRM) <= link.flags else Side.PARTNER
 
 
-def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
+def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
     """Did the survivor change a field since both agreed? Then its edit beats the delete."""
     record = case.seen(survivor)
     if not isinstance(record, Record):
@@ -83,7 +85,7 @@ def _edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> b
     return bool(merged.writes[survivor.other] or merged.need)  # in doubt it did: nothing is deleted then
 
 
-def _make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:
+def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:
     """The survivor goes through creation again, once, under a new id; the old id is never used again."""
     fresh = replace(
         link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, crm_revision=""

@@ -6,18 +6,20 @@ both last agreed; the conditional write finds out when that is wrong.
 
 Deletes: a record that is gone on one side is treated as the entity's delete policy says; an edit that the other side
 made and that was not taken over yet beats the delete. A tombstone stays: later edits of the survivor do not bring the
-deleted record back, except when the record itself comes back (restored) under its own id.
+deleted record back, except when the record itself comes back (restored) under its own id, or the delete policy says
+`make_again`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Side
 from shared.sync.basis import DIRTY, record_of
 from shared.sync.cases import Case, Decision
-from shared.sync.deletes import decide_gone, gone_side
+from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
 from shared.sync.working import WorkingSet
 
@@ -40,7 +42,7 @@ class Reconciler(Unlinked):
         if link.state is LinkState.REFUSED:
             return Decision(code="skipped:refused")
         if link.state is LinkState.TOMBSTONE:
-            return self._tombstone(case, link)
+            return self._tombstone(case, link, links)
         return self.linked(case, link)
 
     def _without_the_gone(self, case: Case, links: WorkingSet) -> None:
@@ -72,8 +74,13 @@ class Reconciler(Unlinked):
             return Decision(code="waiting:id", link=replace(link, flags=link.flags | {DIRTY}))
         return Decision(code="unchanged")
 
-    def _tombstone(self, case: Case, link: Link) -> Decision:
-        """The survivor of a pair is left alone, but a partner record may find another row of its match value."""
+    def _tombstone(self, case: Case, link: Link, links: WorkingSet) -> Decision:
+        """The survivor of a pair is left alone, unless its edit makes the other anew; a partner record may find another
+        row of its match value."""
+        gone, entity = gone_side(link), case.map.entity
+        remakes = entity.deletes[gone.other] is DeletePolicy.MAKE_AGAIN and entity.makes(gone)
+        if remakes and edited(self, case, link, gone.other):
+            return make_again(self, case, link, gone, links)
         candidate = self.match_key(self.match_of(case)) if gone_side(link) is Side.CRM else None
         return Decision(code="skipped:deleted", candidate=candidate)
 

@@ -101,7 +101,7 @@ class Unlinked(Linked):
     ) -> Decision:
         entity = case.map.entity
         capabilities = self.partner_caps(case)
-        if Op.CREATE not in capabilities.writes:
+        if Op.CREATE not in capabilities.writes or not entity.makes(Side.PARTNER):
             return Decision(code="skipped:not_linked")
         merged = self.merge(case, {}, first=True, creating=Side.PARTNER)
         if Side.PARTNER in merged.blocked:
@@ -146,7 +146,7 @@ class Unlinked(Linked):
             if link is not None:
                 return self.park(case, link, "conflicted:duplicate_match", retry=True)
             return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
-        if self.initial or not entity.sends(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
+        if self.initial or not entity.makes(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
             return Decision(code="skipped:not_linked", candidate=match)
         if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
             return Decision(code="skipped:not_linked", candidate=match)

@@ -11,9 +11,11 @@ from shared.connectors import registry
 from shared.connectors.activecampaign.capabilities import kinds
 from shared.connectors.activecampaign.settings import parse_settings
 from shared.connectors.dynamics.tables import TABLES
+from shared.connectors.marketo.capabilities import kinds as marketo_kinds
+from shared.connectors.marketo.settings import parse_settings as marketo_settings
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
-SYSTEMS = ("dynamics", "activecampaign")
+SYSTEMS = ("dynamics", "activecampaign", "marketo")
 
 
 def rows(system: str, heading: str) -> dict[str, list[str]]:
@@ -41,4 +43,6 @@ def test_every_setting_stands_in_its_page_with_its_default(system: str) -> None:
 def test_every_kind_stands_in_its_page() -> None:
     settings = parse_settings({"url": "https://a.api-us1.com", "key": "k"})
     assert list(rows("activecampaign", "What it can do")) == list(kinds(settings))
+    marketo = marketo_settings({"url": "https://123-abc-456.mktorest.com", "client_id": "c", "client_secret": "s"})
+    assert list(rows("marketo", "What it can do")) == list(marketo_kinds(marketo))
     assert list(rows("dynamics", "What it can do")) == list(TABLES)

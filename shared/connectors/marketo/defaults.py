@@ -1,0 +1,116 @@
+"""What a new connection of this system starts with: entity maps and rhythm, ready to be edited.
+
+The rules are those of the vendor's own sync: leads and contacts both ways, everything else to Marketo only; a field
+that both sides changed ends as Marketo's for leads and as Dynamics' for contacts; people in Marketo only stay there.
+The pairs of fields follow the vendor's default mapping, as far as lead writes may hold them: company fields live on the
+company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+TITLE = "Marketo"
+
+RATE = (50, 20.0)
+"""Calls and seconds: half of the subscription's hundred in twenty seconds, as the vendor asks of each integration."""
+
+_PERSON: Sequence[tuple[str, str, str]] = (
+    ("firstname", "firstname", "firstName"),
+    ("lastname", "lastname", "lastName"),
+    ("salutation", "salutation", "salutation"),
+    ("title", "jobtitle", "title"),
+    ("phone", "telephone1", "phone"),
+    ("mobile", "mobilephone", "mobilePhone"),
+    ("fax", "fax", "fax"),
+    ("street", "address1_line1", "address"),
+    ("city", "address1_city", "city"),
+    ("state", "address1_stateorprovince", "state"),
+    ("postalcode", "address1_postalcode", "postalCode"),
+    ("country", "address1_country", "country"),
+)
+_COMPANY: Sequence[tuple[str, str, str]] = (
+    ("name", "name", "company"),
+    ("website", "websiteurl", "website"),
+    ("phone", "telephone1", "mainPhone"),
+    ("street", "address1_line1", "billingStreet"),
+    ("city", "address1_city", "billingCity"),
+    ("state", "address1_stateorprovince", "billingState"),
+    ("postalcode", "address1_postalcode", "billingPostalCode"),
+    ("country", "address1_country", "billingCountry"),
+    ("employees", "numberofemployees", "numberOfEmployees"),
+    ("revenue", "revenue", "annualRevenue"),
+)
+_OPPORTUNITY: Sequence[tuple[str, str, str]] = (
+    ("name", "name", "name"),
+    ("amount", "estimatedvalue", "amount"),
+    ("probability", "closeprobability", "probability"),
+    ("closes", "estimatedclosedate", "closeDate"),
+    ("description", "description", "description"),
+    ("company", "parentaccountid", "externalCompanyId"),
+)
+_STRICT: Mapping[str, object] = {"rule": "restrictive", "strict": ["true"]}
+_CONSENT: Sequence[Mapping[str, object]] = (
+    {"id": "optout", "crm": "donotbulkemail", "partner": "unsubscribed", "policy": _STRICT},
+    {"id": "donotcall", "crm": "donotphone", "partner": "doNotCall", "policy": _STRICT},
+)
+"""Whoever opted out on either side is out on both."""
+
+
+def default_entities() -> Sequence[Mapping[str, object]]:
+    """Accounts, contacts, leads, opportunities, in the order they are written."""
+    return (
+        _sent("account", "company", _COMPANY),
+        _person("contact", policy="owner_crm", rank=2, company="parentcustomerid"),
+        _person("lead", policy="owner_partner", rank=1, company="parentaccountid"),
+        {**_sent("opportunity", "opportunity", _OPPORTUNITY), "parents": ["account"]},
+    )
+
+
+def default_rhythm() -> Mapping[str, object]:
+    """Five minutes after the last run ended, and at most one more."""
+    return {"kind": "pause", "minutes": 5, "jitter": 1}
+
+
+def default_options() -> Mapping[str, object]:
+    """The initial sync goes from Dynamics to Marketo only."""
+    return {"initial_one_way": True}
+
+
+def _fields(rows: Sequence[tuple[str, str, str]]) -> list[Mapping[str, object]]:
+    return [{"id": name, "crm": crm, "partner": partner} for name, crm, partner in rows]
+
+
+def _person(name: str, *, policy: str, rank: int, company: str) -> Mapping[str, object]:
+    """Deleted in Dynamics: kept here (and flagged, where `deleted_field` is set); deleted here: made again at the next
+    edit in Dynamics."""
+    return {
+        "name": name,
+        "crm_kind": name,
+        "partner_kind": "lead",
+        "direction": "both",
+        "match": "email",
+        "rank": rank,
+        "policy": policy,
+        "creates": ["partner"],
+        "fixed": ["email", "company"],
+        "parents": ["account"],
+        "deletes": {"partner": "deactivate", "crm": "make_again"},
+        "fields": [
+            {"id": "email", "crm": "emailaddress1", "partner": "email", "required": True},
+            *_fields(_PERSON),
+            {"id": "company", "crm": company, "partner": "externalCompanyId", "direction": "to_partner"},
+            *(dict(item) for item in _CONSENT),
+        ],
+    }
+
+
+def _sent(name: str, partner: str, rows: Sequence[tuple[str, str, str]]) -> Mapping[str, object]:
+    return {
+        "name": name,
+        "crm_kind": name,
+        "partner_kind": partner,
+        "direction": "to_partner",
+        "creates": ["partner"],
+        "fields": _fields(rows),
+    }
