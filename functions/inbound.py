@@ -46,7 +46,7 @@ def activecampaign_hook(req: func.HttpRequest, message: func.Out[str], context: 
         hook = parse_hook(req.get_body(), req.headers.get("Content-Type", ""))
         requests = app.contact_requests(stored.config)
         if what == EVENTS:
-            requests.hint(hook.contact, parent)
+            requests.hint(hook.contact, parent, *((hook.event, hook.source) if hook.tells else ()))
             event(_log, "hint_taken", connection=connection, record=hook.contact)
             return ok({"status": "accepted"}, HTTPStatus.ACCEPTED)
         request, fresh = requests.receive(what, hook.contact.id, parent)

@@ -60,14 +60,16 @@ class ContactRequests:
         )
         return self.store.open(fresh)
 
-    def hint(self, ref: Ref, trace: str) -> None:
-        """Something happened to a record: it is looked at by the next run. One word for it waits, however often."""
+    def hint(self, ref: Ref, trace: str, event: str = "", source: str = "") -> None:
+        """Something happened to a record: it is looked at by the next run. One word for it waits, however often; an
+        `event` that tells what no look can (`shared.ports.connector.Witness`) has a word of its own."""
         self.systems.lane(self.config.id).put_command(
             Command(
-                key=f"hint-{ref.kind}-{ref.id}",
+                key=f"hint-{ref.kind}-{ref.id}" + (f"-{event}" if event else ""),
                 op="look",
                 side=Side.PARTNER,
                 ref=ref,
+                payload={"event": event, "source": source} if event else {},
                 not_before=self.round_up(self.clock.now()),
                 trace=trace,
             )

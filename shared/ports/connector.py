@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NewType, Protocol, runtime_checkable
 
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Schema, Value
 
@@ -205,6 +205,18 @@ class CheckStep:
     reason: str = ""
     next_step: str = ""
     code: str = ""
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """A connector whose system tells some things only by an event, never by a later look."""
+
+    def witnessed(self, kind: Kind, row: RemoteId, event: str, source: str) -> Mapping[FieldName, Value]:
+        """What `event` (the vendor's word, caused by `source`) tells about a record beyond what can be read of it.
+
+        Nothing when the record's state now does not bear it out, or when it was not the person's own act.
+        """
+        ...
 
 
 class Connector(Protocol):

@@ -48,6 +48,7 @@ class Basis:
         first: bool = False,
         creating: Side | None = None,
         parks: Mapping[str, str] | None = None,
+        decisions: Mapping[str, Side] | None = None,
     ) -> Merged:
         return merge(
             case.map,
@@ -58,6 +59,7 @@ class Basis:
             now=self.now,
             first=first,
             creating=creating,
+            decisions=decisions,
             parks=parks,
             resolve=_same,
             decisions=self._answered(case) if case.answers else None,

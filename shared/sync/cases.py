@@ -39,6 +39,7 @@ class Case:
     hidden: set[str] = field(default_factory=set)  # field ids left out: the other side refused them in this page
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
+    witnessed: frozenset[FieldName] = frozenset()  # partner's fields that an event told, of the person's own doing
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision

@@ -25,7 +25,7 @@ class Linked(Basis):
             return Decision(code="waiting", need=unread)
         crm = record_of(case.crm)
         parks = {name: reason for name, reason in link.parked.items() if name}
-        merged = self.merge(case, link.agreed, first=first, parks=parks)
+        merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=self._loosened(case, link))
         if merged.need & unread:
             return Decision(code="waiting", need=merged.need & unread)
         if self.initial and first:
@@ -67,6 +67,21 @@ class Linked(Basis):
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
         )
+
+    def _loosened(self, case: Case, link: Link) -> dict[str, Side]:
+        """Fields that a person loosened by an act of their own, where Dynamics still says what was agreed before: a
+        later word of Dynamics stays the stricter one."""
+        crm = record_of(case.crm)
+        if crm is None or not case.witnessed:
+            return {}
+        ours = digests(case.map, crm, Side.CRM, self.digester)
+        return {
+            item.id: Side.PARTNER
+            for item in case.map.fields
+            if item.partner_name in case.witnessed
+            and item.id in link.agreed
+            and ours.get(item.id) == link.agreed[item.id].crm
+        }
 
     def _left_as_found(self, case: Case, merged: Merged) -> Merged:
         """The initial sync writes to the partner only: what it would write to Dynamics is agreed as both sides have it.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.records import Kind, Ref, RemoteId, Side
+from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId, Side, Value
+from shared.ports.connector import Witness
 from shared.state.model import Command
 from shared.sync.cases import Answer, Case
 from shared.sync.context import Work
@@ -131,4 +133,20 @@ def _partner(page: Page, command: Command) -> list[Case]:
         return []
     fields = tuple(dict.fromkeys(name for item in maps for name in item.reads(Side.PARTNER)))
     found = page.work.engine.partner.read(kind, [command.ref.id], fields)
-    return from_partner(page, kind, list(found.values()))
+    told = _told_by_event(page, command)
+    seen = [
+        replace(item, fields={**item.fields, **told}) if isinstance(item, Record) else item for item in found.values()
+    ]
+    cases = from_partner(page, kind, seen)
+    for case in cases if told else ():
+        case.witnessed = frozenset(told)
+        case.stale.add(Side.CRM)
+    return cases
+
+
+def _told_by_event(page: Page, command: Command) -> Mapping[FieldName, Value]:
+    """What the event that left this word tells, and no look can."""
+    event, partner = str(command.payload.get("event", "")), page.work.engine.partner
+    if not event or command.ref is None or not isinstance(partner, Witness):
+        return {}
+    return partner.witnessed(command.ref.kind, command.ref.id, event, str(command.payload.get("source", "")))

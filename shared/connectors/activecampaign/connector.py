@@ -19,7 +19,8 @@ from shared.connectors.activecampaign.custom_records import (
     install,
 )
 from shared.connectors.activecampaign.feed import ContactFeed
-from shared.connectors.activecampaign.fields import CONTACT, describe_contacts
+from shared.connectors.activecampaign.fields import CONTACT, OPTED_OUT, describe_contacts
+from shared.connectors.activecampaign.hooks import Hook
 from shared.connectors.activecampaign.import_items import importable
 from shared.connectors.activecampaign.importer import Importer
 from shared.connectors.activecampaign.object_store import ObjectStore
@@ -32,7 +33,7 @@ from shared.connectors.activecampaign.standing import Standing, standing_of, tag
 from shared.connectors.activecampaign.tags import TagBook
 from shared.connectors.activecampaign.writer import ContactWriter
 from shared.connectors.surroundings import Surroundings
-from shared.domain.records import FieldName, Gone, Kind, Option, Record, RemoteId, Schema
+from shared.domain.records import FieldName, Gone, Kind, Option, Record, Ref, RemoteId, Schema, Value
 from shared.errors import ConfigError, Rejected, SyncError
 from shared.http.client import HttpClient, Manners
 from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
@@ -163,6 +164,17 @@ class ActiveCampaignConnector:
     def standing(self, contact: RemoteId) -> Standing:
         """The subscription state of one contact, for a `subscribe` event."""
         return standing_of(self.client, contact)
+
+    def witnessed(self, kind: Kind, row: RemoteId, event: str, source: str) -> Mapping[FieldName, Value]:
+        """A subscription is the person's own act when its event says so, and the lists bear it out: then, and only
+        then, an earlier opt-out is over."""
+        if kind != CONTACT or not Hook(Ref(kind, row), event, source).tells:
+            return {}
+        standing = self.standing(row)
+        if standing.opted_out or standing.subscribed_at is None:
+            return {}
+        left = standing.opted_out_at
+        return {OPTED_OUT: False} if left is None or standing.subscribed_at > left else {}
 
     def tagged(self, label: str, after: RemoteId | None = None) -> Sequence[RemoteId]:
         """Ids of up to 100 contacts that carry a tag, above `after`, for requests whose webhook was lost."""

@@ -18,6 +18,9 @@ from shared.connectors.activecampaign.fields import CONTACT
 from shared.domain.records import Ref
 from shared.errors import ConfigError
 
+PERSON: Final = "public"
+"""The vendor's word for what a contact did, in `initiated_from`."""
+
 MOST_BYTES: Final = 1_000_000
 """A contact with 250 long custom fields stays below a tenth of this."""
 
@@ -32,6 +35,11 @@ class Hook:
     contact: Ref
     event: str = ""
     source: str = ""
+
+    @property
+    def tells(self) -> bool:
+        """Whether the event tells what reading the contact cannot: a subscription by the person's own act."""
+        return (self.event, self.source) == ("subscribe", PERSON)
 
 
 def parse_hook(body: bytes, content_type: str) -> Hook:
