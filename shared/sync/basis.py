@@ -59,10 +59,9 @@ class Basis:
             now=self.now,
             first=first,
             creating=creating,
-            decisions=decisions,
             parks=parks,
             resolve=_same,
-            decisions=self._answered(case) if case.answers else None,
+            decisions={**(decisions or {}), **self._answered(case)} if decisions or case.answers else None,
         )
 
     def _answered(self, case: Case) -> dict[str, Side]:
