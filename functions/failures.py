@@ -26,7 +26,7 @@ def list_failures(req: func.HttpRequest) -> func.HttpResponse:
     app = application()
     config = app.connections.get(req.route_params["connection"]).config
     where = _filter({name: value for name, value in req.params.items() if name in _NAMES})
-    found = app.failing(config).store.list(where, limit=100, after=req.params.get("after", ""))
+    found = app.desk.failing(config).store.list(where, limit=100, after=req.params.get("after", ""))
     return listed([failure_body(item) for item in found.items], next_page(req, found.next))
 
 
@@ -36,7 +36,7 @@ def list_failures(req: func.HttpRequest) -> func.HttpResponse:
 def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
     """`{"links": [...]}` or `{"filter": {...}}`. Tried again when the rhythm next runs; the answer says when."""
     app = application()
-    failing = app.failing(app.connections.get(req.route_params["connection"]).config)
+    failing = app.desk.failing(app.connections.get(req.route_params["connection"]).config)
     count = failing.retry(*_which(body_of(req)))
     return ok({"retried": count, "runsAt": failing.when.isoformat()}, HTTPStatus.ACCEPTED)
 
@@ -47,7 +47,7 @@ def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
 def dismiss_failures(req: func.HttpRequest) -> func.HttpResponse:
     """`{"links": [...]}` or `{"filter": {...}}`: hidden until their code changes."""
     app = application()
-    failing = app.failing(app.connections.get(req.route_params["connection"]).config)
+    failing = app.desk.failing(app.connections.get(req.route_params["connection"]).config)
     return ok({"dismissed": failing.dismiss(*_which(body_of(req)), actor=actor_of(req))})
 
 

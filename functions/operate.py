@@ -24,7 +24,7 @@ _QUEUE = "sync-work"
 def sync_now(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """A run at once. 409 with the next run's time where the partner's own integration knows no such thing."""
     connection = req.route_params["connection"]
-    application().operations.sync_now(connection)
+    application().desk.operations.sync_now(connection)
     return _going(connection, work, context)
 
 
@@ -36,7 +36,7 @@ def start_anew(req: func.HttpRequest, work: func.Out[str], context: func.Context
     """`{"repeat": true}`: the initial sync once more, on purpose: reads everything, writes what differs."""
     connection = req.route_params["connection"]
     repeat = body_of(req).get("repeat") is True if req.get_body() else False
-    application().operations.start_anew(connection, repeat=repeat)
+    application().desk.operations.start_anew(connection, repeat=repeat)
     return _going(connection, work, context)
 
 
@@ -48,7 +48,7 @@ def resume(req: func.HttpRequest, work: func.Out[str], context: func.Context) ->
     """Goes on after a stop. `{"releaseGuard": true}` lets one run pass the guard against mass deletes."""
     connection = req.route_params["connection"]
     release = body_of(req).get("releaseGuard") is True if req.get_body() else False
-    application().operations.resume(connection, release_guard=release)
+    application().desk.operations.resume(connection, release_guard=release)
     return _going(connection, work, context)
 
 
@@ -59,7 +59,7 @@ def resume(req: func.HttpRequest, work: func.Out[str], context: func.Context) ->
 def confirm_ground(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
     """The accounts that answer now are the connection's own from here on; everything is compared again."""
     connection = req.route_params["connection"]
-    stored = application().operations.confirm_ground(connection)
+    stored = application().desk.operations.confirm_ground(connection)
     _going(connection, work, context)
     return ok(connection_body(stored.config), etag=stored.etag)
 

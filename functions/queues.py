@@ -55,7 +55,7 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
             event(_requests, "request_dropped", connection=connection, request=key, reason="connection_gone")
             return
         try:
-            request = app.contact_requests(stored.config).work(key, message.dequeue_count or 1)
+            request = app.desk.contact_requests(stored.config).work(key, message.dequeue_count or 1)
         finally:
             app.give_back_budgets()
         state, code = (request.state.value, request.code) if request is not None else ("gone", "")
@@ -70,7 +70,7 @@ def contact_request_poison(message: func.QueueMessage, context: func.Context) ->
         app = application()
         stored = app.connections.store.get(connection)
         if stored is not None:
-            app.contact_requests(stored.config).poisoned(key)
+            app.desk.contact_requests(stored.config).poisoned(key)
         event(_requests, "request_poisoned", connection=connection, request=key)
 
 

@@ -31,9 +31,9 @@ def ask(req: func.HttpRequest, message: func.Out[str], context: func.Context) ->
     config = app.connections.get(connection).config
     data = body_of(req)
     entity, record = _text(data, "entity"), _text(data, "record")
-    request, fresh = app.contact_requests(config).receive(entity, RemoteId(record), traceparent(context))
+    request, fresh = app.desk.contact_requests(config).receive(entity, RemoteId(record), traceparent(context))
     if fresh:
-        message.set(json.dumps(app.request_message(connection, request)))
+        message.set(json.dumps(app.desk.request_message(connection, request)))
     return accepted(req, connection, request_body(request))
 
 
@@ -48,7 +48,7 @@ def list_requests(req: func.HttpRequest) -> func.HttpResponse:
     except ValueError:
         known = ", ".join(item.value for item in RequestState)
         raise ConfigError("there is no such state", setting="state", next_step=f"Use one of: {known}.") from None
-    found = app.requests(connection).list(state, limit=50, after=req.params.get("after", ""))
+    found = app.desk.requests(connection).list(state, limit=50, after=req.params.get("after", ""))
     return listed([request_body(item) for item in found.items], next_page(req, found.next))
 
 
@@ -58,7 +58,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     """The state of one request, by its key."""
     app = application()
     config = app.connections.get(req.route_params["connection"]).config
-    found = app.contact_requests(config).status(req.route_params["request"])
+    found = app.desk.contact_requests(config).status(req.route_params["request"])
     if found is None:
         raise Rejected(
             "there is no such request",
@@ -76,9 +76,9 @@ def requeue_requests(req: func.HttpRequest, messages: func.Out[List[str]]) -> fu
     """`{"ids": [...]}`: takes these out of the poison list and tries them again, each once."""
     app, connection = application(), req.route_params["connection"]
     config = app.connections.get(connection).config
-    found = app.contact_requests(config).requeue(texts(body_of(req), "ids"))
+    found = app.desk.contact_requests(config).requeue(texts(body_of(req), "ids"))
     if found:
-        messages.set([json.dumps(app.request_message(connection, request)) for request in found])
+        messages.set([json.dumps(app.desk.request_message(connection, request)) for request in found])
     return ok({"requeued": [request.id for request in found]})
 
 
@@ -89,7 +89,7 @@ def purge_requests(req: func.HttpRequest) -> func.HttpResponse:
     """`{"ids": [...]}`: forgets these requests of the poison list."""
     app, connection = application(), req.route_params["connection"]
     app.connections.get(connection)
-    return ok({"purged": app.requests(connection).purge(texts(body_of(req), "ids"))})
+    return ok({"purged": app.desk.requests(connection).purge(texts(body_of(req), "ids"))})
 
 
 @blueprint.route(route="connections/{connection}/hooks", methods=["GET"])
@@ -104,7 +104,7 @@ def list_hooks(req: func.HttpRequest) -> func.HttpResponse:
 @answering
 def renew_hooks(req: func.HttpRequest) -> func.HttpResponse:
     """Gives the addresses another key. The one before opens until the next renewal."""
-    application().operations.renew_hooks(req.route_params["connection"])
+    application().desk.operations.renew_hooks(req.route_params["connection"])
     return _hooks(req)
 
 
@@ -112,8 +112,8 @@ def _hooks(req: func.HttpRequest) -> func.HttpResponse:
     app = application()
     config = app.connections.get(req.route_params["connection"]).config
     start = f"{root(req)}/api/hooks/{config.system}/{config.id}"
-    key = app.hook_key(config)
-    entities = app.contact_requests(config).entities()
+    key = app.desk.hook_key(config)
+    entities = app.desk.contact_requests(config).entities()
     return ok({"value": [{"what": what, "url": f"{start}/{what}?key={key}"} for what in (*entities, "events")]})
 
 

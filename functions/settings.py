@@ -80,8 +80,11 @@ def connection_status(req: func.HttpRequest) -> func.HttpResponse:
     """How the lane stands: running, next run, counts of links, what is broken and what to do."""
     connection = req.route_params["connection"]
     app = application()
-    stored = app.connections.get(connection)
-    return ok(lane_body(stored.config, app.lane(connection).peek()))
+    config = app.connections.get(connection).config
+    lane = app.lane(connection).peek()
+    running = str(lane.facts.get("run", ""))
+    run = app.journal(connection).run(running) if running else None
+    return ok(lane_body(config, lane, late=app.desk.lateness(config, lane), run=run))
 
 
 @blueprint.route(route="connections/{connection}/runs", methods=["GET"])

@@ -49,7 +49,8 @@ def step_body(item: SideStep) -> dict[str, object]:
     }
 
 
-def lane_body(config: ConnectionConfig, lane: LaneView) -> dict[str, object]:
+def lane_body(config: ConnectionConfig, lane: LaneView, *, late: str, run: RunRecord | None) -> dict[str, object]:
+    """How a connection stands. `late` is its lateness by its rhythm, `run` the one under way, for its progress."""
     facts = lane.facts
     body: dict[str, object] = {
         "connection": config.id,
@@ -60,8 +61,12 @@ def lane_body(config: ConnectionConfig, lane: LaneView) -> dict[str, object]:
         "lastRun": facts.get("last_run", ""),
         "lastEnd": facts.get("last_end", ""),
         "nextRun": lane.not_before.isoformat() if lane.not_before is not None else "",
+        "late": late,
+        "initialDone": bool(facts.get("initial_done")),
         "counts": dict(lane.counts),
     }
+    if run is not None and facts.get("run"):
+        body["progress"] = _progress(lane, run)
     if facts.get("broken"):
         body["broken"] = {
             "code": facts["broken"],
@@ -71,6 +76,18 @@ def lane_body(config: ConnectionConfig, lane: LaneView) -> dict[str, object]:
     elif facts.get("failures"):
         body["resting"] = {"code": facts.get("fault", ""), "failures": facts["failures"]}
     return body
+
+
+def _progress(lane: LaneView, run: RunRecord) -> dict[str, object]:
+    """How far a run is: the steps that are done, by name, and how many records were decided so far, by outcome."""
+    done = [step for step in str(lane.facts.get("done", "")).split(";") if step]
+    return {
+        "reason": run.reason,
+        "started": run.started.isoformat(),
+        "stepsDone": done,
+        "records": sum(count for code, count in run.counts.items() if not code.startswith("writes:")),
+        "written": sum(count for code, count in run.counts.items() if code.startswith("writes:")),
+    }
 
 
 def run_body(run: RunRecord) -> dict[str, object]:

@@ -30,7 +30,7 @@ def tick(
     lanes = [json.dumps({**message, "traceparent": parent}) for message in app.due_lanes()]
     if lanes:
         work.set(lanes)
-    waiting = [json.dumps(message) for message in app.due_requests()]
+    waiting = [json.dumps(message) for message in app.desk.due_requests()]
     if waiting:
         requests.set(waiting)
 
@@ -39,5 +39,5 @@ def tick(
 def nightly(timer: func.TimerRequest, context: func.Context) -> None:
     """Forgets what is kept for a time only: values of conflicts, runs, requests that ended."""
     with traced(traceparent(context)):
-        for connection, gone in application().forget_the_old():
+        for connection, gone in application().desk.forget_the_old():
             event(_log, "nightly_done", connection=connection, **gone)

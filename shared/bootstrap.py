@@ -16,25 +16,21 @@ from shared.azure.sealed import Sealer, digest_key
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.records import Side
-from shared.domain.schedule import next_due, parse_rhythm
+from shared.domain.schedule import parse_rhythm
 from shared.ports.state import PartitionStore
 
 if TYPE_CHECKING:
     from shared.azure.budgets import SharedBudget
     from shared.azure.credential import ManagedIdentity
-    from shared.azure.requests import TableRequests
     from shared.azure.runs import TableJournal
     from shared.azure.secrets import TableSecrets
     from shared.azure.tables import Tables
     from shared.azure.vault import VaultSecrets
     from shared.connectors.surroundings import Surroundings
+    from shared.desk import Desk
     from shared.manage.checks import SideStep
     from shared.manage.connections import Connections
-    from shared.manage.contact_requests import ContactRequests
-    from shared.manage.failing import Failing
-    from shared.manage.operations import Operations
     from shared.ports.connector import Connector
-    from shared.ports.requests import ContactRequest
     from shared.state.lane import LaneStore
     from shared.sync.engine import Engine, SliceResult
 
@@ -247,6 +243,7 @@ class Application:
         return TableJournal(self.store("runs"), connection_id, self.clock, beside)
 
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
+        from shared.desk import due_slot
         from shared.sync.engine import Engine
         from shared.sync.options import parse_options
 
@@ -266,7 +263,7 @@ class Application:
             options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
-            answer=lambda codes: self._answered(connection, codes),
+            answer=lambda codes: self.desk.answered(connection, codes),
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
@@ -281,6 +278,12 @@ class Application:
         finally:
             self.give_back_budgets()
 
+    @property
+    def desk(self) -> Desk:
+        from shared.desk import Desk
+
+        return Desk(self)
+
     def due_lanes(self) -> list[dict[str, str]]:
         """The lanes that want a worker now: due, wanted, left by a worker that died, or set going by somebody."""
         from shared.manage.status import wants_worker
@@ -292,106 +295,6 @@ class Application:
             if stored.config.switch is Switch.ON
             and wants_worker((lane := self.lane(stored.config.id)).peek(), now, lane.commands)
         ]
-
-    # -- requests about one record, and what operators ask ------------------------------------------------------------
-
-    def requests(self, connection_id: str) -> TableRequests:
-        from shared.azure.requests import TableRequests
-
-        return TableRequests(self.store("requests"), connection_id)
-
-    def contact_requests(self, connection: ConnectionConfig) -> ContactRequests:
-        from shared.manage.contact_requests import ContactRequests
-
-        return ContactRequests(
-            config=connection,
-            store=self.requests(connection.id),
-            systems=self,
-            clock=self.clock,
-            round_up=parse_rhythm(connection.rhythm).round_up,
-        )
-
-    def request_message(self, connection_id: str, request: ContactRequest) -> dict[str, str]:
-        """What goes into the queue: ids only."""
-        return {"connection": connection_id, "request": request.id, "traceparent": request.trace}
-
-    def _answered(self, connection: ConnectionConfig, codes: Mapping[str, str]) -> None:
-        """Notes how requests ended, and tells it in the trace of the call that brought each."""
-        log = logging.getLogger("dynasync.requests")
-        for request in self.contact_requests(connection).answered(codes):
-            log.info(
-                "request_answered trace=%s connection=%s request=%s code=%s",
-                request.trace[3:35] or "none",
-                connection.id,
-                request.id,
-                request.code,
-            )
-
-    def due_requests(self) -> list[dict[str, str]]:
-        """Messages for requests that were held and are free now, or whose message never came."""
-        return [
-            self.request_message(stored.config.id, request)
-            for stored in self.connections.all()
-            for request in self.contact_requests(stored.config).due_again()
-        ]
-
-    def forget_the_old(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """Removes what is older than its time, connection by connection; answers how much of each."""
-        from shared.azure.conflicts import TableConflicts
-        from shared.manage.keeping import KEPT, older_than
-
-        now = self.clock.now()
-        for stored in self.connections.all():
-            name = stored.config.id
-            conflicts = TableConflicts(self.store("conflicts"), name)
-            yield (
-                name,
-                {
-                    "conflicts": older_than(now - KEPT["conflicts"], conflicts.expire),
-                    "runs": older_than(now - KEPT["runs"], self.journal(name).delete_before),
-                    "requests": older_than(now - KEPT["requests"], self.requests(name).delete_before),
-                },
-            )
-
-    def hook_opens(self, connection: ConnectionConfig, key: str) -> bool:
-        from shared.manage.hook_keys import opens
-
-        return opens(self.settings.state_key, connection, key)
-
-    def hook_key(self, connection: ConnectionConfig) -> str:
-        from shared.manage.hook_keys import hook_key
-
-        return hook_key(self.settings.state_key, connection.id, connection.hook_generation)
-
-    @property
-    def operations(self) -> Operations:
-        from shared.manage.operations import Operations
-
-        return Operations(
-            connections=self.connections,
-            clock=self.clock,
-            due=lambda connection, facts, now: due_slot(connection, facts, now)[0],
-            lifted=self.settings.allow_sync_now,
-        )
-
-    def failing(self, connection: ConnectionConfig) -> Failing:
-        from shared.azure.failures import TableFailures
-        from shared.manage.failing import Failing
-
-        return Failing(
-            store=TableFailures(self.store("failures"), connection.id),
-            lane=self.lane(connection.id),
-            when=parse_rhythm(connection.rhythm).round_up(self.clock.now()),
-        )
-
-
-def due_slot(connection: ConnectionConfig, facts: Mapping[str, object], now: datetime) -> tuple[datetime, str]:
-    """When the connection's next scheduled run may start, and the slot it runs as; `facts` are its lane's."""
-    ended = facts.get("last_end")
-    last_end = datetime.fromisoformat(ended) if isinstance(ended, str) else None
-    last_slot = str(facts.get("last_slot", ""))
-    found = next_due(parse_rhythm(connection.rhythm), last_slot=last_slot, last_end=last_end, now=now)
-    return found.when, found.slot
 
 
 def _label_names(connection: ConnectionConfig) -> frozenset[str]:

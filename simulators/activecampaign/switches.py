@@ -11,6 +11,12 @@ from simulators.frame.switches import Switch, flag
 SWITCHES: tuple[Switch, ...] = (
     # rate and keys
     Switch("requests_per_second", 5, "calls a second for the whole account; 0 lifts the limit for tests", "2.3"),
+    Switch(
+        "account_address",
+        "",
+        "the address that links in answers name, where it is not this server's: another account behind the same URL",
+        "2.4 [R]",
+    ),
     Switch("rate_window", "sliding", "any second, or each second of the clock", "2.3 [U]", ("sliding", "second")),
     Switch("rate_limit_status", 429, "429 is documented; one report saw 503", "2.3 [T]", (429, 503)),
     Switch("rate_limit_body", "json", "the body beside 429 is unspecified", "2.14 (h) [U]", ("json", "empty", "html")),

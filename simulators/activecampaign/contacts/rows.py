@@ -37,7 +37,7 @@ _LINK_TAILS = tuple(
 
 def links(tenant: Tenant, resource: str, record_id: object, *names: str) -> dict[str, str]:
     """`{"tag": ".../contactTags/7/tag"}` for each name."""
-    start = f"{tenant.base}/api/3/{resource}/{record_id}/"
+    start = f"{tenant.switches.word('account_address') or tenant.base}/api/3/{resource}/{record_id}/"
     return {name: start + name for name in names}
 
 
