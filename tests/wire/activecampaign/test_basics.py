@@ -28,6 +28,16 @@ def test_each_key_has_its_user(vendor: Vendor) -> None:
     assert vendor.writes()[-1]["who"] == f"api:{body['user']['id']}"
 
 
+@pytest.mark.rule("AC-AU-02")
+def test_links_name_the_account_that_answers(vendor: Vendor) -> None:
+    own = vendor.get("/users/me")["user"]["links"]["lists"]
+    vendor.switch(account_address="https://other.api-us1.com")
+    assert vendor.get("/users/me")["user"]["links"]["lists"] == own.replace(
+        "https://account.api-us1.com", "https://other.api-us1.com"
+    )
+    assert own.startswith("https://account.api-us1.com/")
+
+
 @pytest.mark.rule("AC-AU-03")
 @pytest.mark.parametrize(("answer", "status"), [("html_200", 200), ("html_403", 403)])
 def test_a_wrong_key_may_get_a_page(vendor: Vendor, answer: str, status: int) -> None:
