@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -14,8 +15,10 @@ from shared import trust
 from shared.bootstrap import application
 from shared.domain.records import Side
 from shared.errors import ConfigError
-from shared.manage.deciding import ConflictFilter, Deciding
-from shared.ports.journal import KeptConflict
+
+if TYPE_CHECKING:
+    from shared.manage.deciding import ConflictFilter, Deciding
+    from shared.ports.journal import KeptConflict
 
 blueprint = func.Blueprint()
 _NAMES = frozenset({"entity", "field", "link"})
@@ -72,6 +75,8 @@ def _winner(data: Mapping[str, object]) -> Side:
 
 
 def _filter(given: Mapping[str, str]) -> ConflictFilter:
+    from shared.manage.deciding import ConflictFilter
+
     unknown = sorted(given.keys() - _NAMES)
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a filter", setting=unknown[0], next_step="Use entity, field and link.")

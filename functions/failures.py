@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -12,7 +13,9 @@ from functions.audited import audited
 from functions.shapes import failure_body
 from shared.bootstrap import application
 from shared.errors import ConfigError
-from shared.ports.journal import FailureFilter
+
+if TYPE_CHECKING:
+    from shared.ports.journal import FailureFilter
 
 blueprint = func.Blueprint()
 _NAMES = frozenset({"entity", "code", "field", "dismissed"})
@@ -66,6 +69,8 @@ def _which(data: Mapping[str, object]) -> tuple[list[str], FailureFilter | None]
 
 
 def _filter(given: Mapping[str, str]) -> FailureFilter:
+    from shared.ports.journal import FailureFilter
+
     unknown = sorted(given.keys() - _NAMES)
     if unknown or given.get("dismissed", "false").lower() not in _DISMISSED:
         name = unknown[0] if unknown else "dismissed"
