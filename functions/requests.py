@@ -16,7 +16,6 @@ from functions.tracing import traceparent
 from shared.bootstrap import application
 from shared.domain.records import RemoteId
 from shared.errors import ConfigError, Rejected
-from shared.ports.requests import RequestState
 
 blueprint = func.Blueprint()
 _QUEUE = "contact-requests"
@@ -41,6 +40,8 @@ def ask(req: func.HttpRequest, message: func.Out[str], context: func.Context) ->
 @answering
 def list_requests(req: func.HttpRequest) -> func.HttpResponse:
     """`state` is one of queued, held, waiting, finished, poison (the default)."""
+    from shared.ports.requests import RequestState
+
     app, connection = application(), req.route_params["connection"]
     app.connections.get(connection)
     try:
