@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 import azure.functions as func
 
+from functions.tracing import traced, traceparent
 from shared.errors import AuthError, ConfigError, Rejected, StaleRevision, SyncError, Throttled, Transient
 
 _log = logging.getLogger("dynasync.http")
@@ -105,17 +107,30 @@ def actor_of(request: func.HttpRequest) -> str:
 
 
 def answering[**Given](handler: Callable[Given, func.HttpResponse]) -> Callable[Given, func.HttpResponse]:
-    """Turns what the use cases raise into answers. A bug stays a bug: it is logged and answers 500 without details."""
+    """Turns what the use cases raise into answers. A bug stays a bug: it is logged and answers 500 without details.
+
+    All of it belongs to one span of the caller's trace, which the host tells in the invocation's context.
+    """
+    signature = inspect.signature(handler)
+    takes_context = "context" in signature.parameters
 
     @wraps(handler)
     def answered(*args: Given.args, **kwargs: Given.kwargs) -> func.HttpResponse:
-        try:
-            return handler(*args, **kwargs)
-        except SyncError as error:
-            return failed(error)
-        except Exception:
-            _log.exception("an HTTP function failed")
-            body = {"error": {"code": "internal", "message": "Something went wrong here; the log says what."}}
-            return ok(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+        context = kwargs["context"] if takes_context else kwargs.pop("context", None)
+        with traced(traceparent(context), handler.__name__, last=False):
+            try:
+                return handler(*args, **kwargs)
+            except SyncError as error:
+                return failed(error)
+            except Exception:
+                _log.exception("an HTTP function failed")
+                body = {"error": {"code": "internal", "message": "Something went wrong here; the log says what."}}
+                return ok(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 
+    if not takes_context:  # the worker library hands it to who names it
+        asked = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=func.Context)
+        answered.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*signature.parameters.values(), asked]
+        )
+        answered.__annotations__ = {**handler.__annotations__, "context": func.Context}
     return answered

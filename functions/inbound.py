@@ -14,7 +14,7 @@ import azure.functions as func
 
 from functions.answers import answering, failed, ok
 from functions.shapes import request_body
-from functions.tracing import event, traced, traceparent
+from functions.tracing import event, traceparent
 from shared.bootstrap import application
 from shared.errors import AuthError
 
@@ -39,21 +39,20 @@ def activecampaign_hook(req: func.HttpRequest, message: func.Out[str], context: 
     app = application()
     connection, what = req.route_params["connection"], req.route_params["what"]
     parent = traceparent(context)
-    with traced(parent):
-        stored = app.connections.store.get(connection)
-        if stored is None or not app.desk.hook_opens(stored.config, req.params.get("key", "")):
-            return failed(_closed())
-        hook = parse_hook(req.get_body(), req.headers.get("Content-Type", ""))
-        requests = app.desk.contact_requests(stored.config)
-        if what == EVENTS:
-            requests.hint(hook.contact, parent, *((hook.event, hook.source) if hook.tells else ()))
-            event(_log, "hint_taken", connection=connection, record=hook.contact)
-            return ok({"status": "accepted"}, HTTPStatus.ACCEPTED)
-        request, fresh = requests.receive(what, hook.contact.id, parent)
-        if fresh:
-            message.set(json.dumps(app.desk.request_message(connection, request)))
-        event(_log, "request_taken", connection=connection, request=request.id, record=hook.contact, repeat=not fresh)
-        return accepted(req, connection, request_body(request))
+    stored = app.connections.store.get(connection)
+    if stored is None or not app.desk.hook_opens(stored.config, req.params.get("key", "")):
+        return failed(_closed())
+    hook = parse_hook(req.get_body(), req.headers.get("Content-Type", ""))
+    requests = app.desk.contact_requests(stored.config)
+    if what == EVENTS:
+        requests.hint(hook.contact, parent, *((hook.event, hook.source) if hook.tells else ()))
+        event(_log, "hint_taken", connection=connection, record=hook.contact)
+        return ok({"status": "accepted"}, HTTPStatus.ACCEPTED)
+    request, fresh = requests.receive(what, hook.contact.id, parent)
+    if fresh:
+        message.set(json.dumps(app.desk.request_message(connection, request)))
+    event(_log, "request_taken", connection=connection, request=request.id, record=hook.contact, repeat=not fresh)
+    return accepted(req, connection, request_body(request))
 
 
 def root(req: func.HttpRequest) -> str:

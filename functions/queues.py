@@ -34,7 +34,7 @@ def sync_work(message: func.QueueMessage, more: func.Out[str], context: func.Con
             next_step="It is kept in sync-work-poison after five tries. The lane's next tick does the work anyway.",
         )
     parent = traceparent(context, _text(data, "traceparent"))
-    with traced(parent):
+    with traced(parent, "sync_work"):
         result = application().run_lane(connection, shard, owner=context.invocation_id)
         event(_log, "slice_done", connection=connection, ran=result.ran, more=result.more)
     if result.more:
@@ -48,7 +48,7 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
     What fails is noted on the request and tried again by the queue, five times in all.
     """
     connection, key, parent = _request(message, context)
-    with traced(parent):
+    with traced(parent, "contact_request"):
         app = application()
         stored = app.connections.store.get(connection)
         if stored is None:
@@ -66,7 +66,7 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
 def contact_request_poison(message: func.QueueMessage, context: func.Context) -> None:
     """A request that failed five times: it goes to the poison list, where it can be read, requeued once, and purged."""
     connection, key, parent = _request(message, context)
-    with traced(parent):
+    with traced(parent, "contact_request_poison"):
         app = application()
         stored = app.connections.store.get(connection)
         if stored is not None:

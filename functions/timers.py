@@ -10,6 +10,7 @@ import azure.functions as func
 
 from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
+from shared.ports.telemetry import TICKS
 
 blueprint = func.Blueprint()
 _log = logging.getLogger("dynasync.timers")
@@ -27,10 +28,13 @@ def tick(
     """
     parent = traceparent(context)
     app = application()
-    lanes = [json.dumps({**message, "traceparent": parent}) for message in app.due_lanes()]
+    with traced(parent, "tick"):
+        app.telemetry.count(TICKS)
+        app.tell_endings()
+        lanes = [json.dumps({**message, "traceparent": parent}) for message in app.due_lanes()]
+        waiting = [json.dumps(message) for message in app.desk.due_requests()]
     if lanes:
         work.set(lanes)
-    waiting = [json.dumps(message) for message in app.desk.due_requests()]
     if waiting:
         requests.set(waiting)
 
@@ -38,6 +42,6 @@ def tick(
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 2 * * *", run_on_startup=False)
 def nightly(timer: func.TimerRequest, context: func.Context) -> None:
     """Forgets what is kept for a time only: values of conflicts, runs, requests that ended."""
-    with traced(traceparent(context)):
+    with traced(traceparent(context), "nightly"):
         for connection, gone in application().desk.forget_the_old():
             event(_log, "nightly_done", connection=connection, **gone)

@@ -8,28 +8,35 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from shared import config
 from shared.azure.ambient import RandomIds, SystemClock
+from shared.azure.make import make_identity, make_secrets, make_tables, make_telemetry
 from shared.azure.sealed import Sealer, digest_key
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.records import Side
 from shared.domain.schedule import parse_rhythm
+from shared.ports.calls_seen import Observed
 from shared.ports.state import PartitionStore
+from shared.ports.telemetry import Telemetry
+
+_ENDINGS_EVERY = 3600.0
 
 if TYPE_CHECKING:
     from shared.azure.budgets import SharedBudget
     from shared.azure.credential import ManagedIdentity
+    from shared.azure.metered import MeteredJournal
     from shared.azure.runs import TableJournal
     from shared.azure.secrets import TableSecrets
-    from shared.azure.tables import Tables
     from shared.azure.vault import VaultSecrets
     from shared.connectors.surroundings import Surroundings
     from shared.desk import Desk
     from shared.manage.checks import SideStep
     from shared.manage.connections import Connections
+    from shared.manage.expiry import Ending
     from shared.ports.connector import Connector
     from shared.state.lane import LaneStore
     from shared.sync.engine import Engine, SliceResult
@@ -51,6 +58,8 @@ class Application:
     clock: SystemClock = field(init=False)
     ids: RandomIds = field(init=False)
     _made: dict[object, object] = field(default_factory=dict)
+    _endings_told: dict[str, float] = field(default_factory=dict)
+    _making: RLock = field(default_factory=RLock)
     _budgets: list[SharedBudget] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,24 +67,22 @@ class Application:
         self.ids = RandomIds()
 
     def _once[T](self, key: object, make: Callable[[], T]) -> T:
-        if key not in self._made:
-            self._made[key] = make()
+        with self._making:  # several calls at once make one of each
+            if key not in self._made:
+                self._made[key] = make()
         made: T = self._made[key]  # type: ignore[assignment]
         return made
 
+    # -- telemetry -----------------------------------------------------------------------------------------------------
+
+    @property
+    def telemetry(self) -> Telemetry:
+        return self._once("telemetry", lambda: make_telemetry(self.settings, self.ids, self._identity))
+
     # -- storage -------------------------------------------------------------------------------------------------------
 
-    def _tables(self) -> Tables:
-        from shared.azure.tables import Tables
-
-        if self.settings.storage:
-            return Tables.by_connection_string(self.settings.storage, self.clock, prefix=self.settings.tables)
-        return Tables.by_credential(
-            self.settings.table_endpoint, self._identity(), self.clock, prefix=self.settings.tables
-        )
-
     def store(self, name: str) -> PartitionStore:
-        tables = self._once("tables", self._tables)
+        tables = self._once("tables", lambda: make_tables(self.settings, self.clock, self._identity))
         return self._once(("table", name), lambda: tables.store(name))
 
     def probe(self) -> None:
@@ -172,7 +179,11 @@ class Application:
         system = CRM if side == "crm" else connection.system
         account = f"{system}|{getattr(connection, side).get('url', '')}"
         lease = parse_options(connection.options).lease_seconds
-        runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter)
+
+        def seen(call: Observed) -> None:
+            self.telemetry.vendor_call(call, connection=connection.id)
+
+        runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter, observers=(seen,))
         return Surroundings(
             runtime=runtime,
             budget=self._once(("budget", account), lambda: self._budget(system, account, lease)),
@@ -199,21 +210,13 @@ class Application:
 
     @property
     def secrets(self) -> TableSecrets | VaultSecrets:
-        return self._once("secrets", self._secrets)
-
-    def _secrets(self) -> TableSecrets | VaultSecrets:
-        if self.settings.vault:
-            from shared.azure.vault import VaultSecrets
-
-            return VaultSecrets.by_credential(self.settings.vault, self._identity(), self.clock.monotonic)
-        from shared.azure.secrets import TableSecrets
-
-        return TableSecrets(self.store("secrets"), Sealer(self.settings.state_key, "connection secrets"))
+        return self._once(
+            "secrets",
+            lambda: make_secrets(self.settings, self.clock, self._identity, lambda: self.store("secrets")),
+        )
 
     def _identity(self) -> ManagedIdentity:
-        from shared.azure.credential import ManagedIdentity
-
-        return self._once("identity", lambda: ManagedIdentity(self.settings.identity_client))
+        return self._once("identity", lambda: make_identity(self.settings))
 
     def check(self, connection_id: str) -> Iterator[SideStep]:
         from shared.manage.checks import check_connection
@@ -242,6 +245,12 @@ class Application:
         )
         return TableJournal(self.store("runs"), connection_id, self.clock, beside)
 
+    def _metered(self, connection: ConnectionConfig) -> MeteredJournal:
+        from shared.azure.metered import MeteredJournal
+
+        journal = self.journal(connection.id)
+        return MeteredJournal(journal, self.telemetry, connection=connection.id, system=connection.system)
+
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
         from shared.desk import due_slot
         from shared.sync.engine import Engine
@@ -259,7 +268,7 @@ class Application:
             clock=self.clock,
             ids=self.ids,
             digester=Digester(digest_key(self.settings.state_key)),
-            journal=self.journal(connection.id),
+            journal=self._metered(connection),
             options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
@@ -287,14 +296,36 @@ class Application:
     def due_lanes(self) -> list[dict[str, str]]:
         """The lanes that want a worker now: due, wanted, left by a worker that died, or set going by somebody."""
         from shared.manage.status import wants_worker
+        from shared.manage.watch import tell_lane
 
         now = self.clock.now()
-        return [
-            {"connection": stored.config.id, "shard": "main"}
-            for stored in self.connections.all()
-            if stored.config.switch is Switch.ON
-            and wants_worker((lane := self.lane(stored.config.id)).peek(), now, lane.commands)
-        ]
+        due = []
+        for stored in self.connections.all():
+            if stored.config.switch is Switch.ON:
+                lane = self.lane(stored.config.id)
+                view = lane.peek()
+                tell_lane(self.telemetry, stored.config, view, now)
+                if wants_worker(view, now, lane.commands):
+                    due.append({"connection": stored.config.id, "shard": "main"})
+        return due
+
+    def tell_endings(self) -> None:
+        """Tells, once an hour, how long the secrets of each connection last; what ends soon is a warning in the log."""
+        from shared.manage.watch import tell_ending
+
+        now = self.clock.monotonic()
+        for stored in self.connections.all():
+            if now >= self._endings_told.get(stored.config.id, float("-inf")) + _ENDINGS_EVERY:
+                self._endings_told[stored.config.id] = now
+                for ending in self.endings(stored.config):
+                    tell_ending(self.telemetry, ending, self.clock.now())
+
+    def endings(self, connection: ConnectionConfig) -> Iterator[Ending]:
+        """When the connection's secrets and certificates end, as far as it is known."""
+        from shared.http.certificates import certificate_end
+        from shared.manage.expiry import endings
+
+        return endings(connection, self.secret_settings, self.secret, certificate_end)
 
 
 def _label_names(connection: ConnectionConfig) -> frozenset[str]:

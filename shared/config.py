@@ -85,6 +85,8 @@ class Settings:
     insights: str = ""
     insights_identity: bool = False
     trace_share: float = 1.0
+    site: str = "dynasync"
+    instance: str = ""
     trusted_hosts: frozenset[str]
     slice_seconds: float
     clock_file: str
@@ -116,6 +118,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         insights=values["APPLICATIONINSIGHTS_CONNECTION_STRING"],
         insights_identity="Authorization=AAD" in values["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"],
         trace_share=_share(values["DYNASYNC_TRACE_SHARE"]),
+        site=environment.get("WEBSITE_SITE_NAME") or "dynasync",
+        instance=environment.get("WEBSITE_INSTANCE_ID", ""),
         trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
         slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
         clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],

@@ -24,6 +24,7 @@ __all__ = [
     "PauseAfterEnd",
     "Rhythm",
     "describe",
+    "intervals_late",
     "late",
     "next_due",
     "parse_rhythm",
@@ -48,15 +49,20 @@ class Lateness(StrEnum):
     FAILING = "failing"
 
 
+def intervals_late(rhythm: Rhythm, *, last_slot: str, last_end: datetime | None, now: datetime) -> float:
+    """By how many of its intervals a lane is overdue, judged by the first slot it missed; 0 for one that never ran."""
+    if last_end is None:
+        return 0.0
+    found = rhythm.due(last_slot, last_end, now)
+    return max(0.0, (now - found.when + found.missed * rhythm.interval) / rhythm.interval)
+
+
 def late(rhythm: Rhythm, *, last_slot: str, last_end: datetime | None, now: datetime) -> Lateness:
     """How far behind its rhythm a lane is, judged by the first slot it missed. One that never ran is on time."""
-    if last_end is None:
-        return Lateness.ON_TIME
-    found = rhythm.due(last_slot, last_end, now)
-    overdue = now - found.when + found.missed * rhythm.interval
-    if overdue > 2 * rhythm.interval:
+    overdue = intervals_late(rhythm, last_slot=last_slot, last_end=last_end, now=now)
+    if overdue > 2:  # noqa: PLR2004 - see Lateness
         return Lateness.FAILING
-    return Lateness.LATE if overdue > rhythm.interval else Lateness.ON_TIME
+    return Lateness.LATE if overdue > 1 else Lateness.ON_TIME
 
 
 # -- the file form ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from shared.http.body import decode_json
+from shared.ports.calls_seen import Observed
+
+__all__ = ["MEGABYTE", "Answer", "Call", "Observed", "Observer", "http_date"]
 
 MEGABYTE = 1024 * 1024
 _SUCCESS = 2  # the hundreds
@@ -58,19 +61,6 @@ class Answer:
     def json(self) -> Any:
         """The decoded body. Raises AuthError for a page of HTML, Transient for anything else that is no JSON."""
         return decode_json(self.body, self.headers.get("Content-Type", ""))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """One try as an observer sees it: no address, no header, no body. `status` 0: no answer came."""
-
-    system: str
-    purpose: str
-    method: str
-    status: int
-    sent_bytes: int
-    received_bytes: int
-    seconds: float
 
 
 type Observer = Callable[[Observed], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+from datetime import datetime
 
 from shared.errors import ConfigError
 
@@ -21,6 +22,17 @@ def certificate_credential(secret: str) -> dict[str, str]:
     if key_starts < 0 or certificate_starts < 0:
         raise _bad_certificate()
     return {"private_key": _block(pem, key_starts), "public_certificate": _block(pem, certificate_starts)}
+
+
+def certificate_end(secret: str) -> datetime:
+    """When the certificate in a stored secret ends. Raises ConfigError when it cannot be read."""
+    from cryptography import x509
+
+    pem = certificate_credential(secret)["public_certificate"]
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
+    except ValueError:
+        raise _bad_certificate() from None
 
 
 def _block(pem: str, start: int) -> str:

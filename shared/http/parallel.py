@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from shared.errors import SyncError
 
@@ -11,12 +12,14 @@ from shared.errors import SyncError
 def run_all[T](jobs: Sequence[Callable[[], T]], *, at_once: int) -> list[T | SyncError]:
     """What each job gave, in order; a SyncError takes the place of its result, anything else is raised.
 
-    At most `at_once` run at the same time. One job, or `at_once` of 1, runs in the caller's own thread.
+    At most `at_once` run at the same time, each in a copy of the caller's context, so that it belongs to the caller's
+    trace. One job, or `at_once` of 1, runs in the caller's own thread.
     """
     if len(jobs) <= 1 or at_once <= 1:
         return [_caught(job) for job in jobs]
     with ThreadPoolExecutor(max_workers=min(at_once, len(jobs)), thread_name_prefix="vendor-call") as pool:
-        return list(pool.map(_caught, jobs))
+        waiting = [pool.submit(copy_context().run, _caught, job) for job in jobs]
+        return [job.result() for job in waiting]
 
 
 def _caught[T](job: Callable[[], T]) -> T | SyncError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,8 @@ class Work:
             yield call(items[0])
             return
         with ThreadPoolExecutor(len(items)) as pool:
-            yield from pool.map(call, items)
+            waiting = [pool.submit(copy_context().run, call, item) for item in items]
+            yield from (one.result() for one in waiting)
 
     # -- later ---------------------------------------------------------------------------------------------------------
 

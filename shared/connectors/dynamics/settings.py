@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from shared.connectors.surroundings import SettingSpec, SettingsReader
 from shared.errors import ConfigError
@@ -22,6 +23,11 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(name="tenant", help="Directory (tenant) id of the app registration; not for a managed identity."),
     SettingSpec(name="client_id", help="Application (client) id; empty for a system-assigned managed identity."),
     SettingSpec(name="secret", help="Name of the secret that holds the client secret or certificate.", secret=True),
+    SettingSpec(
+        name="secret_ends",
+        help="The day the client secret ends, such as 2027-06-30; a notice comes 30 days before. Certificates tell it "
+        "themselves.",
+    ),
     SettingSpec(name="authority", help="Sign-in host of the cloud.", default="login.microsoftonline.com"),
     SettingSpec(
         name="tables",
@@ -134,6 +140,7 @@ def _application(read: SettingsReader, origin: Origin, trusted_hosts: frozenset[
                     if name != "secret"
                     else "Name the secret that holds the client secret or certificate.",
                 )
+    _day(read.text("secret_ends"))
     if tenant and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}", tenant):
         raise ConfigError(
             "crm.tenant is neither an id nor a domain",
@@ -142,3 +149,15 @@ def _application(read: SettingsReader, origin: Origin, trusted_hosts: frozenset[
             next_step="Enter the directory (tenant) id of the app registration.",
         )
     return EntraApp(kind=kind, resource=origin.url, client_id=client_id, tenant=tenant, authority_host=authority)
+
+
+def _day(text: str) -> None:
+    try:
+        date.fromisoformat(text or "2000-01-01")
+    except ValueError:
+        raise ConfigError(
+            "crm.secret_ends is not a day",
+            setting="crm.secret_ends",
+            code="unknown_day",
+            next_step="Enter it as year, month and day: 2027-06-30. It stands beside the secret on the registration.",
+        ) from None
