@@ -273,6 +273,7 @@ class Application:
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
             answer=lambda codes: self.desk.answered(connection, codes),
+            sealer=Sealer(self.settings.state_key, "match values of creates"),
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:

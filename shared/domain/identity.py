@@ -63,6 +63,7 @@ class Link:
     was last agreed. `incarnation` counts earlier links of the same partner record. `made` is the side whose record
     this connection created ("" for a matched pair): purge deletes only those. `parked` maps a field id (or "" for the
     whole record) to a reason code. `labels` says which of the map's labels the partner record is known to carry.
+    `bases` holds a short digest of each last agreed choice of a `union` field.
     `alternations` holds the last digests we wrote per field, for the ping-pong guard. `flags` holds short facts
     (`outside`: no longer meets the criteria; `dirty`: changed in Dynamics while its create was awaited). `seen_crm` and
     `seen_partner` number the last complete walk of that side that met the record: what a finished walk has not seen
@@ -84,6 +85,7 @@ class Link:
     flags: frozenset[str] = frozenset()
     ticket: str = ""
     alternations: Mapping[str, bytes] = field(default_factory=dict)
+    bases: Mapping[str, bytes] = field(default_factory=dict)
     retry_at: int = 0
     tries: int = 0
     seen_crm: int = 0

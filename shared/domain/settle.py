@@ -33,6 +33,8 @@ def create_field(draft: Draft, item: CompiledField, source: Record | None, targe
         draft.settled[item.id] = agreed(target, draft.digest(item, None, target), NEVER)
         return
     draft.judged.add(item.id)
+    if item.policy.rule is Rule.UNION:
+        draft.pending_bases[target][item.id] = choices(value if target is Side.PARTNER else found.value)
     intended = draft.digest(item, found.value, target)
     draft.pending[target][item.id] = agreed(target, intended, draft.digest(item, value, origin))
     if found.value is not None:
@@ -64,9 +66,17 @@ def judge(draft: Draft, pair: Pair, decisions: Mapping[str, Side] | None, parks:
     elif len(changed) == 1:
         _one_changed(draft, pair, changed[0])
     elif _equal(draft, pair):
-        draft.settle(pair)
+        _agree(draft, pair)
     else:
         clash(draft, pair)
+
+
+def _agree(draft: Draft, pair: Pair) -> None:
+    """Both hold one value."""
+    draft.settle(pair)
+    found = Carried(pair.value(Side.CRM)) if pair.told(Side.CRM) else draft.carried(pair, Side.PARTNER)
+    if pair.field.policy.rule is Rule.UNION and isinstance(found, Carried):
+        draft.bases[pair.field.id] = choices(found.value)
 
 
 def _restricts_the_untold(draft: Draft, pair: Pair, unread: list[Side]) -> bool:
@@ -118,16 +128,18 @@ def _meet(draft: Draft, pair: Pair) -> None:
     """No base yet: equal agrees, an empty side is filled, unequal values go by the policy."""
     rule = pair.field.policy.rule
     empty = next((side for side in Side if draft.empty(pair, side)), None)
-    if _equal(draft, pair) or rule is Rule.ONLY_ON_CREATE:
+    if rule is Rule.ONLY_ON_CREATE:
         draft.settle(pair)
+    elif _equal(draft, pair):
+        _agree(draft, pair)
     elif rule is Rule.RESTRICTIVE:
         restrict(draft, pair, None)
     elif empty is None:
         clash(draft, pair)
-    elif pair.field.flows(empty):
-        draft.write(pair, empty)
-    else:
+    elif not pair.field.flows(empty):
         draft.settle(pair)
+    elif draft.write(pair, empty) and rule is Rule.UNION:
+        _remember(draft, pair, empty.other)
 
 
 def _one_changed(draft: Draft, pair: Pair, side: Side) -> None:

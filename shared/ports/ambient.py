@@ -40,3 +40,15 @@ class SecretSource(Protocol):
     def secret(self, name: str) -> str:
         """The current value. Raises ConfigError naming the secret when there is none."""
         ...
+
+
+class Sealing(Protocol):
+    """Encrypts what must be kept but not read by whoever reads the store."""
+
+    def seal(self, plain: bytes, *, bound: str) -> bytes:
+        """`bound` names the place the sealed text belongs to; it opens nowhere else."""
+        ...
+
+    def open(self, sealed: bytes, *, bound: str) -> bytes:
+        """Raises ValueError for a text that was changed, moved, or sealed under another key."""
+        ...

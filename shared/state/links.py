@@ -16,6 +16,7 @@ _DIGEST: Final = 16
 
 _PARKED, _LABELS, _FLAGS, _TICKET, _ALTERNATIONS = range(5)
 _PLAIN_NAMES: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation"}
+_BASES: Final = 10
 _PLAIN_EXTRAS: Final = [(number, attrgetter(name)) for number, name in _PLAIN_NAMES.items()]
 
 
@@ -124,6 +125,8 @@ def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
         extras[_TICKET] = link.ticket
     if link.alternations:
         extras[_ALTERNATIONS] = {words.number(name): value for name, value in sorted(link.alternations.items())}
+    if link.bases:
+        extras[_BASES] = {words.number(name): value for name, value in sorted(link.bases.items())}
     return extras or None
 
 
@@ -137,4 +140,5 @@ def _unpack_extras(extras: Mapping[int, Any], words: Words) -> dict[str, Any]:
     found["flags"] = frozenset(texts[number] for number in extras.get(_FLAGS, ()))
     found["ticket"] = extras.get(_TICKET, "")
     found["alternations"] = {texts[name]: value for name, value in extras.get(_ALTERNATIONS, {}).items()}
+    found["bases"] = {texts[name]: value for name, value in extras.get(_BASES, {}).items()}
     return found

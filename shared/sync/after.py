@@ -6,17 +6,24 @@ from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import Ref, Side
+from shared.ports.ambient import Sealing
 from shared.ports.connector import Op
 from shared.state.model import Entry
 from shared.sync.cases import Case, Done, PlannedWrite
+from shared.sync.choices import still_true
 from shared.sync.linked import finished
 
+_BASE = "base."
 
-def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str) -> Entry:
+
+def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str, sealer: Sealing | None) -> Entry:
     """The intent of one write, with all that recovery needs to know when this worker dies."""
-    facts: dict[str, str | bool] = {"made": link.made, "stamp": stamp, "settled": done.settled}
+    facts: dict[str, str | bool | bytes] = {"made": link.made, "stamp": stamp, "settled": done.settled}
     if link.labels:
         facts["labels"] = "\n".join(sorted(link.labels))
+    if sealer is not None and write.op is Op.CREATE and write.match is not None and not write.ref.id:
+        facts["text"] = sealer.seal(write.match.encode(), bound=link.key.hex())
+    facts |= {f"{_BASE}{name}": packed for name, packed in write.bases.items()}
     if done.crm_revision is not None:
         facts["crm_revision"] = done.crm_revision
     if done.partner_revision is not None:
@@ -52,14 +59,18 @@ def link_before(known: Link | None, entry: Entry) -> Link:
     fresh = _fresh(entry)
     if known is None or known.state is not LinkState.LINKED or known.partner != entry.partner:
         return fresh
-    return replace(known, agreed={**known.agreed, **entry.settled}, incarnation=entry.incarnation)
+    agreed = {**known.agreed, **entry.settled}
+    bases = still_true(known.bases, known.agreed, agreed)
+    return replace(known, agreed=agreed, bases=bases, incarnation=entry.incarnation)
 
 
 def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None = None, revision: str = "") -> Link:
     """The link once the entry's write was applied on `side`. Applying it twice changes nothing."""
     link = known if known is not None else _fresh(entry)
+    agreed = {**link.agreed, **entry.intended}
     changes: dict[str, object] = {
-        "agreed": {**link.agreed, **entry.intended},
+        "agreed": agreed,
+        "bases": still_true(link.bases, link.agreed, agreed) | _bases(entry),
         "labels": (link.labels | entry.add_labels) - entry.remove_labels,
         "match": entry.match,
         "tries": 0,
@@ -75,6 +86,15 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
         changes |= {"partner": partner, "state": LinkState.LINKED if partner is not None else LinkState.AWAITING}
         changes["made"] = str(entry.facts.get("made", ""))
     return finished(replace(link, **changes), done_of(entry))  # type: ignore[arg-type]
+
+
+def _bases(entry: Entry) -> dict[str, bytes]:
+    """The choices of `union` fields as they are agreed once the write was applied."""
+    return {
+        name.removeprefix(_BASE): packed
+        for name, packed in entry.facts.items()
+        if name.startswith(_BASE) and isinstance(packed, bytes)
+    }
 
 
 def done_of(entry: Entry) -> Done:

@@ -101,12 +101,13 @@ class Applier:
         if self._work.engine.plan is not None:
             for task in tasks:
                 self._work.engine.plan.add(change_of(task.case, task.decision.code, task.write))
+        sealer = self._work.engine.sealer
         for task in tasks:
             link = self._links.link(task.case.key)
             if link is None:
                 raise AssertionError("a write was planned without a link")
             done = task.decision.done if task.last and task.key not in self._failed else Done()
-            task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "")
+            task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "", sealer=sealer)
         entries = tuple(task.entry for task in tasks if task.entry is not None)
         self._work.written |= {(side, task.write.ref) for task in tasks}
         batch = Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)

@@ -14,11 +14,14 @@ from shared.domain.merged import ASKED
 from shared.domain.records import ABSENT, Gone, Record, Ref, Side
 from shared.ports.connector import Capabilities, KindCapabilities
 from shared.sync.cases import Case, Decision
+from shared.sync.choices import recalled
 
 OUTSIDE: Final = "outside"
 DIRTY: Final = "dirty"
 DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous_match"
+WAITS: Final = "waiting:retry"
+"""A parked record that did not change, before the time of its next try."""
 
 
 class Basis:
@@ -49,12 +52,15 @@ class Basis:
         creating: Side | None = None,
         parks: Mapping[str, str] | None = None,
         decisions: Mapping[str, Side] | None = None,
+        bases: Mapping[str, bytes] | None = None,
     ) -> Merged:
+        crm, partner = record_of(case.crm), record_of(case.partner)
         return merge(
             case.map,
             agreed,
-            record_of(case.crm),
-            record_of(case.partner),
+            crm,
+            partner,
+            bases=recalled(case.map, bases, crm, partner, digester=self.digester) if bases else None,
             digester=self.digester,
             now=self.now,
             first=first,
@@ -94,7 +100,7 @@ class Basis:
             partner_revision=told.revision or "" if told is not None else "",
         )
         if parked == link and not 0 < link.retry_at <= self.now.timestamp() and self._revised(parked):
-            return Decision(code="waiting:retry")
+            return Decision(code=WAITS)
         return Decision(code=code, link=parked, at_field=field, retry=retry)
 
     @staticmethod

@@ -34,12 +34,15 @@ class Case:
     partner: Record | Gone | None = None
     rounds: int = 0
     tries: int = 0
+    commanded: bool = False  # a command of the inbox asked for it, which is done once this page is
     incarnation: int = 0  # of the row that is made for a partner record, where none is linked
     looked_up: bool = False  # Dynamics was asked for a row with this match value
     hidden: set[str] = field(default_factory=set)  # field ids left out: the other side refused them in this page
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
     witnessed: frozenset[FieldName] = frozenset()  # partner's fields that an event told, of the person's own doing
+    partner_asked: bool = False  # the partner was asked for a record with this match value
+    taken: bool = False  # it has one, which belongs to another pair
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision
@@ -67,6 +70,7 @@ class PlannedWrite:
     remove_labels: frozenset[str] = frozenset()
     pending: Mapping[str, Agreed] = field(default_factory=dict)
     before: Mapping[str, Digest] = field(default_factory=dict)
+    bases: Mapping[str, bytes] = field(default_factory=dict)  # of `union` fields, once it was applied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +95,9 @@ class Decision:
     `link` is the link as it stands before any of `writes` was applied (None: leave it as it is); `done` says what more
     is true once all of them were. `retire` is another link that ends with this decision, `forget` one that is
     taken out altogether. `need` names sides to be read before anything can be decided. `look_up` asks Dynamics for
-    rows with the case's match value. `candidate` keeps an unlinked partner record under its match key. `code` is the
-    outcome when nothing goes wrong. `retry`: the record is parked, and looked at again after a pause.
+    rows with the case's match value, `find` the partner for records. `candidate` keeps an unlinked partner record under
+    its match key. `code` is the outcome when nothing goes wrong. `retry`: the record is parked, and looked at again
+    after a pause.
     """
 
     code: str
@@ -103,6 +108,7 @@ class Decision:
     writes: tuple[PlannedWrite, ...] = ()
     need: frozenset[Side] = frozenset()
     look_up: bool = False
+    find: bool = False
     candidate: MatchKey | None = None
     conflicts: tuple[FieldConflict, ...] = ()
     at_field: str = ""

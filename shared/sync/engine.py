@@ -12,7 +12,7 @@ from shared.domain.mapping import CompiledMap
 from shared.domain.plan import Plan
 from shared.domain.records import Kind, Schema, Side
 from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejected, SyncError, Throttled, Transient
-from shared.ports.ambient import Clock, IdSource
+from shared.ports.ambient import Clock, IdSource, Sealing
 from shared.ports.connector import Connector
 from shared.ports.report import Journal
 from shared.state.lane import Held, LaneStore
@@ -40,7 +40,8 @@ class Engine:
     when the rhythm next does anything; `answer` is told the outcome code of each request that a command carried, by
     the request's key, and may be told again; `schemas` keeps described kinds between slices of one process,
     `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
-    are raised.
+    are raised. `sealer` keeps the match value of a create until its answer is known; without one a create whose answer
+    was lost is only looked for under the value its row has now.
     """
 
     connection: ConnectionConfig
@@ -56,6 +57,7 @@ class Engine:
     round_up: Callable[[datetime], datetime] | None = None
     answer: Callable[[Mapping[str, str]], None] | None = None
     plan: Plan | None = None
+    sealer: Sealing | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
     compilations: Compilations = field(default_factory=Compilations)
 

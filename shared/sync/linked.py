@@ -11,6 +11,7 @@ from shared.domain.records import ABSENT, Ref, Side
 from shared.ports.connector import Op
 from shared.sync.basis import DIRTY, DIVERGED, OUTSIDE, Basis, digests, parked_code, record_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
+from shared.sync.choices import remembered, still_true
 from shared.sync.deletes import gone_flags
 from shared.sync.pingpong import marked, without_loops
 
@@ -25,7 +26,9 @@ class Linked(Basis):
             return Decision(code="waiting", need=unread)
         crm = record_of(case.crm)
         parks = {name: reason for name, reason in link.parked.items() if name}
-        merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=self._loosened(case, link))
+        bases = {} if first else link.bases
+        decisions = self._loosened(case, link)
+        merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=decisions, bases=bases)
         if merged.need & unread:
             return Decision(code="waiting", need=merged.need & unread)
         if self.initial and first:
@@ -48,6 +51,7 @@ class Linked(Basis):
                 match_key=match,
                 pending=merged.pending[side],
                 before=merged.before.get(side, {}),
+                bases=remembered(self.digester, merged.pending_bases[side]),
             )
             for side, fields in sorted(allowed.items())
         )
@@ -113,9 +117,11 @@ class Linked(Basis):
     def _after(self, link: Link, merged: Merged, *, diverged: bool) -> Link:
         """The link before any write: what both sides hold already is agreed now."""
         flags = (link.flags | {DIVERGED}) if diverged else link.flags - {DIVERGED, DIRTY}
+        agreed = {**link.agreed, **merged.settled}
         return replace(
             link,
-            agreed={**link.agreed, **merged.settled},
+            agreed=agreed,
+            bases=still_true(link.bases, link.agreed, agreed) | remembered(self.digester, merged.bases),
             flags=flags,
             parked=dict(merged.parked),
             state=LinkState.LINKED,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
@@ -19,9 +19,10 @@ from shared.ports.report import ConflictEntry
 from shared.state.errors import AlreadyLinked
 from shared.state.model import Command, CursorState, LaneChanges
 from shared.sync.apply import Applier
-from shared.sync.basis import DIVERGED
+from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
+from shared.sync.lookup import ask_partner
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.tally import Tally
@@ -87,6 +88,7 @@ class Page:
     def _decide(self, cases: Sequence[Case]) -> tuple[list[tuple[Case, Decision]], list[Case]]:
         ready: list[tuple[Case, Decision]] = []
         later: list[Case] = []
+        asking: list[Case] = []
         writing: set[LinkKey] = set()
         for case in cases:
             self._step_aside(case)
@@ -97,7 +99,9 @@ class Page:
             self._keep(case, decision)
             if decision.writes:
                 writing.add(case.key)
-            if decision.need or decision.look_up or decision.code == "again":
+            if decision.find:
+                asking.append(case)
+            if decision.need or decision.look_up or decision.find or decision.code == "again":
                 case.stale |= decision.need
                 case.rounds += 1
                 later.append(case)
@@ -106,6 +110,7 @@ class Page:
             else:
                 self._note(case, decision)
         self._look_up([case for case in later if not case.stale and not case.looked_up and case.partner is not None])
+        ask_partner(self, asking)
         return ready, later
 
     def _step_aside(self, case: Case) -> None:
@@ -180,6 +185,8 @@ class Page:
         elif decision.retry:
             # without a link nothing counts its tries, and the feed may tell it again and again
             self.work.retry(case, self.work.next_try(len(self.work.engine.options.retries)))
+        if decision.code == WAITS and case.commanded and case.base is not None and case.base.retry_at:
+            self.work.retry(case, datetime.fromtimestamp(case.base.retry_at, UTC))  # it was asked for before its time
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
         for conflict in decision.conflicts:

@@ -17,8 +17,9 @@ from shared.domain.records import FieldName, FieldType, Gone, Kind, Record, Ref,
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import link_after, link_before
-from shared.sync.basis import DIVERGED, digests
+from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
+from shared.sync.choices import still_true
 from shared.sync.context import Work
 from shared.sync.deletes import gone_flags
 from shared.sync.page import Page
@@ -91,6 +92,8 @@ def _judged(page: Page, batch: Batch) -> Iterable[Case]:
         case = _judge(page, batch, entry, compiled, seen)
         if case is not None:
             yield case
+        elif seen is None and entry.op is Op.CREATE:
+            _await(page, batch, entry)
 
 
 def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record | Gone | None) -> Case | None:
@@ -193,11 +196,47 @@ def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
         return None
     source = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM)).get(entry.crm.id)
     text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
-    if text is None:
-        return None
+    texts = dict.fromkeys(item for item in (_sent_text(work, entry), text) if item is not None)
     fields = _fields(work, compiled, batch.side)
-    records = work.connector(batch.side).find(Kind(batch.kind), [text], fields).get(text, ())
-    return records[0] if len(records) == 1 else None
+    for item in texts:  # a user may have changed it since: what was sent is looked for first
+        records = work.connector(batch.side).find(Kind(batch.kind), [item], fields).get(item, ())
+        if len(records) == 1:
+            return records[0]
+    return None
+
+
+def _sent_text(work: Work, entry: Entry) -> str | None:
+    """The match value that a create was sent with."""
+    sealed, sealer = entry.facts.get("text"), work.engine.sealer
+    if sealer is None or not isinstance(sealed, bytes):
+        return None
+    try:
+        return sealer.open(sealed, bound=entry.key.hex()).decode()
+    except ValueError:  # the state key is another one by now
+        return None
+
+
+def _await(page: Page, batch: Batch, entry: Entry) -> None:
+    """A create that takes effect later, whose answer was lost, and whose row has another match value by now: sent
+    again under the new one it could make a second record. It is awaited under the value it was sent with, as an
+    accepted one is, and given up by the walks like that one."""
+    capabilities = page.work.connector(batch.side).capabilities.kinds[Kind(batch.kind)]
+    compiled = page.work.map_named(entry.entity)
+    if batch.side is Side.CRM or not capabilities.asynchronous_create or compiled is None or entry.match is None:
+        return
+    if not _changed_match(page, compiled, entry):
+        return
+    known = page.links.link(entry.key)
+    awaited = link_after(link_before(known, entry), entry, batch.side)
+    page.links.put(replace(awaited, flags=awaited.flags | {DIRTY}))
+
+
+def _changed_match(page: Page, compiled: CompiledMap, entry: Entry) -> bool:
+    """Whether the row has another match value than the one its create was sent with."""
+    found = page.work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM))
+    source = found.get(entry.crm.id)
+    text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
+    return text is None or page.reconciler.digester.match(text) != entry.match
 
 
 # -- accepted writes ---------------------------------------------------------------------------------------------------
@@ -258,6 +297,10 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
     compiled = page.work.map_named(entry.entity)
     if compiled is None:
         return
+    creating = entry.op is Op.CREATE and known.state is LinkState.AWAITING
+    if creating and code == LOST and _changed_match(page, compiled, entry):
+        page.links.put(replace(known, ticket="", flags=known.flags | {DIRTY}))  # it may have been made all the same
+        return
     when = page.work.now if code == LOST else page.work.next_try(known.tries)
     changes: dict[str, object] = {
         "ticket": "",
@@ -266,10 +309,11 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
         "tries": known.tries + 1,
         "retry_at": int(when.timestamp()),
     }
-    if entry.op is Op.CREATE and known.state is LinkState.AWAITING:
+    if creating:
         changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset()}
     else:
-        changes["agreed"] = {**known.agreed, **_before(known, entry, batch.side)}
+        agreed = {**known.agreed, **_before(known, entry, batch.side)}
+        changes |= {"agreed": agreed, "bases": still_true(known.bases, known.agreed, agreed)}
         changes["labels"] = known.labels - entry.add_labels
     page.links.put(replace(known, **changes))  # type: ignore[arg-type]
     case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner, tries=known.tries)

@@ -112,7 +112,7 @@ def _crm(page: Page, command: Command) -> list[Case]:
     if link is None and partner is not None:
         link = _linked_meanwhile(page, partner)
     crm = link.crm if link is not None else command.ref
-    case = Case(map=compiled, crm_ref=crm, key=link_key(crm), tries=command.tries)
+    case = Case(map=compiled, crm_ref=crm, key=link_key(crm), tries=command.tries, commanded=True)
     case.partner_ref = link.partner if link is not None and link.partner is not None else partner
     case.stale = {Side.CRM, Side.PARTNER} if case.partner_ref is not None else {Side.CRM}
     return [case]

@@ -10,6 +10,7 @@ from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
 from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, new_link, parked_code, record_of
 from shared.sync.cases import Case, Decision, PlannedWrite
+from shared.sync.choices import remembered
 from shared.sync.linked import Linked
 from shared.sync.working import WorkingSet
 
@@ -103,6 +104,11 @@ class Unlinked(Linked):
         capabilities = self.partner_caps(case)
         if Op.CREATE not in capabilities.writes or not entity.makes(Side.PARTNER):
             return Decision(code="skipped:not_linked")
+        if text is not None and capabilities.create_key is CreateKey.NONE and not case.partner_asked:
+            return Decision(code="waiting", find=True)
+        if case.taken or case.ambiguous:
+            code = "conflicted:duplicate_match" if case.taken else f"failed:{AMBIGUOUS}"
+            return self.park(case, link, code, retry=True)
         merged = self.merge(case, {}, first=True, creating=Side.PARTNER)
         if Side.PARTNER in merged.blocked:
             missing, reason = merged.blocked[Side.PARTNER]
@@ -135,6 +141,7 @@ class Unlinked(Linked):
             match_key=match,
             add_labels=labels,
             pending=merged.pending.get(Side.PARTNER, {}),
+            bases=remembered(self.digester, merged.pending_bases.get(Side.PARTNER, {})),
         )
         return Decision(code="created", link=after, writes=(write,))
 
@@ -182,6 +189,7 @@ class Unlinked(Linked):
             fields=merged.writes.get(Side.CRM, {}),
             match_key=match,
             pending=merged.pending.get(Side.CRM, {}),
+            bases=remembered(self.digester, merged.pending_bases.get(Side.CRM, {})),
         )
         return Decision(code="created", link=after, writes=(write,))
 

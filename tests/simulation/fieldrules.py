@@ -190,6 +190,8 @@ def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequenc
         *(_choices(base) - _choices(edit.value) for edit in frontier for base in story.bases.get(edit, ()))
     )
     least = most - taken
+    if _one_base(story, frontier):
+        most = least  # nobody can doubt what was taken away
     if isinstance(crm, frozenset) and least <= crm <= most:
         return ""
     return f"I4 choices were lost or invented: expected between {set(least)} and {set(most)}, {_differ(values)}"
@@ -197,6 +199,12 @@ def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequenc
 
 def _choices(value: Value | None) -> frozenset[str]:
     return value if isinstance(value, frozenset) else frozenset()
+
+
+def _one_base(story: Story, frontier: Sequence[Edit]) -> bool:
+    """Whether both edits were made from the one set that both sides had agreed on."""
+    bases = [base for edit in frontier for base in story.bases.get(edit, ())]
+    return len(frontier) == 2 and len(bases) == 2 and bases[0] == bases[1]
 
 
 _RULES = {

@@ -92,18 +92,23 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             if generous and same(item, value[side], value[side.other], at=(side, side.other)):
                 past |= known[side.other]
             edit = Edit(event.number, side, new)
-            story.edits.append(edit)
-            story.past[edit] = past
-            story.last[side] = edit
+            _entered(story, edit, past, agreed)
             story.doubt = story.doubt or side in unsure
-            story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
             known[side] |= past | {edit}
-            if any(carries(item, known_to_both[side], new, (side, side)) for known_to_both in agreed):
-                story.returned.add(edit)
         value[side] = new
         if same(item, value[side], value[side.other], at=(side, side.other)):
             agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
     return story
+
+
+def _entered(story: Story, edit: Edit, past: frozenset[Edit], agreed: Sequence[dict[Side, Value | None]]) -> None:
+    side = edit.side
+    story.edits.append(edit)
+    story.past[edit] = past
+    story.last[side] = edit
+    story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
+    if any(carries(story.item, known_to_both[side], edit.value, (side, side)) for known_to_both in agreed):
+        story.returned.add(edit)
 
 
 def _written(

@@ -126,6 +126,62 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("edit", "partner", 0, "optout", 0),
         ),
     ),
+    "a create whose answer was lost is found under the match value it was sent with": (
+        "mailbox",
+        (
+            ("create", "crm", "fresh", 0, 7),
+            ("create", "crm", "fresh", 0, 0),
+            _met("remote", 8, "partial"),
+            ("swap", "crm", 0, 1),
+        ),
+    ),
+    "a later create whose answer was lost is awaited under the match value it was sent with": (
+        "import",
+        (("create", "crm", "fresh", 0, 0), _met("remote", 4, "error_after"), ("rename", "crm", 0, "match")),
+    ),
+    "an import nobody knows any more may have made its records all the same": (
+        "import",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            _met("commit", 5, "crash_after"),
+            ("forget_imports",),
+            ("rename", "crm", 0, "fresh"),
+        ),
+    ),
+    "a system without keys for creates is asked before a record is made there": (
+        "poor",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("rename", "crm", 0, "none"),
+            ("rename", "partner", 0, "fresh"),
+            ("create", "crm", "case", 0, 0),
+        ),
+    ),
+    "a row parked beside another of its match value is looked at again when that one gives it up": (
+        "import",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "crm", "twin", 0, 0),
+            A,
+            ("edit", "crm", 0, "city", 0),
+            A,
+            ("rename", "partner", 0, "none"),
+        ),
+    ),
+    "a user who enters just what a lost write was to write has not made that write": (
+        "poor",
+        (
+            ("create", "partner", "fresh", 0, 265),
+            ("edit", "partner", 0, "note", 6),
+            A,
+            ("edit", "partner", 0, "level", 4),
+            ("touch", "crm", 0),
+            ("edit", "partner", 0, "note", 0),
+            _met("commit", 3, "crash_before"),
+            ("edit", "crm", 0, "level", 1),
+        ),
+    ),
     "two users who happen to enter the same have agreed on nothing the hub knows of": (
         "mailbox",
         (

@@ -46,6 +46,18 @@ COMPILATIONS = Compilations()
 DIGESTER = Digester(b"a simulation keeps no secrets")
 
 
+class Plainly:
+    """Implements `shared.ports.ambient.Sealing`; a simulation keeps no secrets."""
+
+    def seal(self, plain: bytes, *, bound: str) -> bytes:
+        return bound.encode() + plain
+
+    def open(self, sealed: bytes, *, bound: str) -> bytes:
+        if not sealed.startswith(bound.encode()):
+            raise ValueError("this was sealed for another place")
+        return sealed.removeprefix(bound.encode())
+
+
 class SimJournal:
     """Implements `shared.ports.report.Journal` in memory."""
 
@@ -225,6 +237,7 @@ class World:
             journal=TroubledJournal(self, worker),
             options=self.options,
             compilations=COMPILATIONS,
+            sealer=Plainly(),
         )
 
     def connector(self, worker: Worker, side: Side) -> TroubledConnector:

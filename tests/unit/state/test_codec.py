@@ -85,6 +85,7 @@ def test_every_field_of_a_link_is_packed() -> None:
         "flags": frozenset({"outside"}),
         "ticket": "t",
         "alternations": {"f": b"abc"},
+        "bases": {"f": b"12345678"},
         "retry_at": 3,
         "tries": 4,
         "seen_crm": 5,
