@@ -47,7 +47,7 @@ KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "deleted_comes_back": (1, 369),
         "merge_is_delete": (1, 103),
         "no_look_up": (1, 4),
-        "candidates_forgotten": (1, 287),
+        "candidates_forgotten": (1, 144),
         "conflicts_untold": (1, 0),
         "wrong_owner": (1, 0),
         "one_way_flows_back": (1, 2),
