@@ -7,7 +7,7 @@ is merged, and a field that differs on both is a conflict then, never silently o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import Agreed, Link, LinkState
@@ -140,7 +140,7 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
     intended = {name: agreed.of(batch.side) for name, agreed in entry.intended.items()}
     told = {name: digest for name, digest in intended.items() if name in now}
     if entry.op is Op.CREATE:
-        return True if any(now[name] == digest for name, digest in told.items()) or not told else None
+        return True if _is_ours(page, batch, entry, compiled, now) else None
     moved = {name: digest for name, digest in told.items() if entry.before.get(name) != digest}
     if moved and all(now[name] == digest for name, digest in moved.items()):
         return True
@@ -149,6 +149,22 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
     if all(now[name] == entry.before.get(name) for name in moved):
         return False
     return None
+
+
+def _is_ours(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, now: Mapping[str, bytes]) -> bool:
+    """Whether the record that was found is the one a create made. One found by its match value may be a stranger's:
+    that value, and what is empty on both, is no evidence."""
+    ref = entry.crm if batch.side is Side.CRM else entry.partner
+    told = {name: agreed.of(batch.side) for name, agreed in entry.intended.items() if name in now}
+    if (ref is not None and ref.id) or all(now[name] == digest for name, digest in told.items()):
+        return True
+    draw = page.reconciler.digester.raw
+    for item in compiled.fields:
+        if item.id in _telling(compiled, told, batch.side) and item.id != compiled.entity.match:
+            empty = {draw(item.prefix + item.canonical(value, batch.side)) for value in (None, "")}
+            if now[item.id] == told[item.id] and now[item.id] not in empty:
+                return True
+    return False
 
 
 def _telling(compiled: CompiledMap, names: Iterable[str], side: Side) -> list[str]:
