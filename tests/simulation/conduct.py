@@ -131,6 +131,16 @@ def _unheard(world: World, item: SimField, side: Side, ended: Event, gone: Versi
     return agreed and not carries(item, values[0], values[1], (side, side.other))
 
 
+def _was_taken(world: World, merge: Event, link: Link | None) -> bool:
+    """Whether the record that stayed had a living counterpart of its own when the merge happened: then the two others
+    are doubles, which are told and left to a person, whatever becomes of that counterpart later."""
+    counterpart = None if link is None else link.partner if merge.side is Side.CRM else link.crm
+    if counterpart is None:
+        return False
+    theirs = world.ledger.of.get((merge.side.other, counterpart), ())
+    return any(event.op in {"delete", "merge"} and event.number > merge.number for event in theirs)
+
+
 def _merges_cut(world: World, links: list[Link]) -> Iterator[str]:
     """A merge is a redirect: the pair of the record that went goes on with the one that stayed, if that is free."""
     linked = {ref for link in links if link.state is LinkState.LINKED for ref in (link.crm, link.partner)}
@@ -145,6 +155,8 @@ def _merges_cut(world: World, links: list[Link]) -> Iterator[str]:
         other = link.partner if event.side is Side.CRM else link.crm
         left = world.systems[event.side.other].row(other)
         if kept is None or not kept.there or left is None or not left.there or other in linked:
+            continue
+        if _was_taken(world, event, ended.get(winner)):
             continue
         if not _otherwise_stirred(world, event, {winner, other}):
             yield f"I6 {event.side} {event.ref} was merged into {winner}, but {other} did not follow"
