@@ -15,6 +15,7 @@ from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejec
 from shared.ports.ambient import Clock, IdSource, Sealing
 from shared.ports.connector import Connector
 from shared.ports.report import Journal
+from shared.state.errors import StateDamaged
 from shared.state.lane import Held, LaneStore
 from shared.state.model import Command
 from shared.sync.compilations import Compilations
@@ -101,7 +102,7 @@ class Engine:
             if self.plan is not None:
                 raise
             return self._rest(work, fault)
-        except (AuthError, ConfigError, GuardTripped, Rejected) as fault:
+        except (AuthError, ConfigError, GuardTripped, Rejected, StateDamaged) as fault:
             if self.plan is not None:
                 raise
             return self._stop(work, fault)

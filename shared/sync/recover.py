@@ -105,7 +105,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if not isinstance(seen, Record):
         return None
     verdict = _verdict(page, batch, entry, compiled, seen)
-    if verdict is None and known is not None:
+    if not verdict and known is not None:  # what it was read with may be news: both sides are read before a merge
         page.links.put(replace(known, flags=known.flags | {DIVERGED}))
     if not verdict:
         return None

@@ -45,6 +45,9 @@ KINDS_AT = {
 }
 SURROUNDINGS = (("tick", 5), ("slow", 3), ("expire", 2), ("hint", 3), ("forget_imports", 1))
 
+FAR = 10_000
+"""A call beyond the reach of any slice."""
+
 
 class Drawer:
     """Draws one history. `trouble` is the share of slices that meet any, `depth` how many steps there are at most."""
@@ -152,7 +155,7 @@ class Drawer:
         if kind.startswith("users"):
             steps = tuple(self._editing() for _ in range(self.random.choice((1, 1, 2))))
         reach = 1.5 if channel in {"write", "after"} else 8
-        return Trouble(channel, int(self.random.expovariate(1 / reach)), kind, steps)
+        return Trouble(channel, int(min(self.random.expovariate(1 / reach), FAR)), kind, steps)
 
 
 def history(seed: int, number: int, *, profile: str | None = None, depths: Sequence[int] = (4, 8, 18, 30)) -> History:

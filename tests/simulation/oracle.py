@@ -6,17 +6,17 @@ Every finding is one sentence that begins with the number of the invariant.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
-from shared.ports.connector import CreateKey
 from tests.simulation.conduct import judge_conduct
+from tests.simulation.doubles import nothing_doubled
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
-from tests.simulation.ledger import TAG, Event, Ledger
+from tests.simulation.ledger import TAG, Ledger
 from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
@@ -90,7 +90,7 @@ def judge(world: World) -> list[str]:
     _families(court)
     _links_are_unique(court)
     _nobody_disappeared(court)
-    _nothing_doubled(court)
+    nothing_doubled(court)
     _pairs_agree(court)
     _everybody_is_looked_after(court)
     _nothing_is_left_over(court)
@@ -161,52 +161,6 @@ def _nobody_disappeared(court: Court) -> None:
         )
         if not reason:
             court.say(f"I6 the hub deleted {event.side} {event.ref}, whose counterpart nobody deleted")
-
-
-def _nothing_doubled(court: Court) -> None:
-    """At most one living record of the hub's making for one record it was made from."""
-    made: defaultdict[tuple[Side, Kind, object], list[Ref]] = defaultdict(list)
-    for (side, ref), events in court.ledger.of.items():
-        birth = events[0]
-        if birth.by_hub and _unrecognisable(court, side, events):
-            continue
-        if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
-            made[side, ref.kind, birth.fields.get(TAG)].append(ref)
-    for (side, _, tag), refs in made.items():
-        if len(refs) > 1 and tag is not None and not _parted_by_users(court, side, tag, refs):
-            court.say(f"I3 the hub made {len(refs)} records on the {side} side for {tag}: {', '.join(map(str, refs))}")
-
-
-def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
-    """Doubles that the guarantees allow, and that are told as duplicates.
-
-    A system without any key for creates cannot refuse one that arrives after its sender was given up. And a record
-    whose id comes later by its match value is a stranger when a user changes that value first.
-    """
-    capabilities = court.profile.capabilities(side)
-    if capabilities.create_key is CreateKey.NONE and events[0].afterwards:
-        return True
-    renamed = any(MAIL in event.fields and not event.by_hub for event in events)
-    return capabilities.asynchronous_create and renamed
-
-
-def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
-    """A record came back after users had given the one made for it to somebody else, by its match value."""
-    renamed = any(
-        MAIL in event.fields and not event.by_hub and event.op == "update"
-        for ref in refs
-        for event in court.ledger.of[side, ref]
-    )
-    origins = [
-        events
-        for (where, _), events in court.ledger.of.items()
-        if where is side.other and events[0].fields.get(TAG) == tag and not events[0].by_hub
-    ]
-    return renamed and any(_was_restored(events) for events in origins)
-
-
-def _was_restored(events: Sequence[Event]) -> bool:
-    return any(event.op == "restore" for event in events)
 
 
 # -- I1, I4, I5 --------------------------------------------------------------------------------------------------------

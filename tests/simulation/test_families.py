@@ -182,6 +182,25 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("edit", "crm", 0, "level", 1),
         ),
     ),
+    "what was read to judge a lost write is not forgotten when that write was not made": (
+        "poor",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("edit", "crm", 0, "topics", 2),
+            _met("write", 0, "error_before"),
+            ("edit", "partner", 0, "topics", 3),
+        ),
+    ),
+    "a record found by its match value is not ours because it has that value": (
+        "late",
+        (
+            ("create", "crm", "twin", 0, 0),
+            _met("write", 0, "late"),
+            ("create", "crm", "twin", 0, 539),
+            ("create", "partner", "match", 0, 0),
+        ),
+    ),
     "two users who happen to enter the same have agreed on nothing the hub knows of": (
         "mailbox",
         (

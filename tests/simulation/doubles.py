@@ -1,0 +1,63 @@
+"""I3: the hub makes one record at most for a record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.domain.records import FieldName, Kind, Ref, Side
+from shared.ports.connector import CreateKey
+from tests.simulation.ledger import TAG, Event
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Court
+
+MAIL = FieldName("mail")
+
+
+def nothing_doubled(court: Court) -> None:
+    """At most one living record of the hub's making for one record it was made from."""
+    made: defaultdict[tuple[Side, Kind, object], list[Ref]] = defaultdict(list)
+    for (side, ref), events in court.ledger.of.items():
+        birth = events[0]
+        if birth.by_hub and _unrecognisable(court, side, events):
+            continue
+        if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
+            made[side, ref.kind, birth.fields.get(TAG)].append(ref)
+    for (side, _, tag), refs in made.items():
+        if len(refs) > 1 and tag is not None and not _parted_by_users(court, side, tag, refs):
+            court.say(f"I3 the hub made {len(refs)} records on the {side} side for {tag}: {', '.join(map(str, refs))}")
+
+
+def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
+    """Doubles that the guarantees allow, and that are told as duplicates.
+
+    A system without any key for creates cannot refuse one that arrives after its sender was given up. And a record
+    whose id comes later by its match value is a stranger when a user changes that value first.
+    """
+    capabilities = court.profile.capabilities(side)
+    if capabilities.create_key is CreateKey.NONE and events[0].afterwards:
+        return True
+    renamed = any(MAIL in event.fields and not event.by_hub for event in events)
+    return capabilities.asynchronous_create and renamed
+
+
+def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
+    """A record came back after users had given the one made for it to somebody else, by its match value."""
+    renamed = any(
+        MAIL in event.fields and not event.by_hub and event.op == "update"
+        for ref in refs
+        for event in court.ledger.of[side, ref]
+    )
+    origins = {
+        ref: events
+        for (where, ref), events in court.ledger.of.items()
+        if where is side.other and events[0].fields.get(TAG) == tag
+    }
+    living = sum(court.row(side.other, ref) is not None for ref in origins)
+    return (renamed or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
+
+
+def _was_restored(events: Sequence[Event]) -> bool:
+    return any(event.op == "restore" for event in events)
