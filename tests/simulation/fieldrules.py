@@ -94,6 +94,8 @@ def _lost(
         return ""
     if _before_first(story):
         return _first_meeting(story, values, winner, loser, disputes)
+    if not any(story.bases.get(edit) for edit in frontier):
+        return ""  # nothing was ever agreed on this field: it is still a first meeting, which fills what is empty
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:
         return f"I5 the {owner} side owns the field, but the other's edit stayed: {_differ(values)}"

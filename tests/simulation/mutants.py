@@ -36,7 +36,7 @@ KILLS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "no_intent": (1, 20),
         "upsert_on_retry": (1, 131),
         "stale_write_dropped": (1, 0),
-        "rejected_dropped": (1, 82),
+        "rejected_dropped": (1, 247),
         "partner_not_drained": (1, 0),
         "no_recovery": (1, 0),
         "answers_not_retold": (1, 165),
