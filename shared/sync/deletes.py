@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.merge import merge
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
@@ -77,12 +76,11 @@ def gone_side(link: Link) -> Side:
 
 def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
     """Did the survivor change a field since both agreed? Then its edit beats the delete."""
-    record = case.seen(survivor)
-    if not isinstance(record, Record):
+    if not isinstance(case.seen(survivor), Record):
         return False
-    crm, partner = (record, None) if survivor is Side.CRM else (None, record)
-    merged = merge(case.map, link.agreed, crm, partner, digester=reconciler.digester, now=reconciler.now)
-    return bool(merged.writes[survivor.other] or merged.need)  # in doubt it did: nothing is deleted then
+    merged = reconciler.merge(case, link.agreed)
+    unmapped = merged.parked.keys() - link.parked.keys()  # a new value that cannot be carried is an edit all the same
+    return bool(merged.writes[survivor.other] or merged.need or unmapped)  # in doubt it did: nothing is deleted then
 
 
 def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:

@@ -323,7 +323,7 @@ OWN = (
     Mutant("import_refusals_lost", "what an import refused stays agreed", [(recover, "_take_back", _nothing)]),
     Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", _nothing)]),
     Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "decide", _deleted_comes_back)]),
-    Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "_edited", _answers(False))]),
+    Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "edited", _answers(False))]),
     Mutant("merge_is_delete", "a merge is taken for a delete", [(deletes, "_merged", _merge_is_delete)]),
     Mutant("sweep_unconfirmed", "absence from a walk is enough to delete", [(sweep, "_confirmed", _unconfirmed)]),
     Mutant("no_look_up", "Dynamics is not asked before a create", [(Page, "_look_up", _looks_at_nobody)]),

@@ -201,6 +201,25 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("create", "partner", "match", 0, 0),
         ),
     ),
+    "an edit of a reference beats a delete like any other": (
+        "plain",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            ("company", "partner", "fresh", 0),
+            ("works", "partner", 0, 0),
+        ),
+    ),
+    "a pair whose first meeting broke off half way is still at it": (
+        "log",
+        (
+            ("create", "crm", "match", 0, 1386),
+            ("create", "partner", "case", 0, 3),
+            _met("write", 0, "crash_after"),
+            ("contest", 0, "phone", (7, 7), "crm"),
+        ),
+    ),
     "two users who happen to enter the same have agreed on nothing the hub knows of": (
         "mailbox",
         (
