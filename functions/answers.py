@@ -93,10 +93,10 @@ def texts(data: Mapping[str, object], name: str, most: int = 1000) -> list[str]:
 
 
 def next_page(request: func.HttpRequest, after: str) -> str:
-    """The address of a list's next page; "" at its end."""
+    """The address of a list's next page; "" at its end. A function key in the query (`code`) is not repeated."""
     if not after:
         return ""
-    query = {name: value for name, value in request.params.items() if name != "after"}
+    query = {name: value for name, value in request.params.items() if name not in {"after", "code"}}
     address, _, _ = request.url.partition("?")
     return f"{address}?{urlencode({**query, 'after': after})}"
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from shared.ports.journal import FailureFilter
 
 blueprint = func.Blueprint()
-_NAMES = frozenset({"entity", "code", "field", "dismissed"})
+_NAMES = frozenset({"entity", "outcome", "field", "dismissed"})
 _DISMISSED: Mapping[str, bool | None] = {"false": False, "true": True, "all": None}
 
 
 @blueprint.route(route="connections/{connection}/failures", methods=["GET"])
 @answering
 def list_failures(req: func.HttpRequest) -> func.HttpResponse:
-    """Filters: `entity`, `code` (or the part before its colon), `field`, `dismissed` (false, true, all)."""
+    """Filters: `entity`, `outcome` (a code, or the part before its colon), `field`, `dismissed` (false, true, all)."""
     app = application()
     config = app.connections.get(req.route_params["connection"]).config
-    where = _filter({name: value for name, value in req.params.items() if name in _NAMES})
+    where = _filter({name: value for name, value in req.params.items() if name not in {"after", "code"}})
     found = app.desk.failing(config).store.list(where, limit=100, after=req.params.get("after", ""))
     return listed([failure_body(item) for item in found.items], next_page(req, found.next))
 
@@ -61,7 +61,7 @@ def _which(data: Mapping[str, object]) -> tuple[list[str], FailureFilter | None]
         raise ConfigError(
             "either links or a filter says which failures are meant",
             setting="links",
-            next_step='Send {"links": ["..."]}, or {"filter": {"code": "failed:rejected"}}; {"filter": {}} means all.',
+            next_step='Send {"links": [...]}, or {"filter": {"outcome": "failed:rejected"}}; {"filter": {}} means all.',
         )
     if isinstance(wanted, Mapping):
         return [], _filter({str(name): str(value) for name, value in wanted.items()})
@@ -77,11 +77,11 @@ def _filter(given: Mapping[str, str]) -> FailureFilter:
         raise ConfigError(
             f"{name} is not a filter, or has no such value",
             setting=name,
-            next_step="Use entity, code, field, and dismissed (false, true, all).",
+            next_step="Use entity, outcome, field, and dismissed (false, true, all).",
         )
     return FailureFilter(
         entity=given.get("entity", ""),
-        code=given.get("code", ""),
+        code=given.get("outcome", ""),
         field=given.get("field", ""),
         dismissed=_DISMISSED[given.get("dismissed", "false").lower()],
     )

@@ -1,0 +1,130 @@
+"""Traces join what belongs together; nothing of a person is in any log, message, key, metric or error text."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from shared.ports.state import Row
+from shared.state import envelope
+from tests.app.conftest import World
+from tests.app.test_requests import contact, hooks, requests_of, settled
+
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.feature("HUB-26.1", system="activecampaign")
+def test_one_trace_leads_from_the_webhook_over_the_queue_to_the_run_that_made_the_row(world: World) -> None:
+    connection = world.begun()
+    who = contact(world, "traced@example.org", lastName="Traced")
+    url = hooks(world, connection)["lead"]
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+    key = requests.post(url, data=f"contact[id]={who}", headers=headers, timeout=30).json()["id"]
+    settled(world, connection, key, "waiting")
+    world.next_run(connection)
+    settled(world, connection, key, "finished")
+    joined = [line for line in world.host.logs() if f"trace={TRACE}" in line and key in line]
+    for name in ("request_taken", "request_worked", "request_answered"):
+        assert [line for line in joined if name in line], name
+    slices = [line for line in world.host.logs() if "slice_done" in line]
+    assert slices
+    assert all(re.search(r"trace=[0-9a-f]{32} ", line) for line in slices)
+
+
+CANARY = "Zanahoria"
+"""A word that nothing else holds; all canaries are made with it, or listed beside it."""
+
+PHONE = "+00 777 31415926"
+PEOPLE = [
+    {"firstname": f"{CANARY}a", "lastname": f"{CANARY}b", "emailaddress1": f"{CANARY.lower()}1@canary.example"},
+    {"firstname": f"{CANARY}c", "lastname": f"{CANARY}d", "emailaddress1": f"{CANARY.lower()}2@canary.example"},
+    {"firstname": f"{CANARY}e", "lastname": f"{CANARY}f", "emailaddress1": f"{CANARY.lower()} not an address"},
+    {"firstname": f"{CANARY}g", "lastname": f"{CANARY}h", "emailaddress1": f"{CANARY.lower()}1@canary.example"},
+]
+
+
+def every_row(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All rows of all tables of the storage emulator."""
+    service = TableServiceClient.from_connection_string(world.host.storage_connection)
+    for table in service.list_tables():
+        for entity in service.get_table_client(table.name).list_entities():
+            yield table.name, dict(entity)
+
+
+def told(entity: dict[str, Any]) -> str:
+    """Everything a row holds, as text; packed bodies are opened."""
+    parts = [str(entity)]
+    cells = {name: getattr(value, "value", value) for name, value in entity.items() if name.islower()}
+    if isinstance(cells.get("d0"), bytes):
+        parts.append(str(envelope.read("p", Row(str(entity["RowKey"]), cells, "", None))))  # type: ignore[arg-type]
+    parts += [value.decode("utf-8", "ignore") for value in cells.values() if isinstance(value, bytes)]
+    return " ".join(parts)
+
+
+def every_message(world: World) -> Iterator[str]:
+    service = QueueServiceClient.from_connection_string(world.host.storage_connection)
+    for queue in service.list_queues():
+        for message in service.get_queue_client(queue.name).peek_messages(max_messages=32):
+            yield str(message.content)
+
+
+def test_after_a_first_sync_with_failures_nothing_of_anybody_is_where_it_must_not_be(world: World) -> None:
+    world.reseed(0)
+    rows = [{**row, "telephone1": PHONE} for row in PEOPLE]
+    world.sims.control("dataverse", "POST", "seed", {"rows": {"contact": rows}})
+    refused = {"match": {"method": "POST", "path": "api/3/contacts$", "nth": 2}, "do": "drop_after"}
+    world.sims.control("activecampaign", "POST", "faults", refused)
+    connection = world.connect()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    rule = {"table": "contact", "message": f"'{CANARY}x' may not be {PHONE}", "on": ["update"]}
+    world.sims.control("dataverse", "POST", "seed", {"rejections": [rule]})
+    someone = world.contacts()[0]
+    world.ac("edit_contact", contact=str(someone["id"]), lastName=f"{CANARY}x")
+    url = hooks(world, connection)["lead"]
+    fault = {"match": {"path": "contactTags"}, "do": {"status": 500, "body": f"{CANARY} {PHONE}"}}
+    lead = contact(world, f"{CANARY.lower()}9@canary.example", lastName=f"{CANARY}z")
+    world.sims.control("activecampaign", "POST", "faults", fault)
+    body = f"contact[id]={lead}&contact[email]={CANARY.lower()}9%40canary.example&contact[phone]={PHONE}"
+    requests.post(url, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=30)
+    requests.post(url, data=f"contact[email]={CANARY.lower()}", timeout=30)
+    time.sleep(3)
+    world.sims.control("activecampaign", "DELETE", "faults")
+    world.next_run(connection)
+    shown = [
+        json.dumps(world.call("GET", f"connections/{connection}/{what}"), ensure_ascii=False)
+        for what in ("status", "runs", "failures?dismissed=all", "requests?state=waiting", "requests?state=queued")
+    ]
+    assert "failed:" in shown[2]  # there were failures
+    canaries = [CANARY.lower(), PHONE, "31415926", "canary.example", *world.keys.values()]
+
+    def clean(text: str, where: str) -> None:
+        low = text.lower()
+        for canary in canaries:
+            assert canary.lower() not in low, f"{where} tells a canary"
+
+    for number, line in enumerate(world.host.logs()):
+        clean(line, f"log line {number}")
+    for text in every_message(world):
+        clean(text, "a queue message")
+    for text in shown:
+        clean(text, "an answer of the API")
+    tables = set()
+    for table, entity in every_row(world):
+        tables.add(table)
+        clean(f"{entity['PartitionKey']} {entity['RowKey']}", f"a key of {table}")
+        clean(told(entity), f"a row of {table}")
+    assert {"dynasynclanes", "dynasyncruns", "dynasyncrequests", "dynasyncfailures"} <= {
+        name.lower() for name in tables
+    }
+    assert requests_of(world, connection, "poison") == []
