@@ -28,6 +28,7 @@ _STATUS: Mapping[type[SyncError], HTTPStatus] = {
 _BY_CODE: Mapping[str, HTTPStatus] = {
     "connection_not_found": HTTPStatus.NOT_FOUND,
     "run_not_found": HTTPStatus.NOT_FOUND,
+    "operation_not_found": HTTPStatus.NOT_FOUND,
     "request_not_found": HTTPStatus.NOT_FOUND,
     "unknown_entity": HTTPStatus.NOT_FOUND,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -11,7 +11,7 @@ from datetime import datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from shared import config
+from shared import config, trust
 from shared.azure.ambient import RandomIds, SystemClock
 from shared.azure.make import make_identity, make_secrets, make_tables, make_telemetry
 from shared.azure.sealed import Sealer, digest_key
@@ -274,16 +274,21 @@ class Application:
             round_up=parse_rhythm(connection.rhythm).round_up,
             answer=lambda codes: self.desk.answered(connection, codes),
             sealer=Sealer(self.settings.state_key, "match values of creates"),
+            suppressed=trust.suppressions(self).all,
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
-        """One slice of a lane; a lane of a connection that is gone or off has nothing to do."""
+        """One slice of a lane: long pieces of work first, which go on while the connection is off, then its run."""
         from shared.sync.engine import SliceResult
 
         stored = self.connections.store.get(connection_id)
-        if stored is None or stored.config.switch is not Switch.ON:
+        if stored is None:
             return SliceResult(ran=False)
         try:
+            if trust.runner(self, stored.config).work(owner, self.settings.slice_seconds):
+                return SliceResult(ran=True, more=True)
+            if stored.config.switch is not Switch.ON:
+                return SliceResult(ran=False)
             return self.engine(stored.config, shard).run_slice(owner)
         finally:
             self.give_back_budgets()
@@ -301,13 +306,16 @@ class Application:
 
         now = self.clock.now()
         due = []
+        working = {job.connection for job in trust.jobs(self).open()}
         for stored in self.connections.all():
+            wanted = stored.config.id in working
             if stored.config.switch is Switch.ON:
                 lane = self.lane(stored.config.id)
                 view = lane.peek()
                 tell_lane(self.telemetry, stored.config, view, now)
-                if wants_worker(view, now, lane.commands):
-                    due.append({"connection": stored.config.id, "shard": "main"})
+                wanted = wanted or wants_worker(view, now, lane.commands)
+            if wanted:
+                due.append({"connection": stored.config.id, "shard": "main"})
         return due
 
     def tell_endings(self) -> None:

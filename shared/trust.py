@@ -5,7 +5,7 @@ Stands beside `shared.bootstrap` and, like it, knows both sides of every port; e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.azure.sealed import Sealer
@@ -14,9 +14,13 @@ from shared.domain.schedule import parse_rhythm
 
 if TYPE_CHECKING:
     from shared.azure.audit import TableAudit
+    from shared.azure.care import TableJobs, TableSuppressions
     from shared.bootstrap import Application
     from shared.domain.records import FieldState
     from shared.manage.deciding import Deciding
+    from shared.manage.erase import Erase, Erasures
+    from shared.manage.jobs import JobRunner
+    from shared.manage.purge import Purge
 
 APP = "app"
 """The audit log of the installation itself."""
@@ -61,4 +65,86 @@ def deciding(app: Application, connection: ConnectionConfig) -> Deciding:
         clock=app.clock,
         when=parse_rhythm(connection.rhythm).round_up(app.clock.now()),
         open_value=open_value,
+    )
+
+
+# -- long pieces of work -----------------------------------------------------------------------------------------------
+
+
+def jobs(app: Application) -> TableJobs:
+    from shared.azure.care import TableJobs
+
+    return TableJobs(app.store("jobs"))
+
+
+def suppressions(app: Application) -> TableSuppressions:
+    from shared.azure.care import TableSuppressions
+
+    return TableSuppressions(app.store("suppressed"))
+
+
+def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
+    """What works the connection's open jobs."""
+    from shared.manage import erase, purge
+    from shared.manage.jobs import JobRunner
+
+    steps = {
+        purge.KIND: lambda job, held: purging(app, connection).step(job, held),
+        erase.KIND: lambda job, held: _erase(app, connection).step(job, held),
+    }
+    return JobRunner(jobs=jobs(app), lane=app.lane(connection.id), clock=app.clock, steps=steps)
+
+
+def purging(app: Application, connection: ConnectionConfig) -> Purge:
+    from shared.domain.records import Side
+    from shared.manage.purge import Purge
+
+    return Purge(
+        config=connection,
+        jobs=jobs(app),
+        lane=app.lane(connection.id),
+        connectors={Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)},
+        clock=app.clock,
+        ids=app.ids,
+    )
+
+
+def erasures(app: Application) -> Erasures:
+    from shared.azure.sealed import digest_key
+    from shared.domain.identity import Digester
+    from shared.manage.erase import Erasures
+
+    sealer = Sealer(app.settings.state_key, "erasures")
+    return Erasures(
+        jobs=jobs(app),
+        suppressions=suppressions(app),
+        digester=Digester(digest_key(app.settings.state_key)),
+        clock=app.clock,
+        ids=app.ids,
+        seal=lambda plain, place: sealer.seal(plain, bound=place),
+    )
+
+
+def _erase(app: Application, connection: ConnectionConfig) -> Erase:
+    from shared.azure.conflicts import TableConflicts
+    from shared.azure.failures import TableFailures
+    from shared.azure.sealed import digest_key
+    from shared.domain.identity import Digester
+    from shared.domain.records import Side
+    from shared.manage.erase import Erase
+
+    sealer = Sealer(app.settings.state_key, "erasures")
+
+    def forget(links: Sequence[str]) -> None:
+        TableFailures(app.store("failures"), connection.id).clear(links)
+        TableConflicts(app.store("conflicts"), connection.id).forget(links)
+
+    return Erase(
+        config=connection,
+        connectors={Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)},
+        suppressions=suppressions(app),
+        digester=Digester(digest_key(app.settings.state_key)),
+        clock=app.clock,
+        unseal=lambda sealed, place: sealer.open(sealed, bound=place),
+        forget=forget,
     )

@@ -90,6 +90,17 @@ class TableConflicts:
                 continue  # it is being answered: the next round meets it among the decisions
         return len(decided) + len(full[:limit])
 
+    def forget(self, links: Iterable[str]) -> None:
+        """Removes everything kept about some links."""
+        wanted = set(links)
+        rows = scan_all(self._store, self._partition, "c-", "c.")
+        asked = scan_all(self._store, self._partition, "q-", "q.")
+        kept = [(row.key, item) for row in (*rows, *asked) if (item := self._kept(row)).link in wanted]
+        doomed = [Remove(key) for key, _ in kept]
+        names = {_waiting_key(item) for key, item in kept if key.startswith("q-")}
+        present = self._store.get_many(self._partition, names)
+        in_transactions(self._store, self._partition, [*doomed, *(Remove(name) for name in present)])
+
     def _ask(self, item: KeptConflict) -> None:
         """Stores an open question in the place of an older one on the same field."""
         key = f"q-{_checked(item.id)}"

@@ -230,6 +230,10 @@ class ConflictStore(Protocol):
         """Answers a question once. Raises StaleRevision when it was answered, or is not there."""
         ...
 
+    def forget(self, links: Iterable[str]) -> None:
+        """Removes everything kept about some links."""
+        ...
+
     def expire(self, before: datetime, limit: int = 500) -> int:
         """Forgets the values of what is older: decisions go whole, open questions lose their values. Answers how many
         rows it touched; call until 0."""

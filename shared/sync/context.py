@@ -35,6 +35,14 @@ class Work:
         self.written: set[tuple[Side, Ref]] = set()  # records that were sent a write since somebody cleared this
         self._end = engine.clock.monotonic() + seconds
         self._looked = engine.clock.monotonic()
+        self._suppressed: frozenset[bytes] | None = None
+
+    @property
+    def suppressed(self) -> frozenset[bytes]:
+        """Who must stay away, as the slice found it: an erasure holds the lane while it works."""
+        if self._suppressed is None:
+            self._suppressed = self.engine.suppressed() if self.engine.suppressed is not None else frozenset()
+        return self._suppressed
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,7 @@ class Engine:
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     round_up: Callable[[datetime], datetime] | None = None
     answer: Callable[[Mapping[str, str]], None] | None = None
+    suppressed: Callable[[], frozenset[bytes]] | None = None
     plan: Plan | None = None
     sealer: Sealing | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)

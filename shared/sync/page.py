@@ -25,6 +25,7 @@ from shared.sync.context import Work
 from shared.sync.lookup import ask_partner
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
+from shared.sync.suppression import kept_away, keys_of
 from shared.sync.tally import Tally
 from shared.sync.working import WorkingSet
 
@@ -91,6 +92,9 @@ class Page:
         asking: list[Case] = []
         writing: set[LinkKey] = set()
         for case in cases:
+            if self._erased(case):
+                self.tally.note(case, "skipped:suppressed")
+                continue
             self._step_aside(case)
             decision = self._one(case)
             if decision.writes and case.key in writing:
@@ -112,6 +116,11 @@ class Page:
         self._look_up([case for case in later if not case.stale and not case.looked_up and case.partner is not None])
         ask_partner(self, asking)
         return ready, later
+
+    def _erased(self, case: Case) -> bool:
+        """Whether the case is about a person who was erased: nothing is linked, kept or written then."""
+        suppressed, engine = self.work.suppressed, self.work.engine
+        return bool(suppressed) and kept_away(suppressed, keys_of(engine.digester, engine.connection.id, case))
 
     def _step_aside(self, case: Case) -> None:
         """A case whose Dynamics row was linked to another partner record meanwhile goes back to being its own."""

@@ -10,6 +10,7 @@ import pytest
 from shared.connectors.dynamics.settings import parse_settings
 from shared.domain.identity import LinkState
 from shared.errors import ConfigError
+from tests.scenarios.care import Care
 from tests.scenarios.conftest import Make
 from tests.scenarios.test_conflicts import STANDING
 from tests.scenarios.world import NOTES, TITLE, World, entities
@@ -175,3 +176,86 @@ def _dump(world: World) -> bytes:
                         except zlib.error:
                             continue
     return b"\n".join(parts)
+
+
+def late_paths(world: World, row: str) -> None:
+    """Everything by which an erased person could come back: feed, token replay, tags, messages, a restored row."""
+    from shared.domain.records import Kind, Ref, RemoteId, Side
+    from shared.state.model import Command
+    from tests.scenarios.world import PULLED_PAIR
+
+    again = world.person(1, tags=PULLED_PAIR)
+    refs = [(Side.CRM, row), (Side.PARTNER, again), (Side.PARTNER, "1")]
+    for number, (side, name) in enumerate(refs):
+        ref = Ref(Kind("contact"), RemoteId(name))
+        world.engine.enqueue(Command(key=f"look-late-{number}", op="look", side=side, ref=ref))
+    world.crm.expire_cursors()
+    world.run(2)
+    world.advance(86_400)
+    world.run(2)
+
+
+@pytest.mark.parametrize("dynamics", [True, False])
+def test_S01_an_erased_person_does_not_come_back_by_any_late_path(make: Make, dynamics: bool) -> None:
+    world = make()
+    row, person = world.pair()
+    world.pair(2)
+    care = Care(world)
+    job = care.erase("ann1@example.org", dynamics=dynamics)
+    assert (job.state, job.sealed, job.problems) == ("done", b"", ())
+    assert "example" not in str(job)
+    assert world.get_person(person) is None
+    assert (world.get_row(row) is None) is dynamics
+    world.mark()
+    if dynamics:
+        world.restore_row(row)
+    late_paths(world, row)
+    assert world.ours() == []
+    assert [link.crm.id for link in world.links()] != []
+    assert all(link.crm.id != row for link in world.links())
+    assert "skipped:suppressed" in world.codes()
+    assert care.forgotten
+
+
+def test_S02_an_erased_address_is_known_in_every_spelling(make: Make) -> None:
+    from tests.scenarios.world import PULLED_PAIR
+
+    world = make()
+    world.run()
+    care = Care(world)
+    care.erase("Ann1@X-Example.org", dynamics=True)
+    world.person(1, email="ann1@x-example.ORG", tags=PULLED_PAIR)
+    world.row(1, emailaddress1=" ANN1@x-example.org")
+    world.run(3)
+    assert world.ours() == []
+    assert world.links() == []
+
+
+def test_S03_an_erasure_that_dies_in_the_middle_goes_on_where_it_was_and_shows_each_step(make: Make) -> None:
+    from tests.fakes.partition_store import Crash
+
+    world = make()
+    row, person = world.pair()
+    care = Care(world)
+    (job,) = care.requests.request("ann1@example.org", ["c1"], dynamics=True, actor="me")
+
+    def dies(real: Any, writes: Any) -> Any:
+        real(writes)
+        raise Crash
+
+    world.on_crm.twists["write"] = dies
+    with pytest.raises(Crash):
+        care.work()
+    half = care.jobs.get(job.id)
+    assert half is not None
+    assert (half.state, half.position) == ("open", "dynamics")
+    assert world.get_person(person) is None
+    world.on_crm.twists.clear()
+    world.advance(120)
+    care.work()
+    done = care.jobs.get(job.id)
+    assert done is not None
+    assert done.state == "done"
+    assert {"suppressed", "find", "queues", "partner", "dynamics", "links", "journals"} <= done.spec.keys()
+    assert world.get_row(row) is None
+    assert world.links() == []

@@ -1,0 +1,204 @@
+"""Erases a person: kept away first, then word about them, their records, links and journals; over all connections.
+
+The order makes every crash safe: once the address is on the list, nothing that comes late can bring the person back.
+The address itself is kept sealed while the work goes on, and is dropped with its last step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.domain.connection import ConnectionConfig
+from shared.domain.entity_file import parse_entity_map
+from shared.domain.identity import Digester, LinkKey, link_key
+from shared.domain.normalize import match_value
+from shared.domain.records import FieldType, Kind, Ref, RemoteId, Side
+from shared.errors import ConfigError, Transient
+from shared.ports.ambient import Clock, IdSource
+from shared.ports.care import Job, JobStore, Suppressions
+from shared.ports.connector import Connector, Op, Outcome, Write
+from shared.state.lane import Held
+from shared.state.model import Command, LaneChanges
+from shared.sync.suppression import address_key, record_key
+
+KIND = "erase"
+_FAR = timedelta(days=4000)
+_ALL = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasures:
+    """Requests to erase somebody, over all connections of the installation."""
+
+    jobs: JobStore
+    suppressions: Suppressions
+    digester: Digester
+    clock: Clock
+    ids: IdSource
+    seal: Callable[[bytes, str], bytes]
+
+    def request(self, email: str, connections: Sequence[str], *, dynamics: bool, actor: str) -> list[Job]:
+        """Keeps the person away from this moment on, and leaves a job for each connection. Raises ConfigError for what
+        is no address."""
+        key = address_key(self.digester, email)
+        if key is None:
+            raise ConfigError(
+                "email must be an e-mail address", setting="email", next_step="Send the address of one person."
+            )
+        self.suppressions.add([key], at=self.clock.now())
+        group = self.ids.new_id()
+        jobs = [self._job(group, connection, email, dynamics=dynamics, actor=actor) for connection in connections]
+        for job in jobs:
+            self.jobs.put(job)
+        return jobs
+
+    def _job(self, group: str, connection: str, email: str, *, dynamics: bool, actor: str) -> Job:
+        job_id = self.ids.new_id()
+        return Job(
+            id=job_id,
+            kind=KIND,
+            connection=connection,
+            group=group,
+            actor=actor,
+            at=self.clock.now(),
+            spec={"rows": "yes" if dynamics else "no", "suppressed": self.clock.now().isoformat()},
+            sealed=self.seal(email.encode(), f"erase|{job_id}"),
+            position="find",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erase:
+    """The part of an erasure that lies in one connection. `forget` removes what is kept beside the lane, by link."""
+
+    config: ConnectionConfig
+    connectors: dict[Side, Connector]
+    suppressions: Suppressions
+    digester: Digester
+    clock: Clock
+    unseal: Callable[[bytes, str], bytes]
+    forget: Callable[[Sequence[str]], None]
+
+    def step(self, job: Job, held: Held) -> Job:
+        """The next of the steps; each is noted with its time before the next one begins."""
+        steps = {
+            "find": self._find,
+            "queues": self._queues,
+            "partner": self._partner,
+            "dynamics": self._dynamics,
+            "links": self._links,
+            "journals": self._journals,
+        }
+        names = list(steps)
+        done = steps[job.position](job, held)
+        after = names.index(job.position) + 1
+        spec = {**done.spec, job.position: self.clock.now().isoformat()}
+        if after < len(names):
+            return replace(done, position=names[after], spec=spec)
+        kept = {name: text for name, text in spec.items() if name not in {"records", "keys"}}
+        return replace(done, position="", state="done", spec=kept)
+
+    def _find(self, job: Job, held: Held) -> Job:
+        """Everything of the person: by the links of the address, and by asking both systems."""
+        email = self.unseal(job.sealed, f"erase|{job.id}").decode()
+        refs: dict[Side, set[Ref]] = {side: set() for side in Side}
+        match = self.digester.match(match_value(email) or "")
+        entry = held.by_match([match]).get(match)
+        refs[Side.PARTNER].update(entry.candidates if entry is not None else ())
+        for side, kinds in self._kinds().items():
+            for kind in kinds:
+                refs[side].update(self._found(side, kind, email))
+        keys = set(entry.links if entry is not None else ())
+        keys |= set(held.by_partner(refs[Side.PARTNER]).values()) | {link_key(ref) for ref in refs[Side.CRM]}
+        for link in held.links(keys).values():
+            refs[Side.CRM].add(link.crm)
+            if link.partner is not None:
+                refs[Side.PARTNER].add(link.partner)
+        known = [record_key(self.digester, self.config.id, side, ref) for side in Side for ref in refs[side]]
+        self.suppressions.add(known, at=self.clock.now())
+        records = ";".join(f"{side.value}|{ref.kind}|{ref.id}" for side in Side for ref in sorted(refs[side], key=str))
+        return replace(job, spec={**job.spec, "records": records, "keys": ";".join(sorted(key.hex() for key in keys))})
+
+    def _queues(self, job: Job, held: Held) -> Job:
+        refs = {ref for side in Side for ref in _refs(job, side)}
+        waiting = held.inbox(_ALL, self.clock.now() + _FAR)
+        doomed = [command.key for command in waiting if _names(command) & refs]
+        held.fold(LaneChanges(commands_done=doomed))
+        return replace(job, counts={**job.counts, "messages": len(doomed)})
+
+    def _partner(self, job: Job, held: Held) -> Job:
+        del held
+        return self._deleted(job, Side.PARTNER)
+
+    def _dynamics(self, job: Job, held: Held) -> Job:
+        """Dynamics keeps its own row unless it was asked for: the person's record there may have reasons to stay."""
+        del held
+        return self._deleted(job, Side.CRM) if job.spec["rows"] == "yes" else job
+
+    def _links(self, job: Job, held: Held) -> Job:
+        keys = _keys(job)
+        present = held.links(keys)
+        free: dict[Ref, None] = dict.fromkeys(_refs(job, Side.PARTNER))
+        held.fold(LaneChanges(links_removed=list(present), candidates=free))
+        return replace(job, counts={**job.counts, "links": len(present)})
+
+    def _journals(self, job: Job, held: Held) -> Job:
+        del held
+        self.forget([key.hex() for key in _keys(job)])
+        return job
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _kinds(self) -> dict[Side, list[Kind]]:
+        maps = [parse_entity_map(item) for item in self.config.entities]
+        return {
+            Side.CRM: list(dict.fromkeys(item.crm_kind for item in maps)),
+            Side.PARTNER: list(dict.fromkeys(item.partner_kind for item in maps)),
+        }
+
+    def _found(self, side: Side, kind: Kind, email: str) -> Iterable[Ref]:
+        """The records of a kind that are found by an address; kinds found by something else are no people."""
+        connector = self.connectors[side]
+        capabilities = connector.capabilities.kinds.get(kind)
+        name = capabilities.match_field if capabilities is not None else None
+        if name is None or connector.describe(kind).fields[name].type is not FieldType.EMAIL:
+            return []
+        found = connector.find(kind, [email], [name])
+        return [record.ref for record in found.get(email, ())]
+
+    def _deleted(self, job: Job, side: Side) -> Job:
+        counts, problems = Counter(job.counts), list(job.problems)
+        groups: defaultdict[Kind, list[Ref]] = defaultdict(list)
+        for ref in _refs(job, side):
+            groups[ref.kind].append(ref)
+        for refs in groups.values():
+            writes = [Write(key=ref.id, op=Op.DELETE, ref=ref) for ref in refs]
+            for write, result in zip(writes, self.connectors[side].write(writes), strict=True):
+                if result.outcome in {Outcome.APPLIED, Outcome.GONE}:
+                    counts[f"deleted.{side.value}"] += 1
+                elif result.outcome is Outcome.REJECTED:
+                    problems.append(f"{result.code or 'rejected'}:{side.value}:{write.ref.id}")
+                else:
+                    raise Transient(
+                        "the record was not deleted", retry_after=result.retry_after, code="page_incomplete"
+                    )
+        return replace(job, counts=dict(counts), problems=tuple(problems))
+
+
+def _refs(job: Job, side: Side) -> list[Ref]:
+    rows = [row.split("|", 2) for row in job.spec.get("records", "").split(";") if row]
+    return [Ref(Kind(kind), RemoteId(name)) for where, kind, name in rows if where == side.value]
+
+
+def _keys(job: Job) -> list[LinkKey]:
+    return [LinkKey(bytes.fromhex(text)) for text in job.spec.get("keys", "").split(";") if text]
+
+
+def _names(command: Command) -> set[Ref]:
+    """The records a command is about."""
+    kind, name = str(command.payload.get("partner_kind", "")), str(command.payload.get("partner_id", ""))
+    found = {Ref(Kind(kind), RemoteId(name))} if kind and name else set()
+    return found | ({command.ref} if command.ref is not None else set())

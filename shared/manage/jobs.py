@@ -1,0 +1,61 @@
+"""Runs long pieces of work on a connection with its lane in hand, so that no sync works beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from shared.errors import LeaseLost, SyncError, Throttled, Transient
+from shared.ports.ambient import Clock
+from shared.ports.care import Job, JobStore
+from shared.state.lane import Held, LaneStore
+
+type Step = Callable[[Job, Held], Job]
+"""One stretch of a job: what is done is done for good, and the answer says where to go on. Repeating it is safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRunner:
+    """The open jobs of one connection. `steps` by kind."""
+
+    jobs: JobStore
+    lane: LaneStore
+    clock: Clock
+    steps: Mapping[str, Step]
+    lease_seconds: float = 60.0
+
+    def work(self, owner: str, seconds: float) -> bool:
+        """Works for up to `seconds`; answers whether more is left to do at once. A lane that is busy is left alone: its
+        holder is told that it is wanted, and the timer comes back."""
+        todo = [job for job in self.jobs.open() if job.connection == self.lane.lane.connection]
+        if not todo:
+            return False
+        held = self.lane.acquire(owner, self.lease_seconds)
+        if held is None:
+            return False
+        try:
+            more = self._work(todo, held, self.clock.monotonic() + seconds)
+            held.release(held.found.not_before)
+        except LeaseLost:
+            return True
+        return more
+
+    def _work(self, todo: list[Job], held: Held, end: float) -> bool:
+        for job in todo:
+            open_job = job
+            while open_job.state == "open":
+                if self.clock.monotonic() >= end:
+                    return True
+                held.renew()
+                try:
+                    open_job = self.steps[open_job.kind](open_job, held)
+                except LeaseLost:
+                    raise
+                except (Throttled, Transient):
+                    break  # the timer comes back
+                except SyncError as fault:
+                    open_job = replace(open_job, state="stopped", problems=(*open_job.problems, fault.code))
+                if open_job.state != "open":
+                    open_job = replace(open_job, ended=self.clock.now(), sealed=b"")
+                self.jobs.put(open_job)
+        return False

@@ -1,0 +1,62 @@
+"""Long pieces of work that look after data (clean-up, erasure), and the list of people who must stay away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One piece of work on one connection, done in steps; every step may be repeated.
+
+    `group` joins the parts of one request over several connections. `state`: open, done, stopped. `spec` and `counts`
+    hold no personal data; `sealed` does (encrypted), and is dropped when the job ends. `position` is where it goes on.
+    `problems` are codes with record ids.
+    """
+
+    id: str
+    kind: str
+    connection: str
+    group: str = ""
+    state: str = "open"
+    actor: str = ""
+    at: datetime
+    ended: datetime | None = None
+    spec: Mapping[str, str] = field(default_factory=dict)
+    sealed: bytes = b""
+    position: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+class JobStore(Protocol):
+    """The jobs of the installation. Every method may raise Transient."""
+
+    def put(self, job: Job) -> None:
+        """Stores a job, new or changed; one that ended leaves the open ones in the same step."""
+        ...
+
+    def get(self, job_id: str) -> Job | None: ...
+
+    def open(self) -> Sequence[Job]:
+        """All that is still to be done, the oldest first."""
+        ...
+
+    def of_group(self, group: str) -> Sequence[Job]:
+        """All parts of a request, ended or not."""
+        ...
+
+
+class Suppressions(Protocol):
+    """Keyed digests of people, and of their records, that are never taken up again."""
+
+    def add(self, keys: Iterable[bytes], *, at: datetime) -> None:
+        """Repeating it changes nothing."""
+        ...
+
+    def all(self) -> frozenset[bytes]: ...
+
+    def remove(self, keys: Iterable[bytes]) -> None: ...

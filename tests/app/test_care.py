@@ -1,0 +1,108 @@
+"""Clean-up and erasure over the app's own doors, judged by both systems and their write logs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from cli.demo.verify import write_log
+from tests.app.conftest import World
+
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+
+
+def ended(world: World, path: str, seconds: float = 60.0) -> dict[str, Any]:
+    end = time.monotonic() + seconds
+    while (found := world.call("GET", path))["state"] == "open":
+        assert time.monotonic() < end, found
+        world.tick()
+        time.sleep(1)
+    return dict(found)
+
+
+def row(world: World, number: int, **values: Any) -> str:
+    plain = {"emailaddress1": f"extra{number}@example.org", "lastname": f"Extra {number}", **values}
+    made = world.sims.control("dataverse", "POST", "do/create", {"table": "contact", "values": plain})
+    return str(made["id"])
+
+
+@pytest.mark.feature("HUB-20", system="activecampaign")
+def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) -> None:
+    world.reseed(6)
+    known = world.ac("create_contact", email="extra0@example.org", lastName="Was there before")
+    row(world, 0)
+    connection = world.connect()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    pulled = world.ac("create_contact", email="pulled@example.org", lastName="Pulled")
+    for tag in ("D365: Contact", "D365: Pulled from ActiveCampaign"):
+        world.ac("add_tag", contact=pulled["id"], tag=tag)
+    world.next_run(connection)
+    made_there = {
+        str(w["id"]) for w in write_log(world.sims, "activecampaign") if _created(w) and w["who"] != "admin:1"
+    }
+    assert len(world.contacts()) == 8
+    assert len(world.rows("contact")) == 8
+
+    path = f"connections/{connection}/cleanup"
+    assert world.call("GET", path) == {"name": "Test", "created": {"partner.contact": 6, "crm.contact": 1}}
+    body = {"confirm": "Test", "sides": ["partner", "crm"]}
+    assert world.call("POST", path, body, status=409)["error"]["code"] == "connection_on"
+    world.call("PATCH", f"connections/{connection}", {"switch": "off"})
+    wrong = world.call("POST", path, {**body, "confirm": "test"}, status=400)["error"]
+    assert wrong["code"] == "not_confirmed"
+    assert len(world.contacts()) == 8
+    started = world.call("POST", path, body, status=202)
+    report = ended(world, f"operations/{started['id']}")
+    assert (report["state"], report["counts"], report["problems"]) == (
+        "done",
+        {"partner.contact": 6, "crm.contact": 1},
+        [],
+    )
+    left = {str(contact["id"]) for contact in world.contacts()}
+    assert left == {str(known["id"]), str(pulled["id"])}
+    assert not left & (made_there - {str(pulled["id"])})
+    assert sorted(r["emailaddress1"] for r in world.rows("contact"))[0] != "pulled@example.org"
+    assert len(world.rows("contact")) == 7
+    assert world.call("GET", path)["created"] == {}
+    actions = [item["action"] for item in world.call("GET", f"connections/{connection}/activity")["value"]]
+    assert actions.count("connection.cleaned_up") == 1
+
+
+def _created(write: Any) -> bool:
+    return bool(write["op"] == "create" and write["kind"] == "contact" and write["who"].startswith("api"))
+
+
+@pytest.mark.feature("HUB-21", system="activecampaign")
+def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_late(world: World) -> None:
+    connection = world.begun(4)
+    email = str(world.contacts()[1]["email"])
+    contact = str(world.contacts()[1]["id"])
+    gone_row = next(r["contactid"] for r in world.rows("contact") if str(r["emailaddress1"]).lower() == email.lower())
+    started = world.call("POST", "erasures", {"email": email.upper(), "dynamics": True}, status=202)
+    certificate = ended(world, f"erasures/{started['id']}")
+    (part,) = [item for item in certificate["parts"] if item["connection"] == connection]
+    assert part["state"] == "done"
+    assert part["problems"] == []
+    order = ["suppressed", "find", "queues", "partner", "dynamics", "links", "journals"]
+    assert [name for name, _ in sorted(part["steps"].items(), key=lambda item: item[1])] == order
+    assert email.lower() not in str(certificate).lower()
+    assert contact not in {str(item["id"]) for item in world.contacts()}
+    assert gone_row not in {r["contactid"] for r in world.rows("contact")}
+    world.sims.control("dataverse", "POST", "do/restore", {"table": "contact", "id": gone_row})
+    again = world.ac("create_contact", email=email, lastName="Again")
+    for tag in ("D365: Contact", "D365: Pulled from ActiveCampaign"):
+        world.ac("add_tag", contact=again["id"], tag=tag)
+    row(world, 1, emailaddress1=email)
+    before = [len(write_log(world.sims, system)) for system in ("dataverse", "activecampaign")]
+    world.next_run(connection)
+    world.next_run(connection)
+    assert [len(write_log(world.sims, system)) for system in ("dataverse", "activecampaign")] == before
+    assert world.status(connection)["counts"]["contact.linked"] == 3
+    error = world.call("POST", "erasures", {"email": "nobody"}, status=400)["error"]
+    assert error["target"] == "email"
+    log = world.call("GET", "connections/app/activity")["value"]
+    assert "person.erased" in {item["action"] for item in log}
+    assert email.lower() not in str(log).lower()
