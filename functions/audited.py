@@ -42,7 +42,8 @@ def audited[**Given](
 def _note(action: str, request: func.HttpRequest, response: func.HttpResponse) -> None:
     """The change is made already: a log that cannot be written is told in the application's own log, not to the
     caller, who would make the change once more."""
-    connection = request.route_params.get("connection") or _made(response) or trust.APP
+    made = _made(response) if action.startswith("connection.") else ""
+    connection = request.route_params.get("connection") or made or trust.APP
     try:
         trust.note(application(), connection, actor_of(request), action, _details(request))
     except SyncError:
