@@ -104,7 +104,12 @@ class ContactFeed:
         return self._client.get("contacts", "list", query)
 
     def _begin(self, place: Place, fetched: Fetched, total: int | None) -> Place:
-        """The first page of a run fixes its mark, and tells how much it has to do."""
+        """The first page of a run fixes its mark, and tells how much it has to do.
+
+        What a run knows of tags must not be older than its mark: who got a brand-new tag before would be taken for
+        somebody without it, and not be looked at again.
+        """
+        self._reader.watch_anew()
         began = fetched.date or self._clock.now() - _NO_DATE_SKEW
         total = total if total is not None else len(fetched.rows("contacts"))
         place = replace(place, mark=began.isoformat(), total=total)

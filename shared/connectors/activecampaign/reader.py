@@ -111,6 +111,10 @@ class ContactReader:
                 labels[row].add(name)
         return {row: frozenset(names) for row, names in labels.items()}
 
+    def watch_anew(self) -> None:
+        """See `TagBook.watch_anew`."""
+        self._tags.watch_anew(self._watched)
+
     def _with_tag(self, tag: str, ids: Sequence[RemoteId]) -> list[RemoteId]:
         query = [("tagid", tag), ("status", "-1"), ("limit", str(PAGE)), *(("ids[]", row) for row in ids)]
         found = [as_id(row.get("id")) for row in self._client.get("contacts", "tags", query).listed("contacts")]

@@ -34,10 +34,18 @@ class TagBook:
     def watched(self, names: frozenset[str]) -> dict[str, str]:
         """Ids and names of the account's tags that are spellings of these, brackets and case aside."""
         wanted = {_bare(name) for name in names}
-        key = ("activecampaign", "watched tags", self._client.http.origin, names)
         return self._memo.get(
-            key, _WATCHED, lambda: {tag: name for tag, name in self._all().items() if _bare(name) in wanted}
+            self._watched_key(names),
+            _WATCHED,
+            lambda: {tag: name for tag, name in self._all().items() if _bare(name) in wanted},
         )
+
+    def watch_anew(self, names: frozenset[str]) -> None:
+        """A run begins: a tag that was made since the last look counts from now on."""
+        self._memo.drop(self._watched_key(names))
+
+    def _watched_key(self, names: frozenset[str]) -> tuple[object, ...]:
+        return ("activecampaign", "watched tags", self._client.http.origin, names)
 
     def forget(self, name: str) -> None:
         """The tag was removed meanwhile."""

@@ -210,6 +210,24 @@ def test_the_watched_tags_of_many_changed_contacts_are_told_by_lists(ca: Authori
         assert set(reader.labels.values()) == {frozenset({"D365: Pushed from Dynamics"})}
 
 
+@pytest.mark.feature("AC-04.2")
+def test_a_tag_made_since_the_last_run_is_told_however_soon_the_next_one_comes(ca: Authority) -> None:
+    with account(ca, labels=frozenset({"vip", "brand new"})) as ac:
+        people(ac, 30, tags=["vip"])
+        reader = Reader(ac, EMAIL, LAST)
+        reader.run()
+        for row in range(1, 31):
+            ac.system.act("edit_contact", {"contact": str(row), "lastName": "Other"})
+        ac.around.clock.advance(10)
+        reader.run()
+        assert set(reader.labels.values()) == {frozenset({"vip"})}
+        for row in range(1, 31):
+            ac.system.act("add_tag", {"contact": str(row), "tag": "brand new"})
+        ac.around.clock.advance(10)
+        reader.run()
+        assert set(reader.labels.values()) == {frozenset({"vip", "brand new"})}
+
+
 # -- opt-outs and accounts ---------------------------------------------------------------------------------------------
 
 
