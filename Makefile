@@ -29,7 +29,7 @@ node_modules/.ready: package.json package-lock.json
 	@touch $@
 
 .PHONY: demo
-demo: setup ## the main job on this machine: people move from Dynamics 365 to ActiveCampaign
+demo: setup ## a day on this machine between Dynamics 365 and ActiveCampaign, checked at the end
 	@$(PY) -m cli demo $(ARGS)
 
 .PHONY: run
@@ -83,8 +83,13 @@ mutants: setup ## break the engine on purpose, and see the simulation notice
 	@$(PY) -m tests.simulation.mutants $(ARGS)
 
 .PHONY: soak
-soak: setup ## 20,000 people, 2,000 edits, 5 % faults: no echo, no empty write, quiet after one cycle
+soak: setup kills ## 50 kills (make kills), then 20,000 people, 2,000 edits, 5 % faults: no echo, no empty write
 	@$(PY) -m tests.simulation.soak $(ARGS)
+
+KILLS ?= 50
+.PHONY: kills
+kills: setup ## the worker dies KILLS=50 times at random moments: nothing lost, nothing doubled
+	@$(PY) -m tests.app.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 .venv-infra/.ready: requirements-infra.txt scripts/find-python
 	@python="$$(scripts/find-python)"; \

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from cli.demo.stories import STORIES
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
@@ -13,25 +15,30 @@ def main() -> None:
 
     \b
     Examples:
-      python -m cli demo                 the whole path on this machine, checked at the end
-      python -m cli demo --people 500    with generated people
+      python -m cli demo                 a day on this machine, checked at the end
+      python -m cli demo --people 300    with so many generated people
+      python -m cli demo --whole         with the whole sample file
       python -m cli demo --json          for machines
       python -m cli demo --keep          leave everything running and print the addresses
     """
 
 
 @main.command()
-@click.option("--people", type=click.IntRange(1, 100_000), help="Generate this many people instead of the sample file.")
+@click.option("--system", type=click.Choice(sorted(STORIES)), default="activecampaign", help="Whose day is played.")
+@click.option("--people", type=click.IntRange(20, 100_000), help="Generate this many people instead of the sample's.")
+@click.option("--whole", is_flag=True, help="Take the whole sample file, not its first 1,040 rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C and print the addresses.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="HTTP port of the app; 0: any free one.")
-def demo(*, people: int | None, as_json: bool, keep: bool, port: int) -> None:
-    """People move from Dynamics 365 to ActiveCampaign, on this machine, through the app's own entry points.
+def demo(*, system: str, people: int | None, whole: bool, as_json: bool, keep: bool, port: int) -> None:
+    """Play a day between Dynamics 365 and another system on this machine, through the app's own entry points.
 
-    Starts simulators of both systems, a storage emulator and the local Functions host; connects, checks, switches on,
-    waits for the first runs, and compares both systems by reading them directly. Exit status 1 on any difference, 3
-    when something could not be started.
+    Starts simulators of both systems, a storage emulator and the local Functions host; connects, checks and switches
+    on. Then the hours of a day come one by one: people edit on both sides, a worker is killed, calls are refused. A
+    table says of each event what the app did and why. At the end both systems are read and compared field by field.
+    Exit status 1 when something differs without a reason, 3 when something could not be started.
     """
     from cli.demo.play import DemoOptions, play
 
-    sys.exit(play(DemoOptions(people=people, as_json=as_json, keep=keep, port=port)))
+    options = DemoOptions(system=system, people=people, whole=whole, as_json=as_json, keep=keep, port=port)
+    sys.exit(play(options))

@@ -7,7 +7,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-_SAMPLE = Path(__file__).resolve().parents[2].parent / "shared/data/dynamics/contacts_adventureworks_prospects.csv"
+_DATA = Path(__file__).resolve().parents[2].parent / "shared/data/dynamics"
+_SAMPLE = _DATA / "contacts_adventureworks_prospects.csv"
+_COMPANIES = _DATA / "accounts_adventureworks_resellers.csv"
 _COLUMNS = ("firstname", "lastname", "emailaddress1", "jobtitle", "telephone1", "address1_city", "address1_postalcode")
 
 _FIRST: Mapping[str, Sequence[str]] = {
@@ -15,7 +17,7 @@ _FIRST: Mapping[str, Sequence[str]] = {
     "it": ("Giulia", "Niccolò", "Chiara", "Matteo", "Desirée", "Luca", "Noemi", "Pietro", "Beatrice", "Andrea"),
     "en": ("Emma", "Oliver", "Zoë", "Harry", "Chloe", "Liam", "Grace", "Owen", "Ruby", "Noah"),
 }
-_LAST: Mapping[str, Sequence[str]] = {
+_LAST: Mapping[str, tuple[str, ...]] = {
     "es": ("García", "Muñoz", "Ibáñez", "López", "Núñez", "Peña", "Sáenz", "Ruiz", "Vázquez", "Ortiz"),
     "it": ("Rossi", "D'Angelo", "Bianchi", "Caffè", "Esposito", "Ferrari", "Greco", "Marino", "Conti", "Gallo"),
     "en": ("Smith", "O'Neill", "Taylor-Reed", "Brown", "Walker", "Hughes", "Clarke", "Wood", "Hall", "Young"),
@@ -23,17 +25,32 @@ _LAST: Mapping[str, Sequence[str]] = {
 _CITIES = {"es": "Sevilla", "it": "Bologna", "en": "Leeds"}
 
 
-def people(count: int | None) -> tuple[str, list[dict[str, str]]]:
-    """Where they come from, and rows in Dynamics' column names."""
+def people(count: int | None, *, most: int | None = None) -> tuple[str, list[dict[str, str]]]:
+    """Where they come from, and rows in Dynamics' column names: `count` generated ones, else the sample file's.
+
+    `most` bounds how many of the sample are taken; without the file as many are generated.
+    """
     if count is None and _SAMPLE.exists():
-        return "sample file", list(_from_file())
-    return "generated", list(generated(count or 500))
+        return "sample file", list(_from_file(_SAMPLE, _COLUMNS))[:most]
+    return "generated", list(generated(count or most or 1000))
 
 
-def _from_file() -> Iterator[dict[str, str]]:
-    with _SAMPLE.open(newline="", encoding="utf-8") as file:
+def companies(count: int) -> list[dict[str, str]]:
+    """So many companies in Dynamics' column names, each name once; from the sample file when it is there."""
+    rows = _from_file(_COMPANIES, ("name",)) if _COMPANIES.exists() else _invented()
+    return list({row["name"].casefold(): row for row in rows}.values())[:count]
+
+
+def _invented() -> Iterator[dict[str, str]]:
+    for number, name in enumerate(_LAST["es"] + _LAST["it"] + _LAST["en"]):
+        for suffix in ("Bikes", "& Sons", "Trading"):
+            yield {"name": f"{name} {suffix} {number + 1}"}
+
+
+def _from_file(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            yield {name: row[name] for name in _COLUMNS if row.get(name)}
+            yield {name: row[name] for name in columns if row.get(name)}
 
 
 def generated(count: int, seed: int = 7) -> Iterator[dict[str, str]]:

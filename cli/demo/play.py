@@ -1,8 +1,10 @@
-"""Plays the demo: connect, check, switch on, wait, compare."""
+"""Plays a day: connect, check, switch on, let things happen from slot to slot, compare both systems at the end."""
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 import signal
 import sys
 import tempfile
@@ -10,30 +12,27 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from cli.demo import show
-from cli.demo.people import expected, people
-from cli.demo.verify import Difference, compare
-from cli.demo.world import CLIENT_ID, TENANT, CannotStart, Simulators, app, seed, simulators
+from cli.demo.day import Day, DayClock, DemoFailed
+from cli.demo.stories import story
+from cli.demo.story import Apart, Chapter, Line, Setting, Story
+from cli.demo.verify import Difference
+from cli.demo.world import CannotStart, Simulators, app, simulators
 
-_PATIENCE = 240.0
-
-
-class DemoFailed(Exception):
-    """The product did not do what the demo expects; says at which step."""
+_QUEUE_LEASE = 5.0  # seconds after which the message of a killed worker is back; 10 minutes in Azure
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    people: int | None
-    as_json: bool
-    keep: bool
-    port: int
+    system: str = "activecampaign"
+    people: int | None = None
+    whole: bool = False
+    as_json: bool = False
+    keep: bool = False
+    port: int = 0
 
 
 @dataclass(slots=True)
@@ -42,36 +41,28 @@ class Report:
 
     source: str = ""
     steps: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[tuple[str, Line]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    apart: list[Apart] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
+    @property
+    def problems(self) -> list[str]:
+        return [f"{line.event}: {problem}" for _, line in self.lines for problem in line.problems]
 
-class Api:
-    """The app's HTTP API as the demo uses it."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._url = f"{url}/api"
-        self._session = requests.Session()
-        self._session.headers["x-functions-key"] = key
-
-    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self._session.request(method, f"{self._url}/{path}", json=body, timeout=120)
-        if answer.status_code >= 400:
-            raise DemoFailed(f"{method} /api/{path} answered {answer.status_code}: {answer.text[:500]}")
-        found: dict[str, Any] = answer.json() if answer.content else {}
-        return found
+    @property
+    def passed(self) -> bool:
+        return not self.differences and not self.problems
 
 
 def play(options: DemoOptions) -> int:
     """Runs the demo and answers the exit status."""
-    out = show.Screen(quiet=options.as_json)
-    report = Report()
+    stage = _Stage(options, story(options.system), show.Screen(quiet=options.as_json))
     try:
-        with tempfile.TemporaryDirectory(prefix="dynasync-demo-") as folder, simulators() as sims:
-            _play(options, report, sims, Path(folder), out)
+        stage.run()
     except CannotStart as error:
         print(f"demo: {error}", file=sys.stderr)
         return 3
@@ -79,96 +70,87 @@ def play(options: DemoOptions) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     if options.as_json:
-        print(json.dumps(show.as_json(report), ensure_ascii=False, indent=2))
-    return 1 if report.differences else 0
+        print(json.dumps(show.as_json(stage.report), ensure_ascii=False, indent=2))
+    return 0 if stage.report.passed else 1
 
 
-def _play(options: DemoOptions, report: Report, sims: Simulators, folder: Path, out: show.Screen) -> None:
-    report.source, rows = people(options.people)
-    wanted, doubled = expected(rows)
-    out.title(f"{len(rows):,} contacts in Dynamics 365 ({report.source}), {len(wanted):,} e-mail addresses")
-    keys = seed(sims, rows)
-    clock_file = folder / "clock.json"
-    began = time.monotonic()
-    with app(sims, port=options.port, clock_file=clock_file) as host:
-        api = Api(host.url, host.host_key)
-        report.seconds["start"] = time.monotonic() - began
-        connection = _connect(api, sims, keys)
-        _check(api, connection, report, out)
+@dataclass(slots=True)
+class _Stage:
+    """One play of a story."""
+
+    options: DemoOptions
+    story: Story
+    out: show.Screen
+    report: Report = field(default_factory=Report)
+
+    def run(self) -> None:
         began = time.monotonic()
-        api.call("PATCH", f"connections/{connection}", {"switch": "on"})
-        _advance(clock_file, _to_next_minute())
-        _wait(api, connection, len(wanted), out, runs=1)
-        report.seconds["initial sync"] = time.monotonic() - began
-        _advance(clock_file, 3600)
-        _wait(api, connection, len(wanted), out, runs=2)
-        report.runs = api.call("GET", f"connections/{connection}/runs")["value"]
-        report.counts = api.call("GET", f"connections/{connection}/status")["counts"]
-        report.calls = _calls(sims)
-        report.differences = compare(sims, wanted, doubled, report.counts, report.runs)
-        out.result(report)
-        if options.keep:
-            _keep(host.url, host.host_key, sims, out)
+        with (
+            tempfile.TemporaryDirectory(prefix="dynasync-demo-") as folder,
+            simulators(self.story.simulators) as sims,
+        ):
+            self.report.source = self.story.seed(sims, Setting(self.options.people, whole=self.options.whole))
+            self.out.title(self.report.source)
+            key = base64.b64encode(secrets.token_bytes(32)).decode()
+            clock = DayClock(Path(folder) / "clock.json", sims)
+            started = app(
+                sims,
+                port=self.options.port,
+                clock_file=clock.file,
+                queue_lease=_QUEUE_LEASE,
+                DYNASYNC_STATE_KEY=key,
+            )
+            with started as host:
+                clock.to_morning()
+                day = self._connect(Day.of(sims, host, clock, key))
+                self.report.seconds["start"] = time.monotonic() - began
+                self._play(day)
+                self.report.seconds["all"] = time.monotonic() - began
+                self.out.result(self.report)
+                if self.options.keep:
+                    _keep(host.url, host.host_key, sims, self.out)
+
+    def _connect(self, day: Day) -> Day:
+        """A connection, checked and switched on."""
+        made = day.api.call("POST", "connections", self.story.connection(day.sims))
+        day.connection = str(made["id"])
+        day.api.call("PATCH", f"connections/{day.connection}", {"entities": self.story.entities(made["entities"])})
+        found = day.api.call("POST", f"connections/{day.connection}/check")
+        self.report.steps = found["steps"]
+        self.out.steps(self.report.steps)
+        if not found["passed"]:
+            raise DemoFailed("the check of the connection failed; the steps above say why")
+        day.api.call("PATCH", f"connections/{day.connection}", {"switch": "on"})
+        return day
+
+    def _play(self, day: Day) -> None:
+        for number, chapter in enumerate(self.story.chapters()):
+            self._chapter(day, chapter, total=0 if number else self.story.total())
+        report = self.report
+        report.runs, report.counts = day.runs, day.status()["counts"]
+        report.calls = {system: int(day.sims.control(system, "GET", "counts")["total"]) for system in day.sims.urls}
+        apart, differences = self.story.compare(day)
+        report.apart, report.differences = list(apart), list(differences)
+
+    def _chapter(self, day: Day, chapter: Chapter, *, total: int) -> None:
+        began = time.monotonic()
+        happenings = [event(day) for event in chapter.events]
+
+        def during() -> bool:
+            return sum(happening.during(day) for happening in happenings) == len(happenings)
+
+        with self.out.progress(chapter.title, total) as advance:
+            day.watch = lambda status: advance(_linked(status))
+            run = day.next_run(during)
+        slot = str(run["slot"]).partition("T")[2].removesuffix("Z")
+        lines = [(slot, happening.tell(day, run)) for happening in happenings]
+        self.report.lines += lines
+        self.report.seconds[chapter.title] = time.monotonic() - began
+        self.out.lines(lines)
 
 
-def _connect(api: Api, sims: Simulators, keys: Mapping[str, str]) -> str:
-    body = {
-        "name": "Demo",
-        "system": "activecampaign",
-        "crm": {
-            "url": sims.urls["dataverse"],
-            "tenant": TENANT,
-            "client_id": CLIENT_ID,
-            "authority": sims.urls["entra"].removeprefix("https://"),
-            "secrets": {"secret": keys["client_secret"]},
-        },
-        "partner": {"url": sims.urls["activecampaign"], "secrets": {"key": keys["api_key"]}},
-    }
-    return str(api.call("POST", "connections", body)["id"])
-
-
-def _check(api: Api, connection: str, report: Report, out: show.Screen) -> None:
-    found = api.call("POST", f"connections/{connection}/check")
-    report.steps = found["steps"]
-    out.steps(report.steps)
-    if not found["passed"]:
-        raise DemoFailed("the check of the connection failed; the steps above say why")
-
-
-def _wait(api: Api, connection: str, total: int, out: show.Screen, *, runs: int) -> None:
-    """Follows the progress until so many runs have ended."""
-    end = time.monotonic() + _PATIENCE
-    with out.progress(f"run {runs}", total) as advance:
-        while True:
-            status = api.call("GET", f"connections/{connection}/status")
-            if status.get("broken"):
-                raise DemoFailed(f"the connection stopped: {status['broken']}")
-            advance(sum(count for name, count in status["counts"].items() if name.endswith((".linked", ".awaiting"))))
-            if status["runsEnded"] >= runs:
-                return
-            if time.monotonic() > end:
-                raise DemoFailed(f"run {runs} did not end within {_PATIENCE:.0f} s; its state: {status}")
-            time.sleep(0.5)
-
-
-def _to_next_minute() -> float:
-    return 60.0 - datetime.now(UTC).second
-
-
-def _advance(clock_file: Path, seconds: float) -> None:
-    """Drives the app's wall clock: the timer fires as if the time had passed."""
-    offset = json.loads(clock_file.read_text())["offset"] + seconds
-    fresh = clock_file.with_suffix(".new")
-    fresh.write_text(json.dumps({"offset": offset}))
-    fresh.replace(clock_file)
-
-
-def _calls(sims: Simulators) -> dict[str, int]:
-    """Calls that the simulators counted, by system."""
-    found: dict[str, int] = {}
-    for system in ("entra", "dataverse", "activecampaign"):
-        found[system] = int(str(sims.control(system, "GET", "counts")["total"]))
-    return found
+def _linked(status: Mapping[str, Any]) -> int:
+    return sum(count for name, count in status["counts"].items() if name.endswith((".linked", ".awaiting")))
 
 
 def _keep(url: str, key: str, sims: Simulators, out: show.Screen) -> None:

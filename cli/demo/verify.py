@@ -68,11 +68,11 @@ def _writes(sims: Simulators, people: int) -> Iterator[Difference]:
         yield Difference("writes to Dynamics, by its write log", 0, len(crm))
 
 
-def write_log(sims: Simulators, system: str) -> list[Mapping[str, Any]]:
-    """Every change of the system since its reset, oldest first."""
+def write_log(sims: Simulators, system: str, since: int = 0) -> list[Mapping[str, Any]]:
+    """Every change of the system since its reset (or after the one numbered `since`), oldest first."""
     rows: list[Mapping[str, Any]] = []
     while True:
-        after = rows[-1]["seq"] if rows else 0
+        after = rows[-1]["seq"] if rows else since
         page: Any = sims.control(system, "GET", f"writes?after={after}&limit=10000")
         if not page:
             return rows

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +35,11 @@ class Simulators:
 
     urls: Mapping[str, str]
     ca_file: str
+    session: requests.Session = field(default_factory=requests.Session)
 
     def control(self, system: str, method: str, path: str, body: object = None) -> Any:
         """A control call; raises CannotStart with the simulator's own words when it refuses."""
-        answer = requests.request(
+        answer = self.session.request(
             method, f"{self.urls[system]}/_sim/{path}", json=body, timeout=120, verify=self.ca_file
         )
         if answer.status_code >= 400:
@@ -47,7 +48,7 @@ class Simulators:
 
 
 @contextlib.contextmanager
-def simulators() -> Iterator[Simulators]:
+def simulators(systems: str = "dataverse,activecampaign") -> Iterator[Simulators]:
     """Starts `python -m simulators`; the parent's end ends it."""
     with tempfile.TemporaryDirectory(prefix="dynasync-sim-") as folder:
         command = [
@@ -55,7 +56,7 @@ def simulators() -> Iterator[Simulators]:
             "-m",
             "simulators",
             "--systems",
-            "dataverse,activecampaign",
+            systems,
             "--base-port",
             "0",
             "--dir",
