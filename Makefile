@@ -102,3 +102,17 @@ kills: setup ## the worker dies KILLS=50 times at random moments: nothing lost, 
 infra: setup .venv-infra/.ready ## the deployment templates: layout, types, parity, queries, policies, deliberate breaks
 	@$(PY) -m scripts.infra
 	@$(PY) -m scripts.infra breaks
+
+.PHONY: package
+package: setup ## the deployment package, dist/dynasync.zip, with bytecode and the list of its libraries
+	@$(PY) scripts/package.py $(ARGS)
+
+.venv-audit/.ready: requirements-audit.txt scripts/find-python
+	@python="$$(scripts/find-python)"; \
+	"$$python" -m venv --clear .venv-audit; \
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: package .venv-audit/.ready ## the package's bill of materials, and known vulnerabilities of its libraries
+	@$(PY) scripts/audit.py dist/dynasync.sbom.txt
