@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.entity_file import parse_entity_map
 from shared.domain.records import Side
 from shared.domain.schedule import parse_rhythm
 from shared.errors import ConfigError, Rejected, SyncError
@@ -108,6 +109,9 @@ class Connections:
             self.secrets.put(name, value)
         if secrets:
             self.systems.lane(config.id).put_command(Command(key="resume", op="resume"))
+        walks = [Command(key=f"walk-{feed}", op="walk", payload={"feed": feed}) for feed in wider(found.config, config)]
+        if walks:
+            self.systems.lane(config.id).put_commands(walks)
         return stored
 
     def _edited(
@@ -246,6 +250,23 @@ def _prepare(partner: Connector, config: ConnectionConfig) -> None:
     if prepare is not None:
         with contextlib.suppress(SyncError):
             prepare(config.kinds(Side.PARTNER))
+
+
+def wider(before: ConnectionConfig, after: ConnectionConfig) -> list[str]:
+    """The feeds that have to be compared as a whole, because rows that were left out may belong in now: criteria that
+    changed, an entity that was switched on, a direction that was opened. Narrowing needs nothing: each row is judged
+    when it is next seen, and nothing is deleted unasked."""
+    known = {item.name: item for item in map(parse_entity_map, before.entities)}
+    feeds: dict[str, None] = {}
+    for item in map(parse_entity_map, after.entities):
+        old = known.get(item.name)
+        if old is None or not item.on:
+            continue
+        if item.criteria != old.criteria or not old.on or (item.sends(Side.PARTNER) and not old.sends(Side.PARTNER)):
+            feeds[f"{Side.CRM.value}:{item.crm_kind}"] = None
+        if not old.on or (item.sends(Side.CRM) and not old.sends(Side.CRM)):
+            feeds[f"{Side.PARTNER.value}:{item.partner_kind}"] = None
+    return list(feeds)
 
 
 def _unique(config: ConnectionConfig) -> str:

@@ -30,6 +30,7 @@ def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: 
         facts["partner_revision"] = done.partner_revision
     if done.gone is not None:
         facts["gone"] = done.gone.value
+        facts["left"] = done.left
     return Entry(
         key=link.key,
         crm=link.crm,
@@ -106,6 +107,7 @@ def done_of(entry: Entry) -> Done:
         partner_revision=str(partner) if partner is not None else None,
         gone=Side(str(gone)) if gone is not None else None,
         settled=bool(facts.get("settled")),
+        left=bool(facts.get("left")),
     )
 
 

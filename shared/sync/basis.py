@@ -20,6 +20,7 @@ OUTSIDE: Final = "outside"
 DIRTY: Final = "dirty"
 DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous_match"
+LEFT: Final = "left"
 WAITS: Final = "waiting:retry"
 """A parked record that did not change, before the time of its next try."""
 

@@ -78,6 +78,7 @@ class Done:
     """What becomes true of the link once every write of its decision was applied.
 
     None leaves a property as it is. `gone` names the side whose record is gone: the link becomes a tombstone.
+    `left`: it is gone because the Dynamics row left the criteria; back inside, the row starts anew.
     `settled`: nothing of the pair is left to do, so its divergence mark goes.
     """
 
@@ -86,6 +87,7 @@ class Done:
     partner_revision: str | None = None
     gone: Side | None = None
     settled: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

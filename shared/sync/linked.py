@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.domain.entity_map import Leaves
 from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
 from shared.domain.merge import Merged
 from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, Ref, Side
 from shared.ports.connector import Op
-from shared.sync.basis import DIRTY, DIVERGED, OUTSIDE, Basis, digests, parked_code, record_of
+from shared.sync.basis import DIRTY, DIVERGED, LEFT, OUTSIDE, Basis, digests, parked_code, record_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.choices import remembered, still_true
 from shared.sync.deletes import gone_flags
@@ -35,6 +36,8 @@ class Linked(Basis):
             merged = self._left_as_found(case, merged)
         merged = without_loops(case.map, link, merged)
         link, gates = self._gates(case, link, adding)
+        if OUTSIDE in link.flags and case.map.entity.leaves is not Leaves.KEEP and crm is not None and not first:
+            return self._leave(case, link)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
         if Side.CRM in allowed and crm is None and not (self.conditional(case, Side.CRM) and link.crm_revision):
@@ -86,6 +89,15 @@ class Linked(Basis):
             and item.id in link.agreed
             and ours.get(item.id) == link.agreed[item.id].crm
         }
+
+    def _leave(self, case: Case, link: Link) -> Decision:
+        """The row no longer meets the criteria: the pair ends as the entity says. Nothing is deleted unless it says so,
+        and then under the guard of all deletes."""
+        capabilities = self.partner_caps(case)
+        if case.map.entity.leaves is Leaves.UNLINK or Op.DELETE not in capabilities.writes:
+            return Decision(code="skipped:outside_criteria", forget=link.key, candidate=link.match)
+        write = PlannedWrite(side=Side.PARTNER, op=Op.DELETE, ref=_known(case.partner_ref))
+        return Decision(code="deleted", link=link, writes=(write,), done=Done(gone=Side.PARTNER, left=True))
 
     def _left_as_found(self, case: Case, merged: Merged) -> Merged:
         """The initial sync writes to the partner only: what it would write to Dynamics is agreed as both sides have it.
@@ -213,7 +225,8 @@ def finished(link: Link, done: Done) -> Link:
     if done.settled and link.flags & {DIVERGED, DIRTY}:
         changes["flags"] = link.flags - {DIVERGED, DIRTY}
     if done.gone is not None:
-        changes |= {"state": LinkState.TOMBSTONE, "flags": gone_flags(done.gone), "parked": {}, "retry_at": 0}
+        flags = gone_flags(done.gone) | ({LEFT} if done.left else frozenset())
+        changes |= {"state": LinkState.TOMBSTONE, "flags": flags, "parked": {}, "retry_at": 0}
     return replace(link, **changes) if changes else link  # type: ignore[arg-type]
 
 

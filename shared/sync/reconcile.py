@@ -17,7 +17,7 @@ from dataclasses import replace
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Side
-from shared.sync.basis import DIRTY, record_of
+from shared.sync.basis import DIRTY, LEFT, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -33,6 +33,8 @@ class Reconciler(Unlinked):
             self._without_the_gone(case, links)
         elif link.state is LinkState.TOMBSTONE and record_of(case.seen(gone_side(link))) is not None:
             return self._come_back(case, link, links)
+        elif link.state is LinkState.TOMBSTONE and self._inside_again(case, link):
+            return self.unlinked(case, _anew(link), links)
         if isinstance(case.crm, Gone) or isinstance(case.partner, Gone):
             return decide_gone(self, case, link, links)
         if link is None or link.state is LinkState.PARKED:
@@ -44,6 +46,11 @@ class Reconciler(Unlinked):
         if link.state is LinkState.TOMBSTONE:
             return self._tombstone(case, link, links)
         return self.linked(case, link)
+
+    def _inside_again(self, case: Case, link: Link) -> bool:
+        """Whether the row left the criteria once, lost its counterpart by that, and meets them now."""
+        crm = record_of(case.crm)
+        return LEFT in link.flags and crm is not None and case.map.in_scope(crm, self.now)
 
     def _without_the_gone(self, case: Case, links: WorkingSet) -> None:
         """A record that was no pair yet looks for another counterpart when the one it was to have is gone."""
@@ -114,3 +121,10 @@ class Reconciler(Unlinked):
             moved = replace(fresh, crm=case.crm_ref, crm_revision="", match=None, incarnation=incarnation)
             return Decision(code="again", link=moved)
         return self.unlinked(case, fresh, links)
+
+
+def _anew(link: Link) -> Link:
+    """The link of a row that is inside the criteria again, as if it had never been paired."""
+    return replace(
+        link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, partner=None
+    )

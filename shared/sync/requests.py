@@ -1,4 +1,4 @@
-"""The lane's inbox: records to look at again, people's decisions, the release of a guard."""
+"""The lane's inbox: records to look at again, people's decisions, feeds to walk anew, the release of a guard."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
             _FACTS[command.op](work)
     page.run(_cases(page, [command for command in commands if command.op in _LOOKS]))
     _answer(page, commands)
-    page.fold(commands_done=[command.key for command in commands])
+    walks = {str(command.payload.get("feed")): None for command in commands if command.op == "walk"}
+    page.fold(walks, commands_done=[command.key for command in commands])
     return len(commands) == limit
 
 

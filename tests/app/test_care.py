@@ -106,3 +106,23 @@ def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_la
     log = world.call("GET", "connections/app/activity")["value"]
     assert "person.erased" in {item["action"] for item in log}
     assert email.lower() not in str(log).lower()
+
+
+@pytest.mark.feature("HUB-07.4", system="activecampaign")
+def test_wider_criteria_bring_the_rows_that_were_left_out_at_the_next_slot(world: World) -> None:
+    world.reseed(4)
+    connection = world.connect()
+    maps = world.call("GET", f"connections/{connection}")["entities"]
+    nobody = {"all": [{"column": "jobtitle", "op": "eq", "value": "Astronaut"}]}
+    world.call(
+        "PATCH",
+        f"connections/{connection}",
+        {"entities": [{**item, **({"criteria": nobody} if item["name"] == "contact" else {})} for item in maps]},
+    )
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    assert world.contacts() == []
+    world.call("PATCH", f"connections/{connection}", {"entities": maps})
+    world.next_run(connection)
+    assert len(world.contacts()) == 4
+    assert world.status(connection)["counts"]["contact.linked"] == 4

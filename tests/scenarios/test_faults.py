@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.identity import LinkState
 from shared.domain.records import Side
+from shared.errors import Transient
 from shared.ports.connector import Outcome, WriteResult
 from shared.state.model import Command
 from tests.fakes.partition_store import Crash
@@ -322,3 +323,30 @@ def test_F16_a_command_for_a_record_that_is_not_there_ends_quietly(make: Make) -
     world.run(2)
     assert world.lane.commands() == []
     assert world.ours() == []
+
+
+def test_F19_a_storm_of_refusals_by_the_state_tables_slows_the_work_and_loses_nothing(make: Make) -> None:
+    from tests.fakes.partition_store import Call, Fault
+
+    world = make()
+    row, person = world.pair()
+    world.edit_row(row, firstname="Anna")
+    world.edit_person(person, phone="+34 1")
+
+    def stormy(call: Call) -> Fault:
+        if call.method != "transact":
+            return Fault.NONE
+        return (Fault.NONE, Fault.BEFORE, Fault.AFTER)[call.of_method % 3]
+
+    world.store.fault = stormy
+    for _ in range(12):
+        try:
+            world.slice()
+        except Transient:
+            world.advance(1)
+        world.advance(120)
+    world.store.fault = lambda call: Fault.NONE
+    world.run(2)
+    assert world.get_person(person)["firstName"] == "Anna"  # type: ignore[index]
+    assert world.get_row(row)["telephone1"] == "+34 1"  # type: ignore[index]
+    assert len(world.people()) == len(world.rows()) == 1
