@@ -34,6 +34,7 @@ class Case:
     partner: Record | Gone | None = None
     rounds: int = 0
     tries: int = 0
+    waiting: frozenset[str] = frozenset()  # ids of fields whose parent has no pair yet: they are left out
     commanded: bool = False  # a command of the inbox asked for it, which is done once this page is
     incarnation: int = 0  # of the row that is made for a partner record, where none is linked
     looked_up: bool = False  # Dynamics was asked for a row with this match value

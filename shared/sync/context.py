@@ -132,3 +132,10 @@ class Work:
                 tries=case.tries + 1,
             )
         )
+
+
+def kinds_in_order(work: Work, side: Side) -> list[Kind]:
+    """The kinds of the connection's entities on one side, parents first, each once."""
+    declared = list(work.connector(side).capabilities.kinds)
+    used = {item.kind(side) for item in work.maps if item.entity.on}
+    return [kind for kind in declared if kind in used]

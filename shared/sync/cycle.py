@@ -16,9 +16,8 @@ from shared.errors import GuardTripped
 from shared.ports.connector import FeedKind
 from shared.state.model import BatchState, LaneChanges
 from shared.sync import requests
-from shared.sync.context import Work
+from shared.sync.context import Work, kinds_in_order
 from shared.sync.feeds import SWEEP, WALK, Feed
-from shared.sync.page import kinds_in_order
 from shared.sync.recover import recover, settle
 from shared.sync.sweep import sweep
 

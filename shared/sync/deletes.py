@@ -78,6 +78,8 @@ def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bo
     """Did the survivor change a field since both agreed? Then its edit beats the delete."""
     if not isinstance(case.seen(survivor), Record):
         return False
+    if case.waiting:
+        return True
     merged = reconciler.merge(case, link.agreed)
     unmapped = merged.parked.keys() - link.parked.keys()  # a new value that cannot be carried is an edit all the same
     return bool(merged.writes[survivor.other] or merged.need or unmapped)  # in doubt it did: nothing is deleted then

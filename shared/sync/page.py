@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
-from shared.domain.records import Gone, Kind, Record, Side
+from shared.domain.records import Gone, Record, Side
 from shared.errors import Transient
 from shared.ports.report import ConflictEntry
 from shared.state.errors import AlreadyLinked
@@ -148,6 +148,7 @@ class Page:
                 record, missing = as_links(case.map, self._visible(case, seen, side), side, self.links, self.pairs)
                 waiting |= missing
                 self._set(case, side, record)
+        case.waiting = waiting
         decision = self.reconciler.decide(case, self.links)
         if case.crm is not None and isinstance(kept[0], Record):
             case.crm = kept[0]
@@ -370,7 +371,7 @@ class Page:
             links_removed=self.links.removed,
             candidates=self.links.candidates,
             batches_dropped=[*self.applier.finished, *batches],
-            commands_done=() if incomplete else tuple(taken - again.keys()),
+            commands_done=() if incomplete else tuple(key for key in commands_done if key not in again),
             commands_postponed=tuple(again.values()),
             cursors={} if incomplete else cursors or {},
             facts=facts,
@@ -406,10 +407,3 @@ def _asked_again(link: Link, when: datetime) -> Command:
         payload={"entity": link.entity},
         not_before=when,
     )
-
-
-def kinds_in_order(work: Work, side: Side) -> list[Kind]:
-    """The kinds of the connection's entities on one side, parents first, each once."""
-    declared = list(work.connector(side).capabilities.kinds)
-    used = {item.kind(side) for item in work.maps if item.entity.on}
-    return [kind for kind in declared if kind in used]

@@ -211,6 +211,17 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("works", "partner", 0, 0),
         ),
     ),
+    "so does a reference whose parent has no pair yet": (
+        "mailbox",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("hint", "crm", 0),
+            ("delete", "crm", 0),
+            ("company", "partner", "fresh", 0),
+            ("works", "partner", 0, 0),
+        ),
+    ),
     "a pair whose first meeting broke off half way is still at it": (
         "log",
         (

@@ -58,6 +58,11 @@ class Plainly:
         return sealed.removeprefix(bound.encode())
 
 
+def _in_order(value: Any) -> Any:
+    """A set prints in another order in every process; the trace must not."""
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
 class SimJournal:
     """Implements `shared.ports.report.Journal` in memory."""
 
@@ -152,7 +157,7 @@ class World:
 
     def _observer(self, side: Side) -> Callable[[Commit], None]:
         def observe(commit: Commit) -> None:
-            changed = {name: commit.after.fields.get(name) for name in sorted(commit.after.changed)}
+            changed = {name: _in_order(commit.after.fields.get(name)) for name in sorted(commit.after.changed)}
             self.note("commit", side.value, commit.by, str(commit.ref), commit.after.state.value, changed)
             for text in self.ledger.observe(side, commit):
                 self.problem(text)
