@@ -34,13 +34,15 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
     """Doubles that the guarantees allow, and that are told as duplicates.
 
     A system without any key for creates cannot refuse one that arrives after its sender was given up. And a record
-    whose id comes later by its match value is a stranger when a user changes that value first.
+    whose id comes later by its match value, or was lost with the answer, is a stranger when a user changes that value
+    first; a stamp would tell.
     """
     capabilities = court.profile.capabilities(side)
     if capabilities.create_key is CreateKey.NONE and events[0].afterwards:
         return True
     renamed = any(MAIL in event.fields and not event.by_hub for event in events)
-    return capabilities.asynchronous_create and renamed
+    lost = events[0].doubtful and capabilities.stamp is None
+    return (capabilities.asynchronous_create or lost) and renamed
 
 
 def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
