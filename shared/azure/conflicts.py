@@ -132,8 +132,6 @@ class TableConflicts:
 
     def _kept(self, row: Row) -> KeptConflict:
         body = envelope.read(self._partition, row)
-        crm_digest, partner_digest = body[13:] or (b"", b"")  # rows of the first release have none
-        body = body[:13]
         link, entity, field, policy, winner, crm, partner, crm_value, partner_value, at, run, actor, decided_at = body
         return KeptConflict(
             id=row.key[2:],
@@ -150,8 +148,8 @@ class TableConflicts:
             run=run,
             actor=actor,
             decided_at=decided_at,
-            crm_digest=crm_digest,
-            partner_digest=partner_digest,
+            crm_digest=_digest(row, "crm"),
+            partner_digest=_digest(row, "partner"),
         )
 
 
@@ -198,7 +196,12 @@ def _cells(item: KeptConflict) -> dict[str, Cell]:
         item.run,
         item.actor,
         item.decided_at.astimezone(UTC) if item.decided_at else None,
-        item.crm_digest,
-        item.partner_digest,
     ]
-    return packed(body)
+    # Cells of their own: the release before this one reads the body, and passes over cells it does not know.
+    return packed(body, crm=item.crm_digest, partner=item.partner_digest)
+
+
+def _digest(row: Row, name: str) -> bytes:
+    """A digest of the values asked about; b"" in rows of the first release."""
+    found = row.cells.get(name)
+    return found if isinstance(found, bytes) else b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.errors import ConfigError, StaleRevision
@@ -84,5 +84,7 @@ def _stored(row: Row) -> StoredConnection:
         )
     parts = sorted((name for name in row.cells if name.startswith("data")), key=lambda name: int(name[4:]))
     data: Mapping[str, object] = json.loads("".join(str(row.cells[name]) for name in parts))
-    fields = {**data, "entities": tuple(data["entities"]), "switch": Switch(str(data["switch"]))}  # type: ignore[arg-type]
-    return StoredConnection(ConnectionConfig(**fields), row.etag)  # type: ignore[arg-type]
+    known = {item.name for item in fields(ConnectionConfig)}  # a newer release may have written more, before a rollback
+    data = {name: value for name, value in data.items() if name in known}
+    members = {**data, "entities": tuple(data["entities"]), "switch": Switch(str(data["switch"]))}  # type: ignore[arg-type]
+    return StoredConnection(ConnectionConfig(**members), row.etag)  # type: ignore[arg-type]

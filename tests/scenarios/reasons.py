@@ -50,8 +50,6 @@ _MARKETO = "Of Marketo only, whose connector joined after these were begun: stil
 
 REASONS: Mapping[str, str] = {
     "C07": _MARKETO + " ActiveCampaign has no log of old values, so the window is named in the guarantees instead.",
-    "C14": "Two connections on one environment are still to be put into one world here. What guards it is tested: two "
-    "connections that write one column need an order (tests/unit/domain/test_entity_file.py).",
     "D10": _EXCHANGE,
     "N13": "Links live in the app's own state; no external-id column is written to Dynamics that anybody could copy.",
     "N14": "Rows are made under ids of ours, so no alternate key has to be built.",

@@ -25,7 +25,7 @@ from shared.sync.options import parse_options
 from simulators.activecampaign import DEFAULT_KEY, ActiveCampaign
 from simulators.dataverse import build
 from simulators.dataverse.tokens import SECRET
-from simulators.frame import Authority, Clock, serve_all
+from simulators.frame import Authority, Clock, serve, serve_all
 from tests.fakes.ids import FakeIds
 from tests.fakes.partition_store import MemoryPartitionStore
 from tests.unit.sync.rig import MemoryJournal
@@ -94,13 +94,14 @@ class World:
         self.store = MemoryPartitionStore(self.clock)
         self.journal = MemoryJournal()
         self.ids = FakeIds()
-        self.lane = LaneStore(self.store, LaneId("c1", "main"), clock=self.clock, ids=self.ids)
+        self.name = str(how.get("name", "c1"))
+        self.lane = LaneStore(self.store, LaneId(self.name, "main"), clock=self.clock, ids=self.ids)
         self._marks = {"dataverse": 0, "activecampaign": 0}
         self.on_crm, self.on_ac = Twist(org.connector), Twist(account.connector)
         options = {"initial_one_way": True, **how.get("options", {})}
         self.engine = Engine(
             connection=ConnectionConfig(
-                id="c1",
+                id=self.name,
                 name="Scenario",
                 system="activecampaign",
                 crm={},
@@ -166,7 +167,7 @@ class World:
     def forget_state(self) -> None:
         """The state store is emptied."""
         self.store = MemoryPartitionStore(self.clock)
-        self.lane = LaneStore(self.store, LaneId("c1", "main"), clock=self.clock, ids=self.ids)
+        self.lane = LaneStore(self.store, LaneId(self.name, "main"), clock=self.clock, ids=self.ids)
         self.engine = replace(self.engine, lane=self.lane, schemas={})
 
     def command(self, op: str, key: str = "by-hand") -> None:
@@ -359,6 +360,24 @@ def world(
     finally:
         for server in servers.values():
             server.close()
+
+
+@contextmanager
+def two_worlds(ca: Authority, maps: Sequence[Mapping[str, object]]) -> Iterator[tuple[World, World]]:
+    """Two connections of one organisation, each with an account of its own, on one clock."""
+    with world(ca, maps) as first:
+        clock = first.ac.system.clock
+        account = ActiveCampaign(clock)
+        account.switches.set({"requests_per_second": 0, "bulk_seconds_per_contact": 0.002})
+        with serve(account, ca=ca) as server:
+            around = Around(
+                clock,
+                trusted=frozenset({f"127.0.0.1:{server.port}"}),
+                secrets={"ac-key": DEFAULT_KEY},
+                labels=frozenset({*PUSHED_PAIR, *PULLED_PAIR}),
+                driven=first.clock,
+            )
+            yield first, World(first.crm, Account(server, account, around), maps, name="c2")
 
 
 __all__ = ["FieldName", "Kind", "RemoteId", "World", "entities", "world"]
