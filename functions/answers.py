@@ -72,7 +72,7 @@ def body_of(request: func.HttpRequest) -> Mapping[str, object]:
         raise ConfigError("The body is over 1 MB", code="body_too_large", next_step="Send less at once.")
     try:
         data = request.get_json()
-    except ValueError:
+    except (ValueError, RecursionError):  # nested so deeply that the parser gives up: no setting is
         raise ConfigError(
             "The body is not JSON",
             code="body_not_json",
