@@ -186,6 +186,8 @@ def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequenc
     frontier = list(story.frontier())
     if story.doubt or story.revived or story.lost_in_window or not frontier or _before_first(story):
         return ""
+    if any(edit.foreign for edit in frontier):
+        return ""  # a set that came from another pair of this record was never this pair's
     sets = [_choices(edit.value) for edit in frontier]
     most = frozenset.union(*sets)
     taken = frozenset[str]().union(
