@@ -76,14 +76,14 @@ class ContactRequests:
         )
 
     def entities(self) -> list[str]:
-        """The names that can be asked for."""
+        """The names that can be asked for: what is made in Dynamics when a partner record carries their labels."""
         maps = [parse_entity_map(item) for item in self.config.entities]
-        return [item.name for item in maps if item.direction.into(Side.CRM)]
+        return [item.name for item in maps if _on_request(item)]
 
     def _entity(self, name: str) -> EntityMap:
         maps = [parse_entity_map(item) for item in self.config.entities]
         for item in maps:
-            if item.name == name and item.direction.into(Side.CRM):
+            if item.name == name and _on_request(item):
                 return item
         raise Rejected(
             f"connection {self.config.id} makes nothing of that name in Dynamics",
@@ -245,6 +245,10 @@ class ContactRequests:
                     if self.store.save(fresh):
                         found.append(fresh)
         return found
+
+
+def _on_request(entity: EntityMap) -> bool:
+    return entity.labels is not None and entity.direction.into(Side.CRM)
 
 
 def _finished(request: ContactRequest, code: str, message: str = "") -> ContactRequest:

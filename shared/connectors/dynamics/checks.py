@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from shared.connectors.dynamics.client import DataverseClient, Fetched
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.security import read_privileges
-from shared.connectors.dynamics.tables import Table
+from shared.connectors.dynamics.tables import VERBS, Table
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
 from shared.errors import AuthError, ConfigError, Transient
 from shared.ports.ambient import Clock
-from shared.ports.connector import CheckStep, Op
-
-_VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: "Delete"}
+from shared.ports.connector import CheckStep
 
 
 def check(client: DataverseClient, tables: Sequence[Table], clock: Clock) -> Iterator[CheckStep]:
@@ -64,7 +62,7 @@ def _table(client: DataverseClient, table: Table, user: str, found: list[TableMe
 
 def _privileges(client: DataverseClient, table: Table, user: str) -> str:
     wanted = {f"prvRead{table.privilege}": "read"}
-    wanted |= {f"prv{_VERBS[op]}{table.privilege}": op.value for op in table.writes}
+    wanted |= {f"prv{VERBS[op]}{table.privilege}": op.value for op in table.writes}
     if table.writes:
         wanted |= {f"prvAppend{table.privilege}": "link", f"prvAppendTo{table.privilege}": "link to"}
     depths = read_privileges(client, user, list(wanted))

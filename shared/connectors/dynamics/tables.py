@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from shared.domain.records import FieldName, Kind, Value
 from shared.ports.connector import CreateKey, Deletes, FeedKind, KindCapabilities, Op
 
+VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: "Delete"}
+"""How the privilege for an operation begins: `prvWrite` and the table's own name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

@@ -10,6 +10,7 @@ Nothing is sent twice here. A call whose answer was lost makes its rows UNKNOWN;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +19,10 @@ from http import HTTPStatus
 from shared.connectors.dynamics.answers import Judge, not_tried, rejected, split_state, unknown
 from shared.connectors.dynamics.batch import Part, read_batch
 from shared.connectors.dynamics.client import DataverseClient
-from shared.connectors.dynamics.errors import NO_SUCH_MESSAGE, parse_error, raise_for
+from shared.connectors.dynamics.errors import NO_SUCH_MESSAGE, PRIVILEGE_DENIED, VendorError, parse_error, raise_for
 from shared.connectors.dynamics.metadata import TableMeta
 from shared.connectors.dynamics.reader import Reading
+from shared.connectors.dynamics.tables import VERBS
 from shared.connectors.dynamics.values import BadValueError, body_of
 from shared.connectors.surroundings import Memo
 from shared.domain.records import FieldName, Record
@@ -211,7 +213,18 @@ class Writing:
         found = read_batch(answer.body, answer.headers.get("Content-Type", ""))
         if found is None:
             return self._whole_refused(writes, answer)
-        return self._judge.results(writes, found, close_budget=self._client.http.close_for)
+        results = self._judge.results(writes, found, close_budget=self._client.http.close_for)
+        self._raise_if_none_may(writes, results)
+        return results
+
+    def _raise_if_none_may(self, writes: Sequence[Write], results: Results) -> None:
+        """A privilege on the whole table that we lack is no matter of one row: nothing was written, and the connection
+        has to stop. One that a plug-in lacks for some row is that row's."""
+        missing = f"prv{VERBS[writes[0].op]}{self._meta.table.privilege}"
+        words = re.compile(rf"\b{missing}\b", re.IGNORECASE)
+        denied = VendorError(HTTPStatus.FORBIDDEN, PRIVILEGE_DENIED, missing)
+        if all(result.code == denied.code and words.search(result.message) for result in results.values()):
+            raise raise_for(denied, f"to write rows of {self._meta.table.kind}")
 
     def _whole_refused(self, writes: Sequence[Write], answer: Answer) -> Results:
         error = parse_error(answer.status, answer.body)
