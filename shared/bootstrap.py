@@ -253,6 +253,7 @@ class Application:
 
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
         from shared.desk import due_slot
+        from shared.state.heartbeat import kept
         from shared.sync.engine import Engine
         from shared.sync.options import parse_options
 
@@ -275,6 +276,7 @@ class Application:
             answer=lambda codes: self.desk.answered(connection, codes),
             sealer=Sealer(self.settings.state_key, "match values of creates"),
             suppressed=trust.suppressions(self).all,
+            keeping=kept,
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:

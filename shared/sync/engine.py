@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,7 +43,7 @@ class Engine:
     the request's key, and may be told again; `schemas` keeps described kinds between slices of one process,
     `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
     are raised. `sealer` keeps the match value of a create until its answer is known; without one a create whose answer
-    was lost is only looked for under the value its row has now.
+    was lost is only looked for under the value its row has now. `keeping` renews the lease while a call takes long.
     """
 
     connection: ConnectionConfig
@@ -58,6 +59,7 @@ class Engine:
     round_up: Callable[[datetime], datetime] | None = None
     answer: Callable[[Mapping[str, str]], None] | None = None
     suppressed: Callable[[], frozenset[bytes]] | None = None
+    keeping: Callable[[Held], AbstractContextManager[None]] | None = None
     plan: Plan | None = None
     sealer: Sealing | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)
@@ -87,7 +89,8 @@ class Engine:
         if held is None:
             return SliceResult(ran=False)
         try:
-            return self._slice(held, seconds if seconds is not None else self.options.slice_seconds)
+            with self.keeping(held) if self.keeping is not None else nullcontext():
+                return self._slice(held, seconds if seconds is not None else self.options.slice_seconds)
         except LeaseLost:
             return SliceResult(ran=True)
 
