@@ -9,7 +9,7 @@ from shared.connectors.marketo.errors import NATIVE
 from shared.connectors.marketo.fields import describe_people
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
-from shared.domain.records import FieldName, FieldType
+from shared.domain.records import FieldName, FieldType, Schema
 from shared.errors import ConfigError
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep
@@ -22,12 +22,13 @@ def check(client: Client, settings: MarketoSettings, clock: Clock) -> Iterator[C
     seen: list[Reply] = []
     yield steps.run("token", lambda: _token(client, seen))
     yield steps.run("clock", lambda: clock_skew(seen[0].date, clock.now()), needs=("token",))
-    yield steps.run("fields", lambda: _fields(client), needs=("token",))
+    schemas: list[Schema] = []
+    yield steps.run("fields", lambda: _fields(client, schemas), needs=("token",))
     yield steps.run("people", lambda: _people(client), needs=("token",))
     yield steps.run("logs", lambda: _logs(client), needs=("token",))
     yield steps.run("quota", lambda: _quota(client), needs=("token",), optional=True)
     yield steps.run("native_sync", lambda: _native(client), needs=("token",), optional=True)
-    yield steps.run("deleted_field", lambda: _flag(client, settings.deleted_field), needs=("fields",))
+    yield steps.run("deleted_field", lambda: _flag(schemas[0], settings.deleted_field), needs=("fields",))
 
 
 def _token(client: Client, seen: list[Reply]) -> str:
@@ -36,9 +37,9 @@ def _token(client: Client, seen: list[Reply]) -> str:
     return f"the custom service has access; {len(seen[0].rows)} lead partitions"
 
 
-def _fields(client: Client) -> str:
-    schema, _ = describe_people(client)
-    return f"{len(schema.fields)} fields of people"
+def _fields(client: Client, schemas: list[Schema]) -> str:
+    schemas.append(describe_people(client)[0])
+    return f"{len(schemas[0].fields)} fields of people"
 
 
 def _people(client: Client) -> str:
@@ -76,10 +77,10 @@ def _native(client: Client) -> str:
     )
 
 
-def _flag(client: Client, name: str) -> str:
+def _flag(schema: Schema, name: str) -> str:
     if not name:
         raise NotTold("no field is set for it", "Set deleted_field to have people flagged that Dynamics deleted.")
-    spec = describe_people(client)[0].fields.get(FieldName(name))
+    spec = schema.fields.get(FieldName(name))
     if spec is None or spec.type is not FieldType.BOOLEAN or not spec.updatable:
         raise ConfigError(
             "partner.deleted_field names no checkbox field of people that can be written",

@@ -95,15 +95,19 @@ def raise_for(refusal: Refusal, what: str) -> SyncError:
     )
 
 
+_MARGIN = 5.0
+"""Seconds after midnight: who asks a moment too early is refused for another day."""
+
+
 def until_midnight(now: datetime) -> tuple[float, datetime]:
-    """Seconds until the quota begins anew at 00:00 US Central, and that moment in UTC."""
+    """Seconds until the quota has begun anew at 00:00 US Central, and that moment in UTC."""
     from datetime import UTC
     from zoneinfo import ZoneInfo
 
     central = now.astimezone(ZoneInfo("America/Chicago"))
     midnight = (central + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     reset = midnight.astimezone(UTC)
-    return max(1.0, (reset - now).total_seconds()), reset
+    return max(0.0, (reset - now).total_seconds()) + _MARGIN, reset
 
 
 def field_of(refusal: Refusal, known: Iterable[str]) -> FieldName | None:

@@ -27,10 +27,8 @@ from shared.ports.connector import ChangePage, Cursor
 
 NEW, SCORE, MERGE = 12, 22, 32
 _OVERLAP = timedelta(minutes=5)
-_LOOK_BACK = tuple(
-    timedelta(seconds=seconds) for seconds in (60, 3600, 86_400, 7 * 86_400, 31 * 86_400, 366 * 86_400, 760 * 86_400)
-)
-_EMPTY_PAGES = 10
+_LOOK_BACK = (timedelta(hours=1), timedelta(days=14), timedelta(days=760))
+_EMPTY_PAGES = 4
 """Pages of 300 ids without anybody after which a walk whose end is not known is over."""
 _DIGITS = re.compile(r"\d+")
 _BAD_TOKEN, _NO_FIELD = "1003", "1006"

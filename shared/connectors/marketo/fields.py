@@ -44,6 +44,9 @@ _TYPES: Mapping[str, FieldType] = {
     "float": FieldType.DECIMAL,
     "currency": FieldType.MONEY,
 }
+_STREETS = frozenset({"address", "billingStreet"})
+"""Text areas in Marketo, whose counterparts in Dynamics are single lines."""
+
 _TEXTS = frozenset({FieldType.TEXT, FieldType.MEMO, FieldType.EMAIL, FieldType.PHONE, FieldType.URL})
 _SCALE = {FieldType.DECIMAL: 6, FieldType.MONEY: 2}
 _WHOLE = Decimal(2**31 - 1)
@@ -99,6 +102,8 @@ def _spec(row: Mapping[str, Any], *, read_only: bool) -> FieldSpec | None:
     if kind is None:
         return None
     name = FieldName(str(row["name"]))
+    if name in _STREETS:
+        kind = FieldType.TEXT
     writable = not read_only and row.get("updateable") is not False and row.get("crmManaged") is not True
     length = row.get("length")
     if name == COMPANY_LINK:

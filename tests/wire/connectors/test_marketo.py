@@ -129,7 +129,7 @@ def test_the_days_quota_pauses_until_midnight_of_us_central_and_the_time_is_show
     assert "2026-10-15 05:00 UTC" in str(raised.value)
     until = (until_midnight(marketo.around.clock.now()))[0]
     assert raised.value.retry_after == pytest.approx(until, abs=1)
-    assert marketo.around.budget.closings == [pytest.approx(until, abs=1)]
+    assert marketo.around.budget.closings == [10], "nobody storms; each lane waits for itself"
     marketo.around.clock.advance(raised.value.retry_after + 1)
     marketo.system.act("edit_lead", {"lead": 3, "values": {"firstName": "New"}})
     assert set(reader.run()) == {"3"}

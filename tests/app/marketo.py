@@ -1,0 +1,173 @@
+"""The app between Dynamics and a Marketo subscription, and hands to act in both."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.demo.world import CLIENT_ID, TENANT, Simulators, app
+from simulators.frame.fleet import start_fleet
+from tests.app.conftest import FAST, World
+
+FLAG = "microsoftIsDeleted"
+FILTER = "new_synctomkto"
+FIELDS = ({"name": FLAG, "displayName": "Microsoft is Deleted", "dataType": "boolean"},)
+
+
+class MarketoWorld(World):
+    """See `World`."""
+
+    def reseed(self, people: int, **rows: Any) -> None:
+        """Fresh systems with so many contacts in Dynamics, and whatever `rows` says by table."""
+        for connection in self.call("GET", "connections")["value"]:
+            self.call("PATCH", f"connections/{connection['id']}", {"switch": "off"})
+            self.call("DELETE", f"connections/{connection['id']}", status=204)
+        secret = secrets.token_urlsafe(24)
+        for system in ("dataverse", "marketo"):
+            self.sims.control(system, "POST", "reset", {"seed": 1})
+        application = {"tenant": TENANT, "client_id": CLIENT_ID, "secret": secret}
+        self.sims.control("entra", "POST", "seed", {"apps": [application]})
+        user = {"name": "# dynasync", "application_id": CLIENT_ID, "roles": ["System Administrator"]}
+        column = {FILTER: {"type": "Boolean"}}
+        tables = {"contact": [contact(number) for number in range(people)], **rows}
+        spec = {"users": [user], "columns": dict.fromkeys(("contact", "lead"), column), "rows": tables}
+        self.sims.control("dataverse", "POST", "seed", spec)
+        service = {"clientId": "sync", "secret": secret, "user": "sync@example.com"}
+        self.sims.control("marketo", "POST", "seed", {"services": [service], "fields": list(FIELDS)})
+        # The app keeps a token for its hour; a subscription that is made anew knows none of them.
+        self.sims.control("marketo", "POST", "do/end_tokens", {"how": "invalid"})
+        self.keys = {"client_secret": secret}
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        crm = {
+            "url": self.sims.urls["dataverse"],
+            "tenant": TENANT,
+            "client_id": CLIENT_ID,
+            "authority": self.sims.urls["entra"].removeprefix("https://"),
+            "secrets": {"secret": self.keys["client_secret"]},
+        }
+        partner = {
+            "url": self.sims.urls["marketo"],
+            "client_id": "sync",
+            "deleted_field": FLAG,
+            "secrets": {"client_secret": self.keys["client_secret"]},
+        }
+        body: dict[str, Any] = {"name": "Test", "system": "marketo", "crm": crm, "partner": partner}
+        for name, value in changes.items():
+            side, _, setting = name.partition("_")
+            if setting:
+                body.setdefault(side, {})[setting] = value
+            else:
+                body[name] = value
+        return body
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, for the app and for both systems alike."""
+        import json
+
+        offset = json.loads(self.clock_file.read_text())["offset"] + seconds
+        fresh = self.clock_file.with_suffix(".new")
+        fresh.write_text(json.dumps({"offset": offset}))
+        fresh.replace(self.clock_file)
+        for system in ("dataverse", "marketo"):
+            self.sims.control(system, "POST", "clock", {"advance": seconds})
+        time.sleep(0.3)
+
+    def begun(self, people: int = 1, **changes: Any) -> str:
+        rows = changes.pop("rows", {})
+        self.reseed(people, **rows)
+        connection = self.connect(**changes)
+        self.switch_on(connection)
+        self.wait_for(connection, 1)
+        return connection
+
+    def switch_on(self, connection: str) -> None:
+        """The check may meet the account's rate, which is that of real time: then it is made again."""
+        for _ in range(20):
+            answer = self.call("PATCH", f"connections/{connection}", {"switch": "on"}, status=None)
+            if "error" not in answer:
+                break
+            assert answer["error"].get("reason") == "throttled", answer
+            time.sleep(2)
+        self.tick()
+
+    # -- Dynamics ----------------------------------------------------------------------------------------------------
+    def make(self, table: str, **values: Any) -> str:
+        answer = self.sims.control("dataverse", "POST", "do/create", {"table": table, "values": values})
+        return str(answer["id"])
+
+    def edit(self, table: str, row: str, **values: Any) -> None:
+        self.sims.control("dataverse", "POST", "do/edit", {"table": table, "id": row, "values": values})
+
+    def remove(self, table: str, row: str) -> None:
+        self.sims.control("dataverse", "POST", "do/delete", {"table": table, "id": row})
+
+    def row(self, table: str, row: str) -> dict[str, Any]:
+        return next(each for each in self.rows(table) if each[f"{table}id"] == row)
+
+    # -- Marketo -----------------------------------------------------------------------------------------------------
+    def mk(self, act: str, **what: Any) -> Any:
+        return self.sims.control("marketo", "POST", f"do/{act}", what)
+
+    def leads(self) -> dict[str, dict[str, Any]]:
+        """Values of people by e-mail, with their id."""
+        found = self.sims.control("marketo", "GET", "state?kind=leads&limit=1000")["leads"]
+        return {str(each["values"].get("email")): {**each["values"], "id": each["id"]} for each in found}
+
+    def lead(self, email: str) -> dict[str, Any]:
+        return self.leads()[email]
+
+    def kind(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sims.control("marketo", "GET", f"state?kind={name}")[name]
+        return found
+
+    def writes(self, system: str) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = self.sims.control(system, "GET", "writes?limit=10000")
+        return found
+
+    def calls(self) -> dict[str, int]:
+        """Calls of Marketo by path since they were last forgotten, tokens left out."""
+        told = self.sims.control("marketo", "GET", "counts")["by"]
+        found: dict[str, int] = {}
+        for each in told:
+            if "oauth" not in each["path"]:
+                found[each["path"]] = found.get(each["path"], 0) + each["count"]
+        return found
+
+    def forget_calls(self) -> None:
+        self.sims.control("marketo", "DELETE", "calls")
+
+
+def email(number: int, kind: str = "contact") -> str:
+    return f"{kind}{number}@example.org"
+
+
+def contact(number: int) -> dict[str, Any]:
+    return {"firstname": f"First {number}", "lastname": f"Last {number}", "emailaddress1": email(number)}
+
+
+def lead(number: int) -> dict[str, Any]:
+    return {
+        "firstname": f"First {number}",
+        "lastname": f"Last {number}",
+        "subject": "Interest",
+        "emailaddress1": email(number, "lead"),
+    }
+
+
+@contextlib.contextmanager
+def marketo_world(clock_file: Path) -> Iterator[MarketoWorld]:
+    """Both systems in processes of their own, and the app."""
+    with tempfile.TemporaryDirectory(prefix="dynasync-sim-") as folder:
+        fleet = start_fleet(["dataverse", "marketo"], base_port=0, folder=Path(folder))
+        try:
+            sims = Simulators(fleet.urls, str(fleet.ca_file))
+            with app(sims, port=0, clock_file=clock_file, **FAST) as host:
+                yield MarketoWorld(sims, host, clock_file, {})
+        finally:
+            fleet.stop()
