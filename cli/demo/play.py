@@ -60,7 +60,8 @@ class Report:
 
 def play(options: DemoOptions) -> int:
     """Runs the demo and answers the exit status."""
-    stage = _Stage(options, story(options.system), show.Screen(quiet=options.as_json))
+    played = story(options.system)
+    stage = _Stage(options, played, show.Screen(quiet=options.as_json, partner=played.title))
     try:
         stage.run()
     except CannotStart as error:

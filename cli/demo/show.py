@@ -34,10 +34,11 @@ _WIDE = 170  # columns where nobody has a terminal's width to tell
 class Screen:
     """A terminal, or nothing at all when a machine is listening."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, partner: str) -> None:
         from rich.console import Console
 
         wide = None if sys.stdout.isatty() else _WIDE
+        self._partner = partner
         self._console = Console(quiet=quiet, highlight=False, width=wide)
 
     def title(self, text: str) -> None:
@@ -45,7 +46,7 @@ class Screen:
 
     def steps(self, steps: Sequence[Mapping[str, Any]]) -> None:
         for step in steps:
-            side = {"crm": "Dynamics 365", "partner": "ActiveCampaign"}.get(step["side"], "Connection")
+            side = {"crm": "Dynamics 365", "partner": self._partner}.get(step["side"], "Connection")
             line = f"  {_MARKS[step['state']]}  {side}: {step['name']}"
             self._console.print(line + (f" [dim]{step['reason']}[/]" if step.get("reason") else ""))
             if step["state"] == "failed" and step.get("nextStep"):

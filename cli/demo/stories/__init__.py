@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cli.demo.story import Story
 
-STORIES: Mapping[str, str] = {"activecampaign": "cli.demo.stories.activecampaign"}
+STORIES: Mapping[str, str] = {
+    "activecampaign": "cli.demo.stories.activecampaign",
+    "marketo": "cli.demo.stories.marketo",
+}
 """Modules with `story() -> Story`; imported only when they are played."""
 
 
