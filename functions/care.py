@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import List
 
@@ -12,9 +13,10 @@ from functions.answers import actor_of, answering, body_of, listed, ok, texts
 from functions.audited import audited
 from functions.tracing import traceparent
 from shared import trust
-from shared.bootstrap import application
+from shared.bootstrap import Application, application
 from shared.domain.records import Side
 from shared.errors import ConfigError, Rejected
+from shared.manage.revert import CANNOT
 from shared.ports.care import Job
 
 blueprint = func.Blueprint()
@@ -44,6 +46,37 @@ def clean_up(req: func.HttpRequest, work: func.Out[str], context: func.Context) 
     )
     work.set(json.dumps({"connection": connection, "traceparent": traceparent(context)}))
     return _accepted(_job_body(job), f"/api/operations/{job.id}")
+
+
+@blueprint.route(route="connections/{connection}/runs/{run}/revert", methods=["GET"])
+@answering
+def count_revert(req: func.HttpRequest) -> func.HttpResponse:
+    """What taking a run back would do, and what nobody can take back."""
+    app = application()
+    config = app.connections.get(req.route_params["connection"]).config
+    counts = trust.reverting(app, config).preview(_run(app, req))
+    return ok({"run": req.route_params["run"], "counts": counts, "cannot": list(CANNOT)})
+
+
+@blueprint.route(route="connections/{connection}/runs/{run}/revert", methods=["POST"])
+@blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
+@audited("run.reverted")
+@answering
+def revert_run(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
+    """`{"created": false}`: restores the fields nobody touched since; with `created` also removes what the run made."""
+    app, connection = application(), req.route_params["connection"]
+    created = body_of(req).get("created") is True if req.get_body() else False
+    reverting = trust.reverting(app, app.connections.get(connection).config)
+    job = reverting.start(_run(app, req), created=created, actor=actor_of(req))
+    work.set(json.dumps({"connection": connection, "traceparent": traceparent(context)}))
+    return _accepted(_job_body(job), f"/api/operations/{job.id}")
+
+
+def _run(app: Application, req: func.HttpRequest) -> str:
+    run = str(req.route_params["run"])
+    if not re.fullmatch("[0-9a-f]{32}", run) or app.journal(req.route_params["connection"]).run(run) is None:
+        raise Rejected("there is no such run", code="run_not_found", next_step="GET the list of runs.")
+    return run
 
 
 @blueprint.route(route="operations/{operation}", methods=["GET"])

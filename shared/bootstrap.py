@@ -277,6 +277,7 @@ class Application:
             sealer=Sealer(self.settings.state_key, "match values of creates"),
             suppressed=trust.suppressions(self).all,
             keeping=kept,
+            images=trust.images(self, connection.id).add,
         )
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from shared import trust
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.schedule import next_due, parse_rhythm
 
@@ -83,6 +84,7 @@ class Desk:
                 name,
                 {
                     "conflicts": older_than(now - KEPT["conflicts"], conflicts.expire),
+                    "images": older_than(now - KEPT["images"], trust.images(self.app, name).delete_before),
                     "runs": older_than(now - KEPT["runs"], self.app.journal(name).delete_before),
                     "requests": older_than(now - KEPT["requests"], self.requests(name).delete_before),
                 },

@@ -15,12 +15,14 @@ from shared.domain.schedule import parse_rhythm
 if TYPE_CHECKING:
     from shared.azure.audit import TableAudit
     from shared.azure.care import TableJobs, TableSuppressions
+    from shared.azure.images import TableImages
     from shared.bootstrap import Application
     from shared.domain.records import FieldState
     from shared.manage.deciding import Deciding
     from shared.manage.erase import Erase, Erasures
     from shared.manage.jobs import JobRunner
     from shared.manage.purge import Purge
+    from shared.manage.revert import Revert
 
 APP = "app"
 """The audit log of the installation itself."""
@@ -85,11 +87,12 @@ def suppressions(app: Application) -> TableSuppressions:
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     """What works the connection's open jobs."""
-    from shared.manage import erase, purge
+    from shared.manage import erase, purge, revert
     from shared.manage.jobs import JobRunner
 
     steps = {
         purge.KIND: lambda job, held: purging(app, connection).step(job, held),
+        revert.KIND: lambda job, held: reverting(app, connection).step(job, held),
         erase.KIND: lambda job, held: _erase(app, connection).step(job, held),
     }
     return JobRunner(jobs=jobs(app), lane=app.lane(connection.id), clock=app.clock, steps=steps)
@@ -138,6 +141,7 @@ def _erase(app: Application, connection: ConnectionConfig) -> Erase:
     def forget(links: Sequence[str]) -> None:
         TableFailures(app.store("failures"), connection.id).clear(links)
         TableConflicts(app.store("conflicts"), connection.id).forget(links)
+        images(app, connection.id).forget(links)
 
     return Erase(
         config=connection,
@@ -147,4 +151,33 @@ def _erase(app: Application, connection: ConnectionConfig) -> Erase:
         clock=app.clock,
         unseal=lambda sealed, place: sealer.open(sealed, bound=place),
         forget=forget,
+    )
+
+
+def images(app: Application, connection_id: str) -> TableImages:
+    from shared.azure.images import TableImages
+
+    sealer = Sealer(app.settings.state_key, "images")
+    return TableImages(
+        app.store("images"),
+        connection_id,
+        lambda plain, place: sealer.seal(plain, bound=place),
+        lambda sealed, place: sealer.open(sealed, bound=place),
+    )
+
+
+def reverting(app: Application, connection: ConnectionConfig) -> Revert:
+    from shared.domain.records import Side
+    from shared.manage.revert import Revert
+
+    engine = app.engine(connection)
+    return Revert(
+        config=connection,
+        jobs=jobs(app),
+        images=images(app, connection.id),
+        connectors={Side.CRM: engine.crm, Side.PARTNER: engine.partner},
+        compiled=engine.compile,
+        digester=engine.digester,
+        clock=app.clock,
+        ids=app.ids,
     )

@@ -8,10 +8,11 @@ from typing import Final
 
 KEPT: Final[Mapping[str, timedelta]] = {
     "conflicts": timedelta(days=30),
+    "images": timedelta(days=30),
     "runs": timedelta(days=90),
     "requests": timedelta(days=30),
 }
-"""Values of conflicts (sealed), runs with their outcomes, requests that ended."""
+"""Values of conflicts and of writes (sealed), runs with their outcomes, requests that ended."""
 
 _ROUNDS: Final = 1000
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.records import Ref
+from shared.domain.records import FieldName, FieldState, Ref, Side, Value
+from shared.ports.connector import Op
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,20 @@ class ConflictEntry:
     partner_value: object
     crm_digest: bytes = b""
     partner_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One write of a run: what stood in each field before (ABSENT: not known) and what was written. Kept encrypted, for
+    30 days. Of a created record no value is kept: its link says what both sides agreed on."""
+
+    link: str
+    entity: str
+    side: Side
+    op: Op
+    ref: Ref
+    before: Mapping[FieldName, FieldState] = field(default_factory=dict)
+    after: Mapping[FieldName, Value | None] = field(default_factory=dict)
 
 
 class Journal(Protocol):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import batched, groupby
 
 from shared.domain.identity import LinkState
-from shared.domain.records import Gone, GoneReason, Kind, Side
+from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Side
 from shared.errors import GuardTripped
 from shared.ports.connector import Op, Outcome, Write, WriteResult
+from shared.ports.report import Image
 from shared.state.model import Batch, Entry, Result
 from shared.sync.after import entry_of, link_after
 from shared.sync.basis import DIVERGED
@@ -50,6 +51,7 @@ class Applier:
         self.finished: list[str] = []
         self.unknown: list[str] = []
         self.postponed: float | None = None
+        self.images: list[Image] = []
 
     def run(self, decided: Sequence[tuple[Case, Decision]]) -> None:
         self.again = []
@@ -192,6 +194,8 @@ class Applier:
             after = replace(after, ticket=result.ticket or "", tries=known.tries if known is not None else 0)
         self._links.put(after)
         self._tally.wrote(task.case, task.write.side, task.decision.code)
+        if self._work.engine.images is not None:
+            self.images.append(_image(task))
 
     def _exists(self, task: Task, result: WriteResult) -> None:
         """The record is there already: read it, and link the two as a first meeting."""
@@ -261,6 +265,22 @@ def evenly(tasks: Sequence[Task], size: int) -> list[list[Task]]:
     """As few chunks as fit, of nearly the same size: no small rest that a system would take one by one."""
     count = -(-len(tasks) // size)
     return [list(tasks[number * len(tasks) // count : (number + 1) * len(tasks) // count]) for number in range(count)]
+
+
+def _image(task: Task) -> Image:
+    """What the write changed. Of a record that was made nothing is kept but that it was."""
+    write, seen = task.write, task.case.seen(task.write.side)
+    values = write.fields if write.op is Op.UPDATE else {}
+    before = {name: seen.value(name) if isinstance(seen, Record) else ABSENT for name in values}
+    return Image(
+        link=task.key,
+        entity=task.case.map.entity.name,
+        side=write.side,
+        op=write.op,
+        ref=write.ref,
+        before=before,
+        after=dict(values),
+    )
 
 
 def _kept(task: Task, result: WriteResult) -> Result:

@@ -36,6 +36,7 @@ class Basis:
         digester: Digester,
         now: datetime,
         initial: bool = False,
+        journal: bool = False,
     ) -> None:
         """`initial`: this run is the one-time load, which writes to the partner only."""
         self.connection = connection
@@ -43,6 +44,7 @@ class Basis:
         self.digester = digester
         self.now = now
         self.initial = initial
+        self.journal = journal
 
     def merge(
         self,

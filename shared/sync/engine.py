@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from shared.domain.records import Kind, Schema, Side
 from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejected, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock, IdSource, Sealing
 from shared.ports.connector import Connector
-from shared.ports.report import Journal
+from shared.ports.report import Image, Journal
 from shared.state.errors import StateDamaged
 from shared.state.lane import Held, LaneStore
 from shared.state.model import Command
@@ -60,6 +60,7 @@ class Engine:
     answer: Callable[[Mapping[str, str]], None] | None = None
     suppressed: Callable[[], frozenset[bytes]] | None = None
     keeping: Callable[[Held], AbstractContextManager[None]] | None = None
+    images: Callable[[str, str, Sequence[Image]], None] | None = None
     plan: Plan | None = None
     sealer: Sealing | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)

@@ -42,6 +42,8 @@ class Linked(Basis):
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
         if Side.CRM in allowed and crm is None and not (self.conditional(case, Side.CRM) and link.crm_revision):
             return Decision(code="waiting", need=frozenset({Side.CRM}))
+        if self.journal and (unknown := unread & allowed.keys()):
+            return Decision(code="waiting", need=unknown)
         match = self._match_after(case, link, merged)
         planned = tuple(
             PlannedWrite(

@@ -15,11 +15,13 @@ class Options:
     `delete_guard` and `delete_share`: a run that would delete more than the larger of the two (count, share of all
     links) stops and asks. `empty_guard`: a complete walk that finds nothing although links exist stops and asks.
     `retries`: pauses before the tries of a parked record, the last one repeats. `rounds`: how often one record is
-    merged again within a page when somebody keeps writing at the same time. `initial_one_way`: the one initial sync
-    writes to the partner only. `echo_pause_from`: accepted creates from which the pass that brings their ids waits
-    until the next one will not tell them all again. `order` is the connection's place among those that write the same
-    Dynamics columns, the smallest number the strongest; 0: it shares none. `vendor_app`: what to do when the vendor's
-    own integration is installed on the same data: refuse to run, or run because somebody said that its sync is off.
+    merged again within a page when somebody keeps writing at the same time. `journal`: a side is read before it is
+    written where it was not, so that a run can be taken back as a whole (more calls). `initial_one_way`: the one
+    initial sync writes to the partner only. `echo_pause_from`: accepted creates from which the pass that brings
+    their ids waits until the next one will not tell them all again. `order` is the connection's place among those
+    that write the same Dynamics columns, the smallest number the strongest; 0: it shares none. `vendor_app`: what
+    to do when the vendor's own integration is installed on the same data: refuse to run, or run because somebody
+    said that its sync is off.
     """
 
     slice_seconds: float = 240.0
@@ -37,6 +39,7 @@ class Options:
     settle_seconds: float = 5.0
     echo_pause_from: int = 1000
     initial_one_way: bool = False
+    journal: bool = False
     order: int = 0
     vendor_app: str = "refuse"
 

@@ -46,6 +46,7 @@ class Page:
             digester=work.engine.digester,
             now=work.now,
             initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
+            journal=work.engine.options.journal,
         )
         self.pairs = pairs_of(work.maps)
         self._waiting: dict[int, frozenset[str]] = {}
@@ -356,6 +357,8 @@ class Page:
         run = work.text("run")
         if run and (self.tally.outcomes or self.tally.counts):
             work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)
+        if run and work.engine.images is not None and self.applier.images:
+            work.engine.images(run, self.part, self.applier.images)
         self._tell_conflicts()
         if healed := self.links.healed:
             work.engine.journal.well([key.hex() for key in healed])

@@ -1,0 +1,188 @@
+"""Takes a run back: every field it wrote and nobody touched since gets its former value; the rest is listed.
+
+A side that is written keeps what was agreed of its counterpart, so that the restored value is not taken for an edit and
+carried over; it flows again when somebody edits the field.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from shared.domain.connection import ConnectionConfig
+from shared.domain.identity import Agreed, Digest, Digester, Link, LinkKey
+from shared.domain.mapping import CompiledMap
+from shared.domain.records import ABSENT, FieldName, Record, Ref, Side, Value
+from shared.errors import Transient
+from shared.manage.connections import Refused
+from shared.ports.ambient import Clock, IdSource
+from shared.ports.care import Job, JobStore
+from shared.ports.connector import Connector, Op, Outcome, Write
+from shared.ports.report import Image
+from shared.state.lane import Held
+from shared.state.model import LaneChanges
+
+KIND = "revert"
+_LISTED = 500
+CANNOT = (
+    "mails and invitations that were sent",
+    "automations that were started",
+    "records that were deleted",
+)
+"""What nobody can take back, told before anything is asked for."""
+
+
+class Images(Protocol):
+    def page(self, run: str, after: str = "") -> tuple[str, list[Image]]:
+        """The next images of a run and where to go on; "" at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revert:
+    """The taking back of runs of one connection. `compiled` are its maps as they are now."""
+
+    config: ConnectionConfig
+    jobs: JobStore
+    images: Images
+    connectors: Mapping[Side, Connector]
+    compiled: Callable[[], Sequence[CompiledMap]]
+    digester: Digester
+    clock: Clock
+    ids: IdSource
+
+    def preview(self, run: str) -> dict[str, int]:
+        """What can be taken back: fields with a known former value, fields without, records the run created."""
+        counts: Counter[str] = Counter(fields=0, unknown=0, created=0)
+        place, images = self.images.page(run)
+        while place:
+            for image in images:
+                counts["created"] += image.op is Op.CREATE
+                known = [value is not ABSENT for value in image.before.values()]
+                counts["fields"] += sum(known)
+                counts["unknown"] += len(known) - sum(known)
+            place, images = self.images.page(run, place)
+        return dict(counts)
+
+    def start(self, run: str, *, created: bool, actor: str) -> Job:
+        """Begins. Raises Refused when nothing of the run is kept."""
+        if not self.images.page(run)[0]:
+            raise Refused(
+                "nothing is kept of what this run wrote",
+                code="nothing_to_revert",
+                next_step="Writes are kept for 30 days. A run that wrote nothing has nothing to take back.",
+            )
+        job = Job(
+            id=self.ids.new_id(),
+            kind=KIND,
+            connection=self.config.id,
+            actor=actor,
+            at=self.clock.now(),
+            spec={"run": run, "created": "yes" if created else "no"},
+        )
+        self.jobs.put(job)
+        return job
+
+    def step(self, job: Job, held: Held) -> Job:
+        """One row of images."""
+        place, images = self.images.page(job.spec["run"], job.position)
+        if not place:
+            return replace(job, position="", state="done")
+        work = _Work(self, Counter(job.counts), list(job.problems), held)
+        for image in images:
+            if image.op is Op.UPDATE:
+                work.restore(image)
+            elif image.op is Op.CREATE and job.spec["created"] == "yes":
+                work.remove(image)
+        return replace(job, position=place, counts=dict(work.counts), problems=tuple(work.left[:_LISTED]))
+
+
+class _Work:
+    """One row of images at work."""
+
+    def __init__(self, revert: Revert, counts: Counter[str], left: list[str], held: Held) -> None:
+        self._revert = revert
+        self._held = held
+        self._maps = {item.entity.name: item for item in revert.compiled()}
+        self.counts = counts
+        self.left = left
+
+    def restore(self, image: Image) -> None:
+        """Writes back the fields that still hold what the run wrote."""
+        compiled, link = self._maps.get(image.entity), self._link(image)
+        seen = self._now(image.side, image.ref, list(image.after))
+        if compiled is None or link is None or seen is None:
+            self._leave(image, "gone", "")
+            return
+        fields: dict[FieldName, Value | None] = {}
+        agreed = dict(link.agreed)
+        for name, written in image.after.items():
+            item = compiled.by_name(name, image.side)
+            before, now = image.before.get(name, ABSENT), seen.fields.get(name, ABSENT)
+            if item is None or before is ABSENT or now is ABSENT:
+                self._leave(image, "unknown", name)
+            elif item.canonical(now, image.side) == item.canonical(before, image.side):
+                continue  # it is back already
+            elif item.canonical(now, image.side) != item.canonical(written, image.side):
+                self._leave(image, "touched", name)
+            else:
+                fields[name] = before
+                digest = Digest(self._revert.digester.raw(item.prefix + item.canonical(before, image.side)))
+                base = agreed.get(item.id)
+                if base is not None:
+                    crm = image.side is Side.CRM
+                    agreed[item.id] = Agreed(digest, base.partner) if crm else Agreed(base.crm, digest)
+        if fields:
+            self._write_back(image, replace(link, agreed=agreed), fields, seen)
+
+    def _write_back(self, image: Image, link: Link, fields: Mapping[FieldName, Value | None], seen: Record) -> None:
+        connector = self._revert.connectors[image.side]
+        expect = seen.revision if connector.capabilities.kinds[image.ref.kind].conditional_write else None
+        write = Write(key=image.link, op=Op.UPDATE, ref=image.ref, fields=fields, expect=expect)
+        self._held.fold(LaneChanges(links=[link]))  # before the write: a worker that dies leaves no edit of ours behind
+        if self._sent(image.side, write, image):
+            self.counts["restored"] += len(fields)
+
+    def remove(self, image: Image) -> None:
+        """Deletes a record the run created, if it is as both sides agreed: nobody touched it since."""
+        compiled, link = self._maps.get(image.entity), self._link(image)
+        ref = None if link is None else link.crm if image.side is Side.CRM else link.partner
+        if compiled is None or link is None or ref is None or link.made != image.side.value:
+            self._leave(image, "gone", "")
+            return
+        seen = self._now(image.side, ref, list(compiled.reads(image.side)))
+        if seen is None:
+            return
+        for item in compiled.fields:
+            value, base = item.take(seen, image.side), link.agreed.get(item.id)
+            if value is ABSENT or base is None:
+                continue
+            if self._revert.digester.raw(item.prefix + item.canonical(value, image.side)) != base.of(image.side):
+                self._leave(image, "touched", "")
+                return
+        if self._sent(image.side, Write(key=image.link, op=Op.DELETE, ref=ref), image):
+            self.counts["removed"] += 1
+            self._held.fold(LaneChanges(links_removed=[link.key]))
+
+    def _sent(self, side: Side, write: Write, image: Image) -> bool:
+        (result,) = self._revert.connectors[side].write([write])
+        if result.outcome in {Outcome.APPLIED, Outcome.GONE}:
+            return True
+        if result.outcome in {Outcome.UNKNOWN, Outcome.NOT_TRIED}:
+            raise Transient("a record was not written", retry_after=result.retry_after, code="page_incomplete")
+        self._leave(image, "touched" if result.outcome is Outcome.STALE else result.code or "rejected", "")
+        return False
+
+    def _link(self, image: Image) -> Link | None:
+        key = LinkKey(bytes.fromhex(image.link))
+        return self._held.links([key]).get(key)
+
+    def _now(self, side: Side, ref: Ref, fields: list[FieldName]) -> Record | None:
+        found = self._revert.connectors[side].read(ref.kind, [ref.id], fields).get(ref.id)
+        return found if isinstance(found, Record) else None
+
+    def _leave(self, image: Image, why: str, field: FieldName | str) -> None:
+        self.counts[f"left.{why}"] += 1
+        self.left.append(f"{why}:{image.side.value}:{image.ref.kind}:{image.ref.id}:{field}")
