@@ -304,8 +304,17 @@ def _meets(_real: Real) -> Real:
     return lambda self, case, link, _links: self._meet(case, link)
 
 
-def _named(value: str) -> Make:
-    return lambda _real: value
+def _held_back_is_agreed(real: Real) -> Real:
+    def linked_(self: Linked, case: Any, link: Any, **named: Any) -> Any:
+        decision = real(self, case, link, **named)
+        if decision.link is None or decision.need:
+            return decision
+        done = self._settled(case, decision.link.match, {write.side for write in decision.writes})
+        after = replace(decision.link, flags=decision.link.flags - {linked.DIVERGED})
+        after = after if decision.writes else linked.finished(after, done)
+        return replace(decision, link=after, done=done)
+
+    return linked_
 
 
 def _unawaited(real: Real) -> Real:
@@ -348,7 +357,7 @@ OWN = (
         "two rows share one partner record",
         [(Unlinked, "_first_link", _meets)],
     ),
-    Mutant("diverged_forgotten", "a pair left open is not read again", [(linked, "DIVERGED", _named("forgotten"))]),
+    Mutant("held_back_is_agreed", "a held-back write counts as done", [(Linked, "linked", _held_back_is_agreed)]),
     Mutant("revision_dropped", "no revision is expected of anything", [(Basis, "conditional", _answers(False))]),
 )
 

@@ -13,7 +13,7 @@ from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, FieldType, Ref, Side
 from shared.ports.report import ConflictEntry
 from tests.simulation.forms import carries, is_empty
-from tests.simulation.ledger import Event
+from tests.simulation.ledger import TAG, Event
 from tests.simulation.profiles import SCOPE, SimField
 from tests.simulation.world import World
 
@@ -28,7 +28,7 @@ def judge_conduct(world: World, links: list[Link], say: Say) -> None:
             continue
         for text in (*_outside(world, link), *_unlabelled(world, link), *_edits_deleted(world, link)):
             say(text)
-    for text in (*_merges_cut(world, links), *_needless_conflicts(world)):
+    for text in (*_merges_cut(world, links), *_needless_conflicts(world), *_strangers_values(world)):
         say(text)
 
 
@@ -167,6 +167,26 @@ def _otherwise_stirred(world: World, merge: Event, refs: set[Ref]) -> bool:
         event.op in {"delete", "merge", "restore"} and event is not merge and {event.ref, _winner(world, event)} & refs
         for event in world.ledger.events
     )
+
+
+# -- I3: whose values a record gets ------------------------------------------------------------------------------------
+
+
+def _strangers_values(world: World) -> Iterator[str]:
+    """A record that the hub made for somebody gets nobody else's values while that somebody lives."""
+    born: dict[object, tuple[Side, Ref]] = {
+        events[0].fields.get(TAG): record for record, events in world.ledger.of.items() if not events[0].by_hub
+    }
+    for event in world.ledger.events:
+        made = world.ledger.of[event.side, event.ref][0]
+        tag = made.fields.get(TAG)
+        if event.op != "update" or not event.by_hub or TAG not in event.fields or not made.by_hub or made.doubtful:
+            continue
+        origin = born.get(tag)
+        if origin is None or event.before.get(TAG) != tag or event.afterwards:
+            continue
+        if not any(other.op in {"delete", "merge", "restore"} for other in world.ledger.of[origin]):
+            yield f"I3 the hub wrote a stranger's values into {event.ref}, which it had made for {origin[1]}"
 
 
 # -- I5: what is no conflict -------------------------------------------------------------------------------------------

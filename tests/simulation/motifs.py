@@ -36,6 +36,13 @@ def _name(random: Random, profile: Profile) -> str:
     return random.choice([item.id for item in profile.fields if item.edits])
 
 
+def _somebody(random: Random) -> tuple[list[Step], int]:
+    """A person who was made on both sides just now, or whoever is there; and their place among the others."""
+    if random.random() < 0.4:
+        return [], _place(random)
+    return [("create", _side(random).value, "fresh", _shape(random), 7), slice_step("a")], -1
+
+
 def edit(random: Random, profile: Profile) -> Step:
     return ("edit", _side(random).value, _place(random), _name(random, profile), _shape(random))
 
@@ -63,16 +70,18 @@ def _contested(random: Random, profile: Profile) -> list[Step]:
     """Both sides enter something in one field; sometimes in the middle of the write that carries the first."""
     if random.random() < 0.5:
         return [contest(random, profile), slice_step("a")]
-    name, place, side = _name(random, profile), _place(random), _side(random)
+    name, side = _name(random, profile), _side(random)
+    steps, place = _somebody(random)
     first: Step = ("edit", side.value, place, name, _shape(random))
     second: Step = ("edit", side.other.value, place, name, _shape(random))
-    return [first, struck(random, [second])]
+    return [*steps, first, struck(random, [second])]
 
 
 def _lost_answer(random: Random, profile: Profile) -> list[Step]:
     """A write whose end nobody learnt, and a user who goes on from what it left."""
-    name, place, side = _name(random, profile), _place(random), _side(random)
-    steps: list[Step] = [("edit", side.value, place, name, _shape(random)), struck(random)]
+    name, side = _name(random, profile), _side(random)
+    steps, place = _somebody(random)
+    steps += [("edit", side.value, place, name, _shape(random)), struck(random)]
     after = random.choice((side, side.other, side.other))
     steps.append(
         ("clear", after.value, place, name)
@@ -146,7 +155,26 @@ def _swallowed(random: Random, profile: Profile) -> list[Step]:
 
 def _parted(random: Random, profile: Profile) -> list[Step]:
     """One side deletes what the other edits."""
-    return [("part", _side(random).value, _place(random), _name(random, profile), _shape(random)), slice_step("a")]
+    steps, place = _somebody(random)
+    return [*steps, ("part", _side(random).value, place, _name(random, profile), _shape(random)), slice_step("a")]
+
+
+def _renamed_at_creation(random: Random, profile: Profile) -> list[Step]:
+    """While a row's counterpart is made, somebody else's gets its address."""
+    rename: Step = ("rename", PARTNER, -1, "match", 0)
+    return [
+        ("create", CRM, "fresh", _shape(random), 7),
+        slice_step("a"),
+        ("create", CRM, "fresh", _shape(random), 7),
+        slice_step("b", [Trouble("write", 0, "users_before", (rename,))]),
+    ]
+
+
+def _hidden(random: Random, profile: Profile) -> list[Step]:
+    """Rows that may not be seen for a while are missing when all of them are read."""
+    steps, place = _somebody(random)
+    side = _side(random).value
+    return [*steps, ("hide", side, place), ("expire", side), ("tick", random.choice((5, 90000))), slice_step("a")]
 
 
 def _late_parent(random: Random, profile: Profile) -> list[Step]:
@@ -163,14 +191,12 @@ def _late_parent(random: Random, profile: Profile) -> list[Step]:
 
 
 def _left_out(random: Random, profile: Profile) -> list[Step]:
-    """A row leaves what the criteria cover, is edited on either side, and may come back."""
-    steps: list[Step] = [("scope", _place(random), 0)]
-    if random.random() < 0.6:
-        steps.append(slice_step("a"))
-    steps += [edit(random, profile), edit(random, profile), slice_step("a")]
-    if random.random() < 0.5:
-        steps += [("scope", _place(random), 1), slice_step("a")]
-    return steps
+    """A row leaves what the criteria cover, one field of it is edited on both sides, and it may come back."""
+    steps, place = _somebody(random)
+    name, between = _name(random, profile), [slice_step("a")] if random.random() < 0.7 else []
+    edits: list[Step] = [("edit", side.value, place, name, _shape(random)) for side in (Side.CRM, Side.PARTNER)]
+    steps += [("scope", place, 0), *between, edits[0], *between, edits[1], slice_step("a")]
+    return steps if random.random() < 0.4 else [*steps, ("scope", place, 1), slice_step("a")]
 
 
 def _unlabelled(random: Random, profile: Profile) -> list[Step]:
@@ -181,9 +207,9 @@ def _unlabelled(random: Random, profile: Profile) -> list[Step]:
 
 
 def motifs(profile: Profile) -> tuple[Motif, ...]:
-    """Those that make sense in a profile; the first ones count twice."""
+    """Those that make sense in a profile; some count twice."""
     found: list[Motif] = [_contested, _lost_answer, _contested, _lost_answer, _met_at_creation, _twins]
-    found += [_born_again, _swallowed, _parted]
+    found += [_born_again, _swallowed, _parted, _renamed_at_creation, _hidden]
     if profile.lateness:
         found += [_seen_late] * 4
     if profile.partner.coarse:

@@ -10,7 +10,7 @@ from shared.domain.identity import LinkState
 from shared.state.model import Command
 from tests.simulation.oracle import judge
 from tests.simulation.profiles import PROFILES
-from tests.simulation.steps import History, play
+from tests.simulation.steps import History, play, show_all
 from tests.simulation.world import World
 
 CYCLES = 12
@@ -59,6 +59,7 @@ def come_to_rest(world: World) -> int:
     """Faults are over: works until two cycles, a day apart, wrote nothing (I2). Answers how many cycles wrote."""
     world.note("come to rest")
     world.settle_world()
+    show_all(world)
     world.clock.advance(world.options.lease_seconds + 30)
     _resume(world)
     wrote, quiet = 0, 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared.connectors.memory import Refusal
+from shared.connectors.memory import Refusal, RowState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from shared.state.model import Command
 from tests.simulation.ports import Trouble
@@ -274,6 +274,22 @@ def _touch(world: World, side_name: str, place: int) -> None:
         world.users[Side(side_name)].edit(ref, {OTHER: f"{_next(world):x}"}, late=_late(world))
 
 
+def _hide(world: World, side_name: str, place: int) -> None:
+    """The connection loses its right to see a row, which lives on (`show_all` gives it back)."""
+    ref = _pick(world, Side(side_name), place)
+    if ref is not None:
+        world.users[Side(side_name)].show(ref, RowState.HIDDEN)
+
+
+def show_all(world: World) -> None:
+    """Every row may be seen again."""
+    for side in Side:
+        for kind in world.profile.kinds(side):
+            for row, version in list(world.systems[side].tables[kind].current()):
+                if version.state is RowState.HIDDEN:
+                    world.users[side].show(Ref(kind, row), RowState.ACTIVE)
+
+
 def _label(world: World, place: int, which: str, add: int) -> None:
     ref = _pick(world, Side.PARTNER, place)
     rules = world.profile.labels
@@ -357,6 +373,7 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     "restore": _restore,
     "merge": _merge,
     "touch": _touch,
+    "hide": _hide,
     "label": _label,
     "tick": _tick,
     "slow": _slow,

@@ -14,7 +14,7 @@ SURVIVING = sorted(set(MUTANTS) - set(KILLS))
 
 @pytest.mark.parametrize("name", sorted(KILLS))
 def test_a_stored_history_or_one_near_it_kills_the_mutant(name: str) -> None:
-    assert killed_near(MUTANTS[name], *KILLS[name]) is not None, (
+    assert killed_near(MUTANTS[name], KILLS[name]) is not None, (
         f"{name} is not seen any more in {WINDOW} histories from {KILLS[name]} on. Search another, and store it in "
         f"mutants.py: python -m tests.simulation.mutants --only {name}"
     )
