@@ -82,6 +82,10 @@ sim: setup ## random histories against the engine: SECONDS=60 SEED=n
 mutants: setup ## break the engine on purpose, and see the simulation notice
 	@$(PY) -m tests.simulation.mutants $(ARGS)
 
+.PHONY: crash-matrix
+crash-matrix: setup ## sixteen crash points against six operations, each death survived
+	@$(PY) -m tests.simulation.crash_matrix $(ARGS)
+
 .PHONY: soak
 soak: setup kills ## 50 kills (make kills), then 20,000 people, 2,000 edits, 5 % faults: no echo, no empty write
 	@$(PY) -m tests.simulation.soak $(ARGS)

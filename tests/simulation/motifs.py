@@ -178,16 +178,17 @@ def _hidden(random: Random, profile: Profile) -> list[Step]:
 
 
 def _late_parent(random: Random, profile: Profile) -> list[Step]:
-    """A person works for a company that gets its counterpart later."""
+    """A person works for a company that gets its counterpart later, because it had no address to be known by."""
     side = _side(random).value
-    steps: list[Step] = [
-        ("company", side, "none" if random.random() < 0.6 else "fresh", _shape(random)),
-        ("works", side, _place(random), 0),
+    steps, place = _somebody(random)
+    return [
+        ("company", side, "none", _shape(random)),
+        *steps,
+        ("works", side, place, 0),
         slice_step("a"),
         ("rename", side, 0, "fresh", 1),
         slice_step("a"),
     ]
-    return steps if random.random() < 0.7 else [steps[-1], *steps[:2], steps[-1]]
 
 
 def _left_out(random: Random, profile: Profile) -> list[Step]:
