@@ -56,7 +56,7 @@ def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence
     if not _agree(story, values):
         return f"I1 the sides differ: {_differ(values)}"
     frontier = story.frontier()
-    if any(holds(story.item, [edit], values[side], side) for edit in frontier for side in Side):
+    if any(all(holds(story.item, [edit], values[side], side) for side in Side) for edit in frontier):
         return _lost(story, values, frontier, disputes)
     if not frontier and all(is_empty(value) for value in values.values()):
         return ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from shared.connectors.memory import HUB, Commit, MemorySystem, RowState
 from shared.domain.records import FieldName, Ref, RemoteId, Side, Value
 from shared.ports.connector import CreateKey, Op, Write
+from tests.simulation.forms import plain
 
 if TYPE_CHECKING:
     from tests.simulation.ports import Worker
@@ -186,8 +187,14 @@ class Ledger:
         if unchanged and before is not None and before.labels == commit.after.labels:
             self.no_ops += 1
             return [*self._needless(event), *self._wrong_direction(event)]
-        strange = self._unseen(event)
-        return [*strange, *self._wrong_direction(event), *self._loosened(event), *self._double(event)]
+        strange = [*self._unseen(event), *self._shortened_back(event)]
+        return [
+            *strange,
+            *self._shortened_back(event),
+            *self._wrong_direction(event),
+            *self._loosened(event),
+            *self._double(event),
+        ]
 
     def column_dropped(self, side: Side, name: FieldName) -> None:
         """No user's edit: the values went with the column."""
@@ -208,6 +215,23 @@ class Ledger:
         if event.doubtful or last > max(event.knew(), event.saw(event.side, event.ref)):
             return []
         return [f"I2 the hub wrote what {event.side} {event.ref} held already"]
+
+    def _shortened_back(self, event: Event) -> list[str]:
+        """I4: a text that a system cut is not carried back to where it is whole."""
+        found: list[str] = []
+        for name, item in self._fields(event).items():
+            new, old = event.fields.get(name), event.before.get(name)
+            if event.op != "update" or not item.limits or not isinstance(new, str) or not isinstance(old, str):
+                continue
+            short, whole = plain(new), plain(old)
+            if short and short != whole and whole.startswith(short) and not self._entered(name, short):
+                found.append(f"I4 the hub cut {name} of {event.side} {event.ref} to what the other side could hold")
+        return found
+
+    def _entered(self, name: FieldName, text: str) -> bool:
+        """Whether any user ever wrote this."""
+        values = (event.fields.get(name) for event in self.events if not event.by_hub)
+        return any(isinstance(value, str) and plain(value) == text for value in values)
 
     def _unseen(self, event: Event) -> list[str]:
         """I7: a record that a user made is read before it is written."""

@@ -33,7 +33,10 @@ def _side(random: Random) -> Side:
 
 
 def _name(random: Random, profile: Profile) -> str:
-    return random.choice([item.id for item in profile.fields if item.edits])
+    """A field; half of the time one whose value has an owner, where a lost edit shows best."""
+    edited = [item for item in profile.fields if item.edits]
+    owned = [item for item in edited if item.rule.startswith("owner") and len(item.into) > 1]
+    return random.choice(owned if random.random() < 0.5 else edited).id
 
 
 def _somebody(random: Random) -> tuple[list[Step], int]:
@@ -63,7 +66,7 @@ def struck(random: Random, steps: Sequence[Step] = ()) -> Step:
 
 
 _DEADLY = tuple(kind for kind in COMMIT_KINDS if kind.startswith(("crash", "error")))
-_LOSING = tuple(kind for kind in WRITE_KINDS if not kind.startswith("users"))
+_LOSING = (*(kind for kind in WRITE_KINDS if not kind.startswith("users")), *("crash_after",) * 8)
 
 
 def _contested(random: Random, profile: Profile) -> list[Step]:
@@ -119,7 +122,20 @@ def _met_at_creation(random: Random, profile: Profile) -> list[Step]:
     side = _side(random)
     mask = random.getrandbits(6)
     met: Step = ("create", side.other.value, "match", _shape(random), random.getrandbits(len(profile.fields)))
-    return [("create", side.value, "fresh", _shape(random), mask), struck(random, [met])]
+    first: Step = ("create", side.value, "fresh", _shape(random), mask)
+    return [first, slice_step("a"), met] if random.random() < 0.4 else [first, struck(random, [met])]
+
+
+def _taken(random: Random, profile: Profile) -> list[Step]:
+    """A person gets an address that is somebody else's, who gives it up later."""
+    return [
+        *(("create", CRM, "fresh", _shape(random), 7) for _ in range(2)),
+        slice_step("a"),
+        ("rename", CRM, -2, "twin", 0),
+        slice_step("a"),
+        ("rename", CRM, -1, "fresh", 0),
+        slice_step("b"),
+    ]
 
 
 def _twins(random: Random, profile: Profile) -> list[Step]:
@@ -137,9 +153,10 @@ def _twins(random: Random, profile: Profile) -> list[Step]:
 
 def _born_again(random: Random, profile: Profile) -> list[Step]:
     """A record is deleted, and one with its address is entered anew."""
+    steps, place = _somebody(random)
     side = _side(random)
     pause = [("tick", random.choice((2, 90000))), slice_step("a")] if random.random() < 0.7 else []
-    return [("delete", side.value, _place(random)), *pause, ("create", side.value, "match", _shape(random), 7)]
+    return [*steps, ("delete", side.value, place), *pause, ("create", side.value, "match", _shape(random), 7)]
 
 
 def _swallowed(random: Random, profile: Profile) -> list[Step]:
@@ -171,10 +188,13 @@ def _renamed_at_creation(random: Random, profile: Profile) -> list[Step]:
 
 
 def _hidden(random: Random, profile: Profile) -> list[Step]:
-    """Rows that may not be seen for a while are missing when all of them are read."""
+    """A row that may not be seen for a while is missing when all of them are read, and refuses what is written."""
     steps, place = _somebody(random)
-    side = _side(random).value
-    return [*steps, ("hide", side, place), ("expire", side), ("tick", random.choice((5, 90000))), slice_step("a")]
+    side, name = _side(random), _name(random, profile)
+    steps.append(("hide", side.value, place))
+    if random.random() < 0.5:
+        return [*steps, ("edit", side.other.value, place, name, _shape(random)), slice_step("a")]
+    return [*steps, ("expire", side.value), ("tick", random.choice((5, 90000))), slice_step("a")]
 
 
 def _late_parent(random: Random, profile: Profile) -> list[Step]:
@@ -209,8 +229,8 @@ def _unlabelled(random: Random, profile: Profile) -> list[Step]:
 
 def motifs(profile: Profile) -> tuple[Motif, ...]:
     """Those that make sense in a profile; some count twice."""
-    found: list[Motif] = [_contested, _lost_answer, _contested, _lost_answer, _met_at_creation, _twins]
-    found += [_born_again, _swallowed, _parted, _renamed_at_creation, _hidden]
+    found: list[Motif] = [_contested, _lost_answer, _contested, _lost_answer, _lost_answer, _met_at_creation, _twins]
+    found += [_born_again, _swallowed, _parted, _renamed_at_creation, _hidden, _taken]
     if profile.lateness:
         found += [_seen_late] * 4
     if profile.partner.coarse:
