@@ -1,11 +1,12 @@
 """First sync of N people through the engine: storage transactions, CPU by part, peak memory.
 
     python -m bench.engine [--people 10000] [--storage memory|azurite] [--floor]
+    python -m bench.engine --inbox [--people 50000]
 
 Both systems are in memory, so that what is measured is the engine and its state. CPU is split by the package a sample
 of the profiler's own time falls into; the run is made twice, once profiled and once not, and the unprofiled one is
 quoted for time and memory. `--floor` fills both systems without the engine and prints the memory they take: what the
-engine adds is the difference.
+engine adds is the difference. `--inbox` measures how long people wait while so many rows are still to be loaded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.inbox import LONGEST, Load, Waited, ask_meanwhile, slow
 from shared.connectors.memory import KindDesign, MemoryConnector, MemorySystem, MemoryUsers
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
@@ -81,7 +83,10 @@ def entity() -> dict[str, object]:
     }
 
 
-def engine_for(people: int, store: PartitionStore) -> tuple[Engine, LaneStore]:
+def engine_for(
+    people: int, store: PartitionStore, *, latency: float = 0.0, options: Options | None = None
+) -> tuple[Engine, LaneStore]:
+    """`latency`: seconds each write of a system takes."""
     from shared.azure.ambient import RandomIds, SystemClock
 
     clock, ids = SystemClock(), RandomIds()
@@ -118,14 +123,14 @@ def engine_for(people: int, store: PartitionStore) -> tuple[Engine, LaneStore]:
     )
     engine = Engine(
         connection=config,
-        crm=MemoryConnector(crm),
-        partner=MemoryConnector(partner),
+        crm=slow(crm, latency) if latency else MemoryConnector(crm),
+        partner=slow(partner, latency) if latency else MemoryConnector(partner),
         lane=lane,
         clock=clock,
         ids=ids,
         digester=Digester(b"b" * 32),
         journal=Quiet(),
-        options=Options(slice_seconds=3600.0),
+        options=options or Options(slice_seconds=3600.0),
     )
     return engine, lane
 
@@ -138,6 +143,15 @@ def run(people: int, store: PartitionStore) -> Measured:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     linked = sum(count for name, count in lane.peek().counts.items() if name.endswith(".linked"))
     return Measured(time.perf_counter() - began, time.process_time() - cpu, store.usage.since(before), peak, linked)
+
+
+def inbox(
+    people: int, store: PartitionStore, *, latency: float, requests: int, options: Options | None = None
+) -> Waited:
+    """Requests while `people` rows are pending, with the options a connection has by default."""
+    engine, _ = engine_for(people, store, latency=latency, options=options or Options())
+    systems = (engine.crm._system, engine.partner._system)  # type: ignore[attr-defined]  # noqa: SLF001 - the bench owns them
+    return ask_meanwhile(Load(engine, systems, (CONTACT, PERSON), MAIL), requests=requests, pause=5.0)
 
 
 def split(people: int, store: PartitionStore) -> Counter[str]:
@@ -200,10 +214,21 @@ def main() -> int:
     parser.add_argument("--storage", choices=("memory", "azurite"), default="azurite")
     parser.add_argument("--no-split", action="store_true", help="leave the profiled run out")
     parser.add_argument("--floor", action="store_true", help="only the memory of both systems, without the engine")
+    parser.add_argument("--inbox", action="store_true", help="how long a request takes while the people are pending")
+    parser.add_argument("--latency", type=float, default=0.5, help="with --inbox: seconds a write takes (default 0.5)")
+    parser.add_argument("--requests", type=int, default=6, help="with --inbox: how many (default 6)")
     options = parser.parse_args()
     if options.floor:
         print(f"{options.people:,} people on both sides without an engine: peak memory {floor(options.people):.0f} MB")
         return 0
+    if options.inbox:
+        with storage(options.storage) as store:
+            waited = inbox(options.people, store, latency=options.latency, requests=options.requests)
+        waits = ", ".join(f"{seconds:.1f}" for seconds in waited.waits)
+        print(f"{waited.pending:,} rows of back-fill pending, {options.latency} s a write, state in {options.storage}")
+        print(f"  {len(waited.waits)} requests ended after {waits} s; the longest may take {LONGEST:.0f} s")
+        print(f"  {waited.loaded:,} rows were loaded in {waited.seconds:.0f} s meanwhile")
+        return 0 if waited.kept else 1
     with storage(options.storage) as store:
         found = run(options.people, store)
         usage = found.usage

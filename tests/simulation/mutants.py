@@ -27,7 +27,7 @@ class Kill(NamedTuple):
 
 
 TRIES = 1500
-WINDOW = 80
+WINDOW = 150
 """How many histories from a stored one on are tried before a mutant counts as unseen."""
 
 KILLS: Mapping[str, Kill] = MappingProxyType(
