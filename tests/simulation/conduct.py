@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 type Say = Callable[[str], None]
 
+MAIL = FieldName("mail")
 _CARRIED_RULES = frozenset({"owner_crm", "owner_partner", "newest"})
 
 
@@ -26,7 +27,12 @@ def judge_conduct(world: World, links: list[Link], say: Say) -> None:
     for link in links:
         if link.partner is None or _stirred(world, link):
             continue
-        for text in (*_outside(world, link), *_unlabelled(world, link), *_edits_deleted(world, link)):
+        for text in (
+            *_parked_for_nothing(world, link),
+            *_outside(world, link),
+            *_unlabelled(world, link),
+            *_edits_deleted(world, link),
+        ):
             say(text)
     for text in (*_merges_cut(world, links), *_needless_conflicts(world), *_strangers_values(world)):
         say(text)
@@ -49,6 +55,20 @@ def _events(world: World, link: Link) -> list[Event]:
 def _winner(world: World, event: Event) -> Ref | None:
     row = world.systems[event.side].row(event.ref)
     return row.merged_into if row is not None else None
+
+
+# -- I17: what waits for something -------------------------------------------------------------------------------------
+
+
+def _parked_for_nothing(world: World, link: Link) -> Iterator[str]:
+    """An address that somebody else had is carried over once that somebody gave it up."""
+    row = world.systems[Side.CRM].row(link.crm)
+    mail = row.fields.get(MAIL) if row is not None and row.there else None
+    if link.partner is None or link.state is not LinkState.LINKED or not isinstance(mail, str):
+        return
+    waits = any(reason.endswith("duplicate") for name, reason in link.parked.items() if name in {"", MAIL})
+    if waits and not world.systems[Side.PARTNER].tables[link.partner.kind].holders(mail):
+        yield f"I17 {link.crm} is parked as a duplicate though no partner record has its address any more"
 
 
 # -- I7: what may not be written at all --------------------------------------------------------------------------------
