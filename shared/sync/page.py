@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
-from shared.domain.records import Gone, Record, Side
+from shared.domain.records import Gone, GoneReason, Record, Side
 from shared.errors import Transient
-from shared.ports.report import ConflictEntry
 from shared.state.errors import AlreadyLinked
 from shared.state.model import Command, CursorState, LaneChanges
 from shared.sync.apply import Applier
@@ -293,6 +292,8 @@ class Page:
         case.crm, case.crm_ref, case.key, case.incarnation = record, record.ref, link_key(record.ref), 0
 
     def _set(self, case: Case, side: Side, seen: Record | Gone) -> None:
+        if isinstance(seen, Gone) and seen.reason is GoneReason.HIDDEN:
+            return  # it lives, but not for us: nothing is known of it
         if side is Side.CRM:
             case.crm = seen
         else:
@@ -327,15 +328,11 @@ class Page:
             self.work.engine.lane.put_command(_asked_again(parked, when))
 
     def _tell_conflicts(self) -> None:
-        """Before anything is written: a value that lost stands in the log before it is overwritten, whoever dies then.
-
-        The same values of the same field are one conflict, however often a page that failed is decided again. What a
-        message brought between two runs belongs to the last one.
-        """
+        """Before anything is written: a value that lost is in the log before it is overwritten, whoever dies then. The
+        same values are one conflict, however often a page is decided; between two runs they belong to the last one."""
         run = self.work.text("run") or self.work.text("last_run")
         if run and self.tally.conflicts:
-            told = "|".join(sorted(map(_print, self.tally.conflicts)))
-            part = self.reconciler.digester.raw(told.encode("utf-8", "surrogatepass")).hex()
+            part = self.reconciler.digester.raw(self.tally.conflicts_told()).hex()
             self.work.engine.journal.conflicts(run, part, self.tally.conflicts)
         self.tally.conflicts = []
 
@@ -393,12 +390,6 @@ class Page:
                 code="page_incomplete",
                 next_step="Nothing to do: the page is read again.",
             )
-
-
-def _print(entry: ConflictEntry) -> str:
-    """A conflict by its values, in an order that lasts."""
-    values = [sorted(v) if isinstance(v, frozenset) else v for v in (entry.crm_value, entry.partner_value)]
-    return repr((entry.link, entry.field, entry.winner, values))
 
 
 def _asked_again(link: Link, when: datetime) -> Command:

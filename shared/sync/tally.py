@@ -65,6 +65,10 @@ class Tally:
             )
         )
 
+    def conflicts_told(self) -> bytes:
+        """The conflicts by their values, in an order that lasts."""
+        return "|".join(sorted(map(_print, self.conflicts))).encode("utf-8", "surrogatepass")
+
     def _outcome(
         self,
         case: Case,
@@ -85,3 +89,8 @@ class Tally:
             message=result.message if result is not None else "",
             retry_at=retry_at,
         )
+
+
+def _print(entry: ConflictEntry) -> str:
+    values = [sorted(v) if isinstance(v, frozenset) else v for v in (entry.crm_value, entry.partner_value)]
+    return repr((entry.link, entry.field, entry.winner, values))

@@ -27,13 +27,9 @@ def judge_conduct(world: World, links: list[Link], say: Say) -> None:
     for link in links:
         if link.partner is None or _stirred(world, link):
             continue
-        for text in (
-            *_parked_for_nothing(world, link),
-            *_outside(world, link),
-            *_unlabelled(world, link),
-            *_edits_deleted(world, link),
-        ):
-            say(text)
+        for judged in (_parked_for_nothing, _outside, _unlabelled, _edits_deleted):
+            for text in judged(world, link):
+                say(text)
     for text in (*_merges_cut(world, links), *_needless_conflicts(world), *_strangers_values(world)):
         say(text)
 

@@ -292,7 +292,8 @@ class Ledger:
         known = max([event.sent.drained, *event.sent.read.values(), self._source_seen(event)])
         for row in table.holders(match):
             ref = Ref(event.ref.kind, row)
-            if ref == event.ref:
+            holder = table.now(row)
+            if ref == event.ref or holder is None or holder.state is RowState.HIDDEN:
                 continue
             since = self._holds_since(event.side, ref, capabilities.match_field, match)
             if since and since <= known:

@@ -193,8 +193,8 @@ def _hidden(random: Random, profile: Profile) -> list[Step]:
     side, name = _side(random), _name(random, profile)
     steps.append(("hide", side.value, place))
     if random.random() < 0.5:
-        return [*steps, ("edit", side.other.value, place, name, _shape(random)), slice_step("a")]
-    return [*steps, ("expire", side.value), ("tick", random.choice((5, 90000))), slice_step("a")]
+        return [*steps, ("edit", side.other.value, place, name, _shape(random)), slice_step("a"), ("show",)]
+    return [*steps, ("expire", side.value), ("tick", random.choice((5, 90000))), slice_step("a"), ("show",)]
 
 
 def _late_parent(random: Random, profile: Profile) -> list[Step]:

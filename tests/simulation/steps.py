@@ -374,6 +374,7 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     "merge": _merge,
     "touch": _touch,
     "hide": _hide,
+    "show": show_all,
     "label": _label,
     "tick": _tick,
     "slow": _slow,
