@@ -17,31 +17,20 @@ from threading import Lock
 from typing import Any
 
 from bench.people import Fields
+from bench.wiring import PAIR, Around, Told, wire
 from shared.connectors import registry
-from shared.connectors.activecampaign.defaults import CONTACT, PUSHED
 from shared.connectors.activecampaign.defaults import RATE as PARTNER_RATE
 from shared.connectors.dynamics.defaults import RATE as CRM_RATE
-from shared.connectors.surroundings import Memo, Surroundings
-from shared.domain.connection import ConnectionConfig, Switch
-from shared.domain.identity import Digester
-from shared.http.client import Runtime
 from shared.http.counts import CallCounts
-from shared.http.entra import TokenPool
 from shared.http.session import new_session
-from shared.ports.connector import Connector
-from shared.state.lane import LaneStore
-from shared.state.model import LaneId
 from shared.sync.engine import Engine
 from shared.sync.options import Options
-from simulators.activecampaign import DEFAULT_KEY, ActiveCampaign
+from simulators.activecampaign import ActiveCampaign
 from simulators.dataverse import build
-from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
 from simulators.frame import Clock, System, make_authority, serve_all
-from tests.fakes.ids import FakeIds
 from tests.fakes.partition_store import MemoryPartitionStore
 
 START = datetime(2026, 6, 10, 12, tzinfo=UTC).timestamp()
-PAIR = (CONTACT, PUSHED)
 IMPORT_PACE = 60 / 25_000
 """Seconds a contact: the vendor's stated capacity of imports."""
 
@@ -82,36 +71,6 @@ class PacedBudget:
 
     def close_for(self, seconds: float) -> None:
         self._time.advance(seconds)
-
-
-class Told:
-    """A journal that keeps the counters of the run."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.state = ""
-
-    def begin_run(self, *_: object, **__: object) -> None:
-        self.counts.clear()
-
-    def tell(self, run_id: str, part: str, outcomes: object, counts: Mapping[str, int]) -> None:
-        del run_id, part, outcomes
-        self.counts.update(counts)
-
-    def conflicts(self, *_: object) -> None: ...
-
-    def well(self, *_: object) -> None: ...
-
-    def end_run(self, run_id: str, *, state: str, **_: object) -> None:
-        del run_id
-        self.state = state
-
-
-class Keys:
-    """The two secrets of the connection."""
-
-    def secret(self, name: str) -> str:
-        return {"crm-secret": SECRET, "ac-key": DEFAULT_KEY}[name]
 
 
 @dataclass(slots=True)
@@ -228,52 +187,16 @@ def _wired(
     include: bool,
     options: Options | None,
 ) -> Rig:
-    counts, told, ids = CallCounts(), Told(), FakeIds()
-    runtime = Runtime(session=new_session(), clock=time, jitter=ids.jitter, observers=[counts])
-    hosts = frozenset(f"127.0.0.1:{port}" for port in ports.values())
-    connection = ConnectionConfig(
-        id="bench",
-        name="bench",
-        system="activecampaign",
-        crm={
-            "url": f"https://127.0.0.1:{ports['dataverse']}",
-            "tenant": TENANT,
-            "client_id": APPLICATION,
-            "secret": "crm-secret",
-            "authority": f"127.0.0.1:{ports['entra']}",
-        },
-        partner={
-            "url": f"https://127.0.0.1:{ports['activecampaign']}",
-            "key": "ac-key",
-            "custom_values": "include" if include else "feed",
-        },
-        entities=(fields.entity(),),
-        switch=Switch.ON,
-    )
-
-    def side(name: str, rate: tuple[int, float]) -> Connector:
-        around = Surroundings(
-            runtime=runtime,
-            budget=PacedBudget(time, *rate),
-            secrets=Keys(),
-            tokens=TokenPool(),
-            memo=Memo(time.monotonic),
-            trusted_hosts=hosts,
-            labels=frozenset(PAIR),
-        )
-        settings = connection.crm if name == registry.CRM else connection.partner
-        return registry.build(name, settings, around)
-
+    counts, told = CallCounts(), Told()
     store = MemoryPartitionStore(time)
-    engine = Engine(
-        connection=connection,
-        crm=side(registry.CRM, CRM_RATE),
-        partner=side("activecampaign", PARTNER_RATE),
-        lane=LaneStore(store, LaneId("bench"), clock=time, ids=ids),
+    around = Around(
         clock=time,
-        ids=ids,
-        digester=Digester(b"b" * 32),
+        session=new_session(),
+        store=store,
+        budgets={registry.CRM: PacedBudget(time, *CRM_RATE), "activecampaign": PacedBudget(time, *PARTNER_RATE)},
+        observers=[counts],
         journal=told,
-        options=options or Options(initial_one_way=True),
     )
+    urls = {name: f"https://127.0.0.1:{port}" for name, port in ports.items()}
+    engine = wire(fields, urls, around, include=include, options=options)
     return Rig(fields, systems["dataverse"], partner, time, counts, engine, store, told)
