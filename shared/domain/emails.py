@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 _IGNORED = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_NO_MAIL = frozenset(" ,;<>\\")
 _LONGEST = 320
 _LONGEST_DOMAIN = 255
 _LONGEST_LABEL = 63
@@ -62,6 +63,7 @@ ROLES = frozenset(
 """Local parts of mailboxes that several people share. They match only when nobody else on the side has the address."""
 
 
+@lru_cache(maxsize=8192)
 def match_value(text: str | None) -> str | None:
     """The canonical form of an address for matching, or None when it can match nobody.
 
@@ -97,6 +99,8 @@ def is_role_address(key: str) -> bool:
 
 
 def _printable(text: str) -> bool:
+    if text.isascii():
+        return text.isprintable() and not _NO_MAIL & set(text)
     return not any(char.isspace() or char in ",;<>\\" or unicodedata.category(char)[0] == "C" for char in text)
 
 

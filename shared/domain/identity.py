@@ -99,6 +99,7 @@ class Link:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=8192)
 def link_key(crm: Ref) -> LinkKey:
     """The key of the link of a Dynamics record."""
     return LinkKey(blake2b(f"{crm.kind}|{crm.id.lower()}".encode(), digest_size=12).digest())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Labels:
         return add, remove
 
 
+@lru_cache(maxsize=1024)
 def bare(label: str) -> str:
     """A label as it is compared: no case, no square brackets around it, single spaces."""
     text = unicodedata.normalize("NFC", label).strip()

@@ -28,6 +28,7 @@ SWEEP = "sweep"
 LIVE = "live"
 
 _TOGETHER = 1000
+_AT_ONCE = 3000  # records in hand at a time: whole calls of 250, 300 and 1,000
 _MARGIN = 10.0  # seconds of the slice that must be left to read on
 
 
@@ -143,13 +144,16 @@ class Feed:
         return CursorState(token=page.cursor, digest=self.ground, phase=phase, facts=facts)
 
     def _take(self, changes: ChangePage, cursor: CursorState, *, epoch: int) -> None:
-        page = Page(self.work, f"{self.name}|{changes.cursor}")
+        """A large page is taken in parts, so that memory does not depend on it; the cursor moves with the last part."""
         items = self._complete(changes.items)
-        cases = self.cases(page, items)
-        page.run(cases)
-        if epoch:
-            mark(page, self.side, cases, epoch)
-        page.fold({self.name: cursor})
+        parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)] or [items]
+        for number, part in enumerate(parts):
+            page = Page(self.work, f"{self.name}|{changes.cursor}" + (f"|{number}" if number else ""))
+            cases = self.cases(page, part)
+            page.run(cases)
+            if epoch:
+                mark(page, self.side, cases, epoch)
+            page.fold({self.name: cursor} if part is parts[-1] else None)
 
     def cases(self, page: Page, items: Sequence[Record | Gone]) -> list[Case]:
         make = from_crm if self.side is Side.CRM else from_partner

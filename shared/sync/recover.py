@@ -7,8 +7,9 @@ is merged, and a field that differs on both is a conflict then, never silently o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice, takewhile
 
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
@@ -25,6 +26,8 @@ from shared.sync.deletes import gone_flags
 from shared.sync.page import Page
 
 _COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
+
+_TOGETHER = 3000  # entries of ended imports that one fold takes
 
 LOST = "lost"
 """Why a record is parked whose import the partner no longer knows."""
@@ -263,16 +266,50 @@ def settle(work: Work, batches: Sequence[Batch]) -> bool:
 
     What was accepted later ends later: behind one that is running nothing is asked, so that waiting costs one call.
     """
-    for batch in batches:
-        tickets = [Ticket(ticket) for ticket in _tickets(batch)]
-        answers = work.connector(batch.side).settle(tickets)
-        if any(answer.running for answer in answers):
-            return True
-        page = Page(work, f"settle|{batch.id}")
+    ended: list[tuple[Batch, Sequence[Settled]]] = []
+    running = False
+    for window in _windows(batches, work.connector(batches[0].side).capabilities.concurrency if batches else 1):
+        tickets = [[Ticket(ticket) for ticket in _tickets(batch)] for batch in window]
+        answers = iter(work.connector(window[0].side).settle([ticket for group in tickets for ticket in group]))
+        told = [list(islice(answers, len(group))) for group in tickets]
+        done = list(takewhile(lambda pair: not any(one.running for one in pair[1]), zip(window, told, strict=True)))
+        ended.extend(done)
+        running = len(done) < len(window)
+        if running or sum(len(batch.entries) for batch, _ in ended) >= _TOGETHER:
+            _fold_ended(work, ended)
+            ended = []
+        if running:
+            break
+    _fold_ended(work, ended)
+    return running
+
+
+def _windows(batches: Sequence[Batch], width: int) -> Iterator[Sequence[Batch]]:
+    """The oldest alone, because nothing else is asked while it runs; then as many at a time as may be in flight."""
+    if batches:
+        yield batches[:1]
+    side = batches[0].side if batches else None
+    for start in range(1, len(batches), width):
+        window = batches[start : start + width]
+        if all(batch.side is side for batch in window):
+            yield window
+        else:
+            yield from ([batch] for batch in window)
+
+
+def _fold_ended(work: Work, ended: Sequence[tuple[Batch, Sequence[Settled]]]) -> None:
+    """What many imports came to is stored together: each fold rewrites the pages that its links lie in."""
+    if not ended:
+        return
+    page = Page(work, "settle|" + "|".join(batch.id for batch, _ in ended))
+    entries = [entry for batch, _ in ended for entry in batch.entries]
+    page.links.load(
+        keys=[entry.key for entry in entries], matches=[entry.match for entry in entries if entry.match is not None]
+    )
+    for batch, answers in ended:
         for answer in answers:
             _settled(page, batch, answer)
-        page.fold(batches=[batch.id])
-    return False
+    page.fold(batches=[batch.id for batch, _ in ended])
 
 
 def _tickets(batch: Batch) -> list[str]:

@@ -5,6 +5,7 @@ Sources: the vendor's page on custom field values (`||a||b||`, dates), and recor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -37,6 +38,7 @@ _TYPES: Mapping[str, FieldType] = {
     "currency": FieldType.MONEY,
 }
 _NO_DATE = "0000-00-00"
+_NEVER = re.compile("[\x00\ud800-\udfff]")
 
 
 class BadValueError(ValueError):
@@ -147,7 +149,7 @@ def to_text(spec: FieldSpec, value: Value | None) -> str:
     text = _write(spec, value)
     if text is None:
         raise BadValueError(f"this field takes a value of type {spec.type.value}")
-    if any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in text):
+    if _NEVER.search(text):
         raise BadValueError("the text holds a character that cannot be stored")
     return text
 

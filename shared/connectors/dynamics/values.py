@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Re
 
 LOOKUP_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 _TEXTS = frozenset({FieldType.TEXT, FieldType.MEMO, FieldType.EMAIL, FieldType.PHONE, FieldType.URL})
+_NEVER = re.compile("[\x00\ud800-\udfff]")
 FIRST_DAY = date(1753, 1, 1)  # SQL Server's first
 
 
@@ -173,7 +175,7 @@ def _plain(spec: FieldSpec, value: Value) -> object:
     if kind in _TEXTS:
         if not isinstance(value, str):
             raise BadValueError("this column takes text")
-        if any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in value):
+        if _NEVER.search(value):
             raise BadValueError("the text holds a character that cannot be stored")
         return value
     checked = _CHECKS[kind](value)
