@@ -34,6 +34,10 @@ from shared.ports.connector import ChangePage, Cursor
 LABELS_UP_TO = 1000
 """Changed contacts of one run up to which their tags are told: more than that is, as a rule, our own import's echo."""
 
+_AHEAD = 2
+"""A walk asks for so many times the usual number of pages at once: while one group is read, the next one's leave to call
+falls due, so that the answers' latency and our own work cost no time of the limit."""
+
 _NO_DATE_SKEW = timedelta(minutes=2)
 
 
@@ -56,7 +60,7 @@ class ContactFeed:
         self._tags = tags
         self._settings = settings
         self._clock = clock
-        self._at_once = settings.concurrency
+        self._at_once = _AHEAD * settings.concurrency
         self._side_load = settings.custom_values is CustomValues.INCLUDE
         names = "\n".join([CONTACT, *sorted(mapper.fields)])
         self._digest = blake2b(names.encode(), digest_size=8).hexdigest()
