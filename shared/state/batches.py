@@ -7,7 +7,7 @@ each says how many there are and is written last, so a batch whose parts did not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -56,8 +56,9 @@ def result_rows(batch_id: str, results: Iterable[Result], ticket: str, order: in
     return part_rows(f"b.{batch_id}.r", envelope.pack([ticket, words.texts, packed]), order=order)
 
 
-def read_batches(partition: str, rows: Sequence[Row]) -> tuple[list[Stored], list[str]]:
-    """The batches in rows, oldest first, and the keys of parts that belong to none (their first part never came).
+def read_batches(partition: str, rows: Sequence[Row]) -> tuple[Iterator[Stored], list[str]]:
+    """The batches in rows, oldest first, each decoded when it is taken; and the keys of parts that belong to none
+    (their first part never came).
 
     Raises StateDamaged for a batch that does not decode, ConfigError for one of a newer format.
     """
@@ -68,14 +69,22 @@ def read_batches(partition: str, rows: Sequence[Row]) -> tuple[list[Stored], lis
         if found is None:
             raise StateDamaged(partition, row.key, "its key is not one of a batch")
         by_batch.setdefault(found[1], {"i": {}, "r": {}})[found[2]][int(found[3])] = row
-    stored: list[Stored] = []
+    whole: list[str] = []
     orphans: list[str] = []
     for batch_id, parts in by_batch.items():
         if 0 not in parts["i"]:
             orphans.extend(row.key for kind in parts.values() for row in kind.values())
             continue
-        stored.append(_stored(partition, batch_id, parts["i"], parts["r"]))
-    return sorted(stored, key=lambda item: (item.order, item.batch.id)), orphans
+        whole.append(batch_id)
+    whole.sort(key=lambda name: (_order(partition, by_batch[name]["i"][0]), name))
+    return (_stored(partition, name, by_batch[name]["i"], by_batch[name]["r"]) for name in whole), orphans
+
+
+def _order(partition: str, intent: Row) -> int:
+    order: Any = intent.cells.get("order")
+    if not isinstance(order, int | str) or not str(order).isdigit():
+        raise StateDamaged(partition, intent.key, "it does not say when its batch began")
+    return int(order)
 
 
 def removals(keys: Iterable[str]) -> list[Operation]:

@@ -155,13 +155,17 @@ class Held:
 
     def batches(self) -> list[Batch]:
         """Batches that no fold dropped yet, oldest first."""
+        return list(self.each_batch())
+
+    def each_batch(self) -> Iterator[Batch]:
+        """The same, decoded one at a time: a large import leaves many."""
         with self._guarded():
             rows = self._store.scan(self._partition, batch_rows.FIRST, batch_rows.LAST)
             stored, orphans = batch_rows.read_batches(self._partition, rows)
             self._orphans.update(orphans)
-            for item in stored:
-                self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
-            return [item.batch for item in stored]
+        for item in stored:
+            self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
+            yield item.batch
 
     # -- folding ----------------------------------------------------------------------------------------------------
 

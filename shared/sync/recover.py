@@ -35,7 +35,7 @@ LOST = "lost"
 
 def recover(work: Work) -> None:
     """Settles what earlier slices left behind; leaves accepted batches that are still running."""
-    for batch in work.held.batches():
+    for batch in work.held.each_batch():
         page = Page(work, f"recover|{batch.id}")
         _retell(page, batch)
         page.run(list(_judged(page, batch)))

@@ -211,6 +211,9 @@ class _Lane:
     def batches(self) -> list[Batch]:
         return []
 
+    def each_batch(self) -> Iterator[Batch]:
+        return iter(self.batches())
+
     def begin(self, batch: Batch) -> None:
         del batch
 

@@ -35,8 +35,8 @@ LABELS_UP_TO = 1000
 """Changed contacts of one run up to which their tags are told: more than that is, as a rule, our own import's echo."""
 
 _AHEAD = 2
-"""A walk asks for so many times the usual number of pages at once: while one group is read, the next one's leave to call
-falls due, so that the answers' latency and our own work cost no time of the limit."""
+"""A walk asks for so many times the usual number of pages at once: while some are on their way the leave for the others
+falls due, so that latency and our own work cost no time of the limit."""
 
 _NO_DATE_SKEW = timedelta(minutes=2)
 
