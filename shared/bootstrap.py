@@ -274,11 +274,16 @@ class Application:
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
             answer=lambda codes: self.desk.answered(connection, codes),
+            still_on=lambda: self._is_on(connection.id),
             sealer=Sealer(self.settings.state_key, "match values of creates"),
             suppressed=trust.suppressions(self).all,
             keeping=kept,
             images=trust.images(self, connection.id).add,
         )
+
+    def _is_on(self, connection_id: str) -> bool:
+        stored = self.connections.store.get(connection_id)
+        return stored is not None and stored.config.switch is Switch.ON
 
     def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
         """One slice of a lane: long pieces of work first, which go on while the connection is off, then its run."""

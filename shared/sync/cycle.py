@@ -53,12 +53,19 @@ class Cycle:
             while self._step(source):
                 if work.left < _MARGIN:
                     return True
+                if self._switched_off():
+                    return False
                 self._between()
             self._finish(source)
             if work.left < _MARGIN:
                 return True
         self.end()
         return False
+
+    def _switched_off(self) -> bool:
+        """Somebody turned the sync off meanwhile: the run rests where it is, and goes on when it is on again."""
+        still_on = self.work.engine.still_on
+        return still_on is not None and not still_on()
 
     def begin(self, slot: str, reason: str) -> None:
         """Opens a run; raises GuardTripped when another environment or account answers than the one confirmed."""

@@ -40,7 +40,8 @@ class Engine:
 
     `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
     when the rhythm next does anything; `answer` is told the outcome code of each request that a command carried, by
-    the request's key, and may be told again; `schemas` keeps described kinds between slices of one process,
+    the request's key, and may be told again; `still_on` says, between pages, whether the sync was not switched off
+    meanwhile; `schemas` keeps described kinds between slices of one process,
     `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
     are raised. `sealer` keeps the match value of a create until its answer is known; without one a create whose answer
     was lost is only looked for under the value its row has now. `keeping` renews the lease while a call takes long.
@@ -58,6 +59,7 @@ class Engine:
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     round_up: Callable[[datetime], datetime] | None = None
     answer: Callable[[Mapping[str, str]], None] | None = None
+    still_on: Callable[[], bool] | None = None
     suppressed: Callable[[], frozenset[bytes]] | None = None
     keeping: Callable[[Held], AbstractContextManager[None]] | None = None
     images: Callable[[str, str, Sequence[Image]], None] | None = None
@@ -124,7 +126,10 @@ class Engine:
         return cycle.run()
 
     def _next(self, work: Work) -> datetime | None:
-        """When the lane is wanted next: its next slot, or a command that becomes due before."""
+        """When the lane is wanted next: its next slot, or a command that becomes due before; at once for a run that
+        rests because the sync was switched off."""
+        if work.text("run"):
+            return work.now
         slot = self.due(work.facts, work.now)[0] if self.due is not None and not work.text("broken") else None
         waiting = [command.not_before or work.now for command in self.lane.commands(1)]
         times = [when for when in (slot, *waiting) if when is not None]

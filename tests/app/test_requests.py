@@ -245,3 +245,38 @@ def test_an_event_of_the_account_is_a_hint_for_the_next_run(world: World) -> Non
     assert [post(url, event).status_code for _ in range(3)] == [202, 202, 202]
     world.ac("edit_contact", contact=person, lastName="Renamed")
     assert world.next_run(connection)["runsEnded"] == 2
+
+
+@pytest.mark.feature("HUB-35", system="activecampaign")
+@pytest.mark.slow
+def test_a_request_is_taken_over_within_a_minute_while_fifty_thousand_rows_are_being_loaded(world: World) -> None:
+    world.reseed(0)
+    world.sims.control("dataverse", "POST", "seed", {"generate": {"table": "contact", "count": 50_000}})
+    connection = world.connect()
+    person = contact(world, "in.a.hurry@example.org", lastName="Hurry")
+    world.switch_on(connection)
+    end = time.monotonic() + 60
+    while world.status(connection).get("progress", {}).get("written", 0) == 0:
+        assert time.monotonic() < end, world.status(connection)
+        time.sleep(0.3)
+    began = time.monotonic()
+    key = post(hooks(world, connection)["lead"], f"contact[id]={person}").json()["id"]
+    found = settled(world, connection, key, "waiting", seconds=60)
+    assert time.monotonic() - began < 60
+    assert found["code"] == "waiting:slot"
+    assert tags(world, person) >= {"D365: Lead", "D365: Pulled from ActiveCampaign"}
+    assert world.status(connection)["runsEnded"] == 0  # the load is still under way
+    world.call("PATCH", f"connections/{connection}", {"switch": "off"})
+    end = time.monotonic() + 60
+    while world.status(connection)["running"]:  # off means off: the slice under way ends with its page
+        assert time.monotonic() < end, world.status(connection)
+        time.sleep(0.5)
+    written = world.status(connection)["progress"]["written"]
+    world.call("PATCH", f"connections/{connection}", {"switch": "on"})
+    world.tick()
+    end = time.monotonic() + 60
+    while world.status(connection).get("progress", {}).get("written", 0) <= written:  # the same run goes on at once
+        assert time.monotonic() < end, world.status(connection)
+        time.sleep(0.5)
+    assert world.status(connection)["runsEnded"] == 0
+    world.call("PATCH", f"connections/{connection}", {"switch": "off"})
