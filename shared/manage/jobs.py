@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from shared.errors import LeaseLost, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock
 from shared.ports.care import Job, JobStore
+from shared.state.heartbeat import kept
 from shared.state.lane import Held, LaneStore
 
 type Step = Callable[[Job, Held], Job]
@@ -48,7 +49,8 @@ class JobRunner:
                     return True
                 held.renew()
                 try:
-                    open_job = self.steps[open_job.kind](open_job, held)
+                    with kept(held):
+                        open_job = self.steps[open_job.kind](open_job, held)
                 except LeaseLost:
                     raise
                 except (Throttled, Transient):

@@ -20,7 +20,7 @@ from shared.state.model import LaneChanges
 from shared.sync.deletes import gone_side
 
 KIND = "purge"
-_PAGE = 200
+_PAGE = 40  # a page of single deletes at four a second ends well within the lease
 _PROBLEMS = 500
 
 
