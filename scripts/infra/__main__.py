@@ -63,7 +63,9 @@ def formatting(infra: Path = INFRA) -> Iterator[str]:
         )
         yield from (f"{line}: run terraform fmt" for line in ran.stdout.splitlines())
     else:
-        print("     (terraform is not installed: the formatting of *.tf was not checked)")
+        print("     (terraform is not installed: of the layout of *.tf only the equals signs were checked)")
+    for path in sorted((infra / "terraform").glob("*.tf")):
+        yield from (f"{path.name}:{number}: equals signs not in line" for number in _crooked(path.read_text()))
     for path in bicep_files(infra):
         for number, line in enumerate(path.read_text().split("\n")[:-1], 1):
             if "\t" in line or line != line.rstrip() or (len(line) - len(line.lstrip(" "))) % 2:
@@ -73,6 +75,19 @@ def formatting(infra: Path = INFRA) -> Iterator[str]:
     for path in [*infra.rglob("*.json")]:
         if not path.read_text().startswith(("{", "[")) or json.loads(path.read_text()) is None:
             yield f"{path.name}: no JSON"
+
+
+def _crooked(text: str) -> Iterator[int]:
+    """Lines of arguments that stand together in a block, whose equals signs do not stand below one another."""
+    group: list[tuple[int, int, int]] = []  # line number, where the sign stands, where the longest name would put it
+    for number, line in enumerate([*text.split("\n"), ""], 1):
+        found = re.match(r"( *)([\w-]+)( +)= (?!.*[\[{(]$)", line)
+        if found and (not group or group[0][0] + len(group) == number):
+            group.append((number, found.end(3), found.end(2) + 1))
+            continue
+        wanted = max((least for _, _, least in group), default=0)
+        yield from (at for at, sign, _ in group if sign != wanted)
+        group = [(number, found.end(3), found.end(2) + 1)] if found else []
 
 
 def bicep_files(infra: Path = INFRA) -> list[Path]:

@@ -132,3 +132,13 @@ def test_the_parity_table_can_be_printed() -> None:
     assert len(rows) > 100
     assert not [row for row in rows if "DIFFERENT" in row]
     assert any("storage: shared keys | False | False | equal" in row for row in rows)
+
+
+def test_crooked_arguments_are_seen_without_terraform() -> None:
+    from scripts.infra.__main__ import _crooked
+
+    assert list(_crooked('a {\n  name = "x"\n  tags = {\n    k = 1\n  }\n}\n')) == []
+    assert list(_crooked('  name    = "x"\n  location = "y"\n')) == [1]
+    assert list(_crooked('  name     = "x"\n  location = "y"\n\n  a = 1\n')) == []
+    for path in (INFRA / "terraform").glob("*.tf"):
+        assert list(_crooked(path.read_text())) == [], path.name
