@@ -11,6 +11,7 @@ import pytest
 
 from cli.demo.people import generated
 from cli.demo.world import CLIENT_ID, TENANT, app
+from shared.connectors.dynamics.checks import wanted_privileges
 from shared.connectors.dynamics.tables import TABLES
 from tests.app.conftest import FAST, World
 
@@ -27,16 +28,8 @@ def privileges() -> dict[str, str]:
 
 
 def asked_for() -> set[str]:
-    """As the connection check names them (shared/connectors/dynamics/checks.py), table by table."""
-    from shared.connectors.dynamics.checks import _VERBS
-
-    names = set()
-    for table in TABLES.values():
-        names.add(f"prvRead{table.privilege}")
-        names |= {f"prv{_VERBS[op]}{table.privilege}" for op in table.writes}
-        if table.writes:
-            names |= {f"prvAppend{table.privilege}", f"prvAppendTo{table.privilege}"}
-    return names
+    """As the connection's check asks, table by table."""
+    return {name for table in TABLES.values() for name in wanted_privileges(table)}
 
 
 @pytest.mark.feature("APP-05.5")

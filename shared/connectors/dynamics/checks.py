@@ -60,11 +60,17 @@ def _table(client: DataverseClient, table: Table, user: str, found: list[TableMe
     return f"{len(found[0].columns)} columns" + (f", {len(closed)} of them not readable" if closed else "")
 
 
-def _privileges(client: DataverseClient, table: Table, user: str) -> str:
+def wanted_privileges(table: Table) -> dict[str, str]:
+    """What the application user needs on a table, and what for; the published role holds just these."""
     wanted = {f"prvRead{table.privilege}": "read"}
     wanted |= {f"prv{VERBS[op]}{table.privilege}": op.value for op in table.writes}
     if table.writes:
         wanted |= {f"prvAppend{table.privilege}": "link", f"prvAppendTo{table.privilege}": "link to"}
+    return wanted
+
+
+def _privileges(client: DataverseClient, table: Table, user: str) -> str:
+    wanted = wanted_privileges(table)
     depths = read_privileges(client, user, list(wanted))
     if not depths:
         raise NotTold(
