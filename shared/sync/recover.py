@@ -17,7 +17,7 @@ from shared.domain.normalize import match_value
 from shared.domain.records import FieldName, FieldType, Gone, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
-from shared.sync.after import link_after, link_before
+from shared.sync.after import done_of, link_after, link_before
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
@@ -60,7 +60,16 @@ def _retell(page: Page, batch: Batch) -> None:
         _retire_former(page, entry)
         before = link_before(known, entry)
         after = link_after(before, entry, batch.side, ref=result.ref, revision=result.revision)
+        after = _half_done(after, entry)
         page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
+
+
+def _half_done(link: Link, entry: Entry) -> Link:
+    """A decision whose other writes nobody heard of is made again with both sides read: the revision that this write
+    got stands also for what was seen on its side and not yet taken over to the other."""
+    if link.state is not LinkState.LINKED or done_of(entry).settled:
+        return link
+    return replace(link, flags=link.flags | {DIVERGED})
 
 
 def _told_before(known: Link, entry: Entry, batch: Batch) -> bool:
@@ -147,11 +156,9 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
     moved = {name: digest for name, digest in told.items() if entry.before.get(name) != digest}
     if moved and all(now[name] == digest for name, digest in moved.items()):
         return True
-    if any(now[name] == moved[name] for name in _telling(compiled, moved, batch.side)):
-        return True
     if all(now[name] == entry.before.get(name) for name in moved):
         return False
-    return None
+    return None  # some as intended, others not: two users may have entered the same, e-mail addresses above all
 
 
 def _is_ours(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, now: Mapping[str, bytes]) -> bool:

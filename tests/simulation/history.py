@@ -71,6 +71,10 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
         if event.op in {"delete", "merge", "restore"}:
             story.revived = True
             continue
+        if event.afterwards and event.op == "create" and _gone_before(events, event):
+            _start_anew(story, event)
+            known[side], value[side] = frozenset(story.edits[-1:]), event.fields.get(item.name)
+            continue
         if event.by_hub:
             story.first_hub = event.number if story.first_hub is None and event.number >= met else story.first_hub
             story.doubt = story.doubt or event.afterwards
@@ -99,6 +103,23 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
         if same(item, value[side], value[side.other], at=(side, side.other)):
             agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
     return story
+
+
+def _gone_before(events: Sequence[Event], made: Event) -> bool:
+    """Whether a record was deleted or merged away, and a create that took effect that late brought it back."""
+    return any(
+        event.number < made.number and event.side is made.side and event.op in {"delete", "merge"} for event in events
+    )
+
+
+def _start_anew(story: Story, made: Event) -> None:
+    """What users had entered in the record that is gone went with it; what the late create sent is nobody's edit."""
+    story.edits = [edit for edit in story.edits if edit.side is not made.side]
+    story.last.pop(made.side, None)
+    sent = Edit(made.number, made.side, made.fields.get(story.item.name), foreign=True)
+    story.edits.append(sent)
+    story.past[sent] = frozenset()
+    story.last[made.side] = sent
 
 
 def _entered(story: Story, edit: Edit, past: frozenset[Edit], agreed: Sequence[dict[Side, Value | None]]) -> None:

@@ -242,6 +242,52 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("swap", "partner", 1, 0),
         ),
     ),
+    "a choice that was taken away stays away when the worker dies between the two writes of one decision": (
+        "plain",
+        (
+            ("create", "partner", "fresh", 2, 544),
+            A,
+            ("edit", "crm", 0, "city", 0),
+            A,
+            ("contest", 0, "topics", (8, 0), "partner"),
+            _met("after", 1, "crash_before"),
+        ),
+    ),
+    "a write whose answer was lost was not made because a user entered one of its values": (
+        "tags",
+        (
+            ("create", "partner", "fresh", 1, 0),
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("rename", "partner", 0, "fresh", 0),
+            ("hint", "partner", 0),
+            ("contest", 0, "title", (8, 1), "partner"),
+            ("rename", "partner", 1, "none", 0),
+            _met("remote", 3, "error_before"),
+            ("rename", "crm", 0, "match", 0),
+        ),
+    ),
+    "a create that takes effect after its record was repeated and merged away brings back nothing users entered": (
+        "poor",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            _met("remote", 4, "late"),
+            A,
+            ("edit", "crm", 0, "level", 0),
+            ("create", "crm", "none", 0, 0),
+            ("merge", "crm", 0, -1),
+        ),
+    ),
+    "so does one whose record was deleted": (
+        "poor",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            _met("remote", 4, "late"),
+            A,
+            ("edit", "crm", 0, "level", 0),
+            ("delete", "crm", 0),
+        ),
+    ),
 }
 
 
