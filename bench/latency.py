@@ -20,8 +20,8 @@ from bench.people import Fields
 from bench.wiring import PAIR, Around, wire
 from shared.azure.ambient import RandomIds, SystemClock
 from shared.azure.budgets import SharedBudget
-from shared.connectors.activecampaign.defaults import RATE as PARTNER_RATE
-from shared.connectors.dynamics.defaults import RATE as CRM_RATE
+from shared.connectors.activecampaign.defaults import LIMIT as PARTNER_LIMIT
+from shared.connectors.dynamics.defaults import LIMIT as CRM_LIMIT
 from shared.domain.records import FieldName, Kind, Ref, RemoteId
 from shared.http.budget import Rate
 from shared.http.calls import Observed
@@ -66,7 +66,7 @@ class Watch:
 
 def measure(people: int, fields: Fields, *, values: bool = True, writes: int = 150) -> list[Share]:
     """The shares of both phases. Without `values` only the list is read."""
-    calls, seconds = PARTNER_RATE
+    calls, seconds = PARTNER_LIMIT.share({})
     with filled(0, fields, include=False) as sims:
         contacts = [fields.contact(number, tags=PAIR) for number in range(people)]
         sims.control("activecampaign", "POST", "seed", {"contacts": contacts})
@@ -95,7 +95,7 @@ def measure(people: int, fields: Fields, *, values: bool = True, writes: int = 1
 
 def _budgets(clock: SystemClock) -> Mapping[str, SharedBudget]:
     store, ids = MemoryPartitionStore(), RandomIds()
-    rates = {"dynamics": CRM_RATE, "activecampaign": PARTNER_RATE}
+    rates = {"dynamics": CRM_LIMIT.share({}), "activecampaign": PARTNER_LIMIT.share({})}
     return {
         name: SharedBudget(store, name, Rate(*rate), clock=clock, worker=ids.new_id()) for name, rate in rates.items()
     }

@@ -19,8 +19,8 @@ from typing import Any
 from bench.people import Fields
 from bench.wiring import PAIR, Around, Told, wire
 from shared.connectors import registry
-from shared.connectors.activecampaign.defaults import RATE as PARTNER_RATE
-from shared.connectors.dynamics.defaults import RATE as CRM_RATE
+from shared.connectors.activecampaign.defaults import LIMIT as PARTNER_LIMIT
+from shared.connectors.dynamics.defaults import LIMIT as CRM_LIMIT
 from shared.http.counts import CallCounts
 from shared.http.session import new_session
 from shared.sync.engine import Engine
@@ -193,7 +193,10 @@ def _wired(
         clock=time,
         session=new_session(),
         store=store,
-        budgets={registry.CRM: PacedBudget(time, *CRM_RATE), "activecampaign": PacedBudget(time, *PARTNER_RATE)},
+        budgets={
+            registry.CRM: PacedBudget(time, *CRM_LIMIT.share({})),
+            "activecampaign": PacedBudget(time, *PARTNER_LIMIT.share({})),
+        },
         observers=[counts],
         journal=told,
     )

@@ -146,12 +146,12 @@ class Application:
 
         return defaults_of(system)
 
-    def _budget(self, system: str, account: str, lane_lease: float) -> SharedBudget:
+    def _budget(self, system: str, settings: Mapping[str, object], account: str, lane_lease: float) -> SharedBudget:
         """The account's budget in this process. Its lease ends before the lane of a dead worker is taken over."""
         from shared.azure.budgets import LEASE_SECONDS, SharedBudget
         from shared.http.budget import Rate
 
-        calls, seconds = self._defaults(system).RATE
+        calls, seconds = self._defaults(system).LIMIT.share(settings)
         budget = SharedBudget(
             self.store("budgets"),
             account,
@@ -177,7 +177,8 @@ class Application:
         from shared.sync.options import parse_options
 
         system = CRM if side == "crm" else connection.system
-        account = f"{system}|{getattr(connection, side).get('url', '')}"
+        settings = getattr(connection, side)
+        account = f"{system}|{settings.get('url', '')}"
         lease = parse_options(connection.options).lease_seconds
 
         def seen(call: Observed) -> None:
@@ -186,7 +187,7 @@ class Application:
         runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter, observers=(seen,))
         return Surroundings(
             runtime=runtime,
-            budget=self._once(("budget", account), lambda: self._budget(system, account, lease)),
+            budget=self._once(("budget", account), lambda: self._budget(system, settings, account, lease)),
             secrets=self.secrets,
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),

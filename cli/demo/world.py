@@ -118,15 +118,20 @@ def app(
         yield host
 
 
-def seed(sims: Simulators, rows: list[dict[str, str]]) -> dict[str, str]:
-    """Puts the people into Dynamics, an application into its directory and a key into ActiveCampaign."""
+def seed(sims: Simulators, rows: list[dict[str, str]], *, limit: int = 5) -> dict[str, str]:
+    """Puts the people into Dynamics, an application into its directory and a key into ActiveCampaign.
+
+    `limit`: calls a second that the ActiveCampaign account was granted.
+    """
     client_secret, api_key = secrets.token_urlsafe(24), secrets.token_hex(24)
     sims.control("dataverse", "POST", "reset", {"seed": 1})
     sims.control("activecampaign", "POST", "reset", {"seed": 1})
     # The sample people have mail domains without a dot; whether the vendor takes those is an open question of its
     # documents, and the demo is about people who arrive.
     # Imports run at the vendor's stated capacity of 25,000 contacts a minute.
-    sims.control("activecampaign", "POST", "switches", {"dotless_domains": True, "bulk_seconds_per_contact": 0.0024})
+    granted = {"requests_per_second": limit}
+    imports = {"dotless_domains": True, "bulk_seconds_per_contact": 0.0024}
+    sims.control("activecampaign", "POST", "switches", {**granted, **imports})
     application = {"tenant": TENANT, "client_id": CLIENT_ID, "secret": client_secret}
     sims.control("entra", "POST", "seed", {"apps": [application]})
     user = {"name": "# dynasync demo", "application_id": CLIENT_ID, "roles": ["System Administrator"]}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from shared.connectors.limits import CALLS, PERCENT, Limit
 from shared.errors import ConfigError
 from shared.http.client import Runtime
 from shared.http.entra import TokenPool
@@ -80,6 +81,19 @@ class SettingSpec:
     default: object = None
 
 
+def limit_settings(limit: Limit) -> tuple[SettingSpec, SettingSpec]:
+    """The settings by which an administrator tells of another limit, the same on every connection of the account."""
+    return (
+        SettingSpec(
+            name=CALLS,
+            help=f"Calls the account allows all its clients in {limit.seconds:g} s, where the vendor granted another "
+            "number.",
+            default=limit.calls,
+        ),
+        SettingSpec(name=PERCENT, help="Percent of that limit that is ours, at most.", default=limit.percent),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsReader:
     """Reads a side's settings strictly: an unknown name, a missing one or a wrong type is a ConfigError naming it."""
@@ -130,6 +144,11 @@ class SettingsReader:
         if choices and not set(value) <= set(choices):
             raise self._wrong(name, "holds an unknown value", "Use some of: " + ", ".join(choices))
         return tuple(value)
+
+    def check_limit(self) -> None:
+        """Raises ConfigError when the settings of the limit are wrong."""
+        self.number(CALLS, low=1, high=1_000_000)
+        self.number(PERCENT, low=1, high=100)
 
     def _given(self, name: str) -> object:
         value = self.data.get(name)

@@ -11,7 +11,7 @@ import requests
 from cli.demo.verify import write_log
 from tests.app.conftest import World
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 PUSHED = {"D365: Contact", "D365: Pushed from Dynamics"}
 

@@ -10,7 +10,7 @@ import pytest
 from cli.demo.verify import write_log
 from tests.app.conftest import World
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 
 def ended(world: World, path: str, seconds: float = 60.0) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from shared.connectors.activecampaign.defaults import default_entities
 from tests.app.conftest import World
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 
 def asking(world: World, people: int, field: str = "firstname") -> str:

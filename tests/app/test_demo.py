@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs/tutorials/demo.md"
 
-pytestmark = [pytest.mark.storage, pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("app")]
+pytestmark = [pytest.mark.storage, pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")

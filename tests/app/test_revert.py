@@ -7,7 +7,7 @@ import pytest
 from tests.app.conftest import World
 from tests.app.test_care import ended
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 
 @pytest.mark.feature("HUB-16", system="activecampaign")

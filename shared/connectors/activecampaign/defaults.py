@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.limits import Limit
+
 TITLE = "ActiveCampaign"
 
-RATE = (4, 1.0)
-"""Calls and seconds: 80 % of the account's five requests a second (all keys and integrations together)."""
+LIMIT = Limit(5, 1.0)
+"""Five requests a second for the whole account, all keys and integrations together."""
 
 RHYTHMS = ("grid", "daily")
 """The vendor's own integration runs every 1, 2, 4, 6, 8 or 12 hours, or once a day, and never on request."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.connectors.surroundings import SettingSpec, SettingsReader
+from shared.connectors.activecampaign.defaults import LIMIT
+from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.origin import Origin
 
@@ -61,6 +62,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(name="deal_stage", help="Id of the stage that new deals start in.", default=""),
     SettingSpec(name="deal_owner", help="Id of the user who owns new deals.", default=""),
     SettingSpec(name="currency", help="Currency of deals whose mapping has none.", default="usd"),
+    *limit_settings(LIMIT),
 )
 
 _HOST = re.compile(r"(?P<account>[a-z0-9][a-z0-9-]*)\.(api-[a-z]{2}[0-9]{1,2}\.com|activehosted\.com)")
@@ -91,6 +93,7 @@ class ActiveCampaignSettings:
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> ActiveCampaignSettings:
     """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
     read = SettingsReader(data, SETTINGS, "partner")
+    read.check_limit()
     origin = Origin.parse(read.text("url"), setting="partner.url")
     ours = _HOST.fullmatch(origin.host) is not None and origin.url == f"https://{origin.host}"
     if not ours and f"{origin.host}:{origin.port}" not in trusted_hosts:

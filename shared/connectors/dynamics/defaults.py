@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from shared.connectors.limits import Limit
+
 TITLE = "Dynamics 365"
 
-RATE = (4800, 300.0)
-"""Calls and seconds: 80 % of the service-protection limit of 6,000 requests in five minutes (api-limits)."""
+LIMIT = Limit(6000, 300.0)
+"""The service-protection limit of 6,000 requests in five minutes (api-limits)."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from shared.connectors.surroundings import SettingSpec, SettingsReader
+from shared.connectors.dynamics.defaults import LIMIT
+from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.entra import PUBLIC_AUTHORITIES, CredentialKind, EntraApp
 from shared.http.origin import Origin, is_ip
@@ -50,6 +51,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
         help="Leave custom synchronous plug-ins out of our writes (needs prvBypassCustomBusinessLogic).",
         default=False,
     ),
+    *limit_settings(LIMIT),
 )
 
 _CLOUD = re.compile(
@@ -80,6 +82,7 @@ class DynamicsSettings:
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> DynamicsSettings:
     """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
     read = SettingsReader(data, SETTINGS, "crm")
+    read.check_limit()
     origin = _environment(read.text("url"), trusted_hosts)
     return DynamicsSettings(
         origin=origin,

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.limits import Limit
+
 TITLE = "Marketo"
 
-RATE = (50, 20.0)
-"""Calls and seconds: half of the subscription's hundred in twenty seconds, as the vendor asks of each integration."""
+LIMIT = Limit(100, 20.0, percent=50)
+"""A hundred calls in twenty seconds; half of them for one integration, as the vendor asks."""
 
 _PERSON: Sequence[tuple[str, str, str]] = (
     ("firstname", "firstname", "firstName"),

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.connectors.surroundings import SettingSpec, SettingsReader
+from shared.connectors.marketo.defaults import LIMIT
+from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.origin import Origin
 
@@ -27,6 +28,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(name="concurrency", help="Calls in flight; the vendor allows 10 for all its clients.", default=4),
+    *limit_settings(LIMIT),
 )
 
 _HOST = re.compile(r"\d{3}-[a-z]{3}-\d{3}\.mktorest\.com")
@@ -48,6 +50,7 @@ class MarketoSettings:
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> MarketoSettings:
     """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
     read = SettingsReader(data, SETTINGS, "partner")
+    read.check_limit()
     origin = Origin.parse(read.text("url"), setting="partner.url")
     ours = _HOST.fullmatch(origin.host) is not None and origin.url == f"https://{origin.host}"
     if not ours and f"{origin.host}:{origin.port}" not in trusted_hosts:

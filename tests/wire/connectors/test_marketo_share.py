@@ -8,7 +8,7 @@ import pytest
 
 from shared.azure.budgets import SharedBudget
 from shared.connectors import registry
-from shared.connectors.marketo.defaults import RATE
+from shared.connectors.marketo.defaults import LIMIT
 from shared.domain.records import FieldName, Kind, Ref, RemoteId
 from shared.errors import Throttled
 from shared.http.budget import Rate
@@ -18,6 +18,7 @@ from tests.fakes.partition_store import MemoryPartitionStore
 from tests.wire.connectors.marketo import Subscription, subscription
 
 LEAD = Kind("lead")
+RATE = LIMIT.share({})
 PEOPLE, PAGE, OTHERS = 100_000, 300, 33
 
 
