@@ -147,14 +147,26 @@ def _unheard(world: World, item: SimField, side: Side, ended: Event, gone: Versi
     return agreed and not carries(item, values[0], values[1], (side, side.other))
 
 
-def _was_taken(world: World, merge: Event, link: Link | None) -> bool:
+def _was_taken(world: World, merge: Event, winner: Ref, link: Link | None) -> bool:
     """Whether the record that stayed had a living counterpart of its own when the merge happened: then the two others
     are doubles, which are told and left to a person, whatever becomes of that counterpart later."""
-    counterpart = None if link is None else link.partner if merge.side is Side.CRM else link.crm
-    if counterpart is None:
-        return False
-    theirs = world.ledger.of.get((merge.side.other, counterpart), ())
-    return any(event.op in {"delete", "merge"} and event.number > merge.number for event in theirs)
+    known = None if link is None else link.partner if merge.side is Side.CRM else link.crm
+    return any(
+        event.op in {"delete", "merge"} and event.number > merge.number
+        for counterpart in {known, *_made_for(world, merge.side, winner)}
+        for event in world.ledger.of.get((merge.side.other, counterpart), ())
+    )
+
+
+def _made_for(world: World, side: Side, ref: Ref) -> list[Ref]:
+    """The records that the hub made for one of the other side."""
+    births = {record: events[0] for record, events in world.ledger.of.items()}
+    tag = births[side, ref].fields.get(TAG)
+    return [
+        made
+        for (where, made), birth in births.items()
+        if where is side.other and birth.by_hub and tag is not None and birth.fields.get(TAG) == tag
+    ]
 
 
 def _merges_cut(world: World, links: list[Link]) -> Iterator[str]:
@@ -172,7 +184,7 @@ def _merges_cut(world: World, links: list[Link]) -> Iterator[str]:
         left = world.systems[event.side.other].row(other)
         if kept is None or not kept.there or left is None or not left.there or other in linked:
             continue
-        if _was_taken(world, event, ended.get(winner)):
+        if _was_taken(world, event, winner, ended.get(winner)):
             continue
         if not _otherwise_stirred(world, event, {winner, other}):
             yield f"I6 {event.side} {event.ref} was merged into {winner}, but {other} did not follow"
@@ -201,8 +213,18 @@ def _strangers_values(world: World) -> Iterator[str]:
         origin = born.get(tag)
         if origin is None or event.before.get(TAG) != tag or event.afterwards:
             continue
+        if _came_late(world, origin, event):
+            continue
         if not any(other.op in {"delete", "merge", "restore"} for other in world.ledger.of[origin]):
             yield f"I3 the hub wrote a stranger's values into {event.ref}, which it had made for {origin[1]}"
+
+
+def _came_late(world: World, origin: tuple[Side, Ref], written: Event) -> bool:
+    """Whether that somebody has these values too, by a write for a former counterpart that took effect late."""
+    return any(
+        other.afterwards and other.number < written.number and other.fields.get(TAG) == written.fields[TAG]
+        for other in world.ledger.of[origin]
+    )
 
 
 # -- I5: what is no conflict -------------------------------------------------------------------------------------------

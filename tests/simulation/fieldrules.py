@@ -69,7 +69,7 @@ def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence
 def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
     """Where a write's answer was lost, or a system cannot refuse a stale write, the last edit of a side may win."""
     if story.doubt or story.revived or story.lost_in_window:
-        last = [edit for edit in story.edits if not edit.foreign or story.revived]
+        last = [edit for edit in story.edits if not edit.foreign or story.revived or edit.number < story.met]
         return any(holds(story.item, [edit], values[Side.CRM], Side.CRM) for edit in last)
     return bool(_before_first(story))
 

@@ -32,6 +32,7 @@ class Story:
 
     `returned` are edits that put back what both sides had agreed on last: nobody who compares with that can see them.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
+    `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `bases` holds what both sides may have agreed on when an edit was made.
     """
 
@@ -45,6 +46,7 @@ class Story:
     doubt: bool = False
     revived: bool = False
     first_hub: int | None = None
+    met: int = 0
 
     def frontier(self) -> list[Edit]:
         seen: set[Edit] = set()
@@ -59,13 +61,13 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
     `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
     stale write, where the hub has no excuse for overwriting what it did not know.
     """
-    story = Story(item)
+    events = list(events)
+    story = Story(item, met=max((event.number for event in events if event.op == "create"), default=0))
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
     agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
-    events = list(events)
     unsure: set[Side] = set()
-    met = max((event.number for event in events if event.op == "create"), default=0)
+    met = story.met
     for event in events:
         side = event.side
         if event.op in {"delete", "merge", "restore"}:

@@ -288,6 +288,44 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "crm", 0),
         ),
     ),
+    "a value whose answer was lost was a former counterpart's when a new one is made": (
+        "log",
+        (
+            _met("commit", 3, "users_before", ("create", "partner", "fresh", 0, 0)),
+            A,
+            ("edit", "crm", 0, "title", 0),
+            _met("write", 0, "crash_after"),
+            ("edit", "partner", 0, "title", 0),
+            ("tick", 60),
+            A,
+            ("edit", "partner", 0, "level", 0),
+            ("delete", "crm", 0),
+        ),
+    ),
+    "two merged records whose counterparts both live are doubles, also when one is made again later": (
+        "log",
+        (
+            ("create", "crm", "none", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            _met("write", 0, "users_after", ("create", "crm", "match", 0, 0)),
+            ("create", "partner", "fresh", 0, 1),
+            A,
+            ("merge", "crm", 0, 1),
+            ("swap", "crm", 2, 0),
+            ("merge", "partner", 1, 0),
+            ("delete", "crm", 0),
+        ),
+    ),
+    "a write for a former counterpart that takes effect late is the record's own value from then on": (
+        "import",
+        (
+            ("create", "partner", "twin", 0, 1),
+            ("create", "crm", "match", 0, 0),
+            _met("write", 1, "late"),
+            ("delete", "crm", 0),
+            A,
+        ),
+    ),
 }
 
 
