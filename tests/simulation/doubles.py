@@ -33,12 +33,13 @@ def nothing_doubled(court: Court) -> None:
 def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
     """Doubles that the guarantees allow, and that are told as duplicates.
 
-    A system without any key for creates cannot refuse one that arrives after its sender was given up. And a record
+    A system without any key for creates cannot refuse one that arrives after its sender was given up; nor can one
+    whose key is the match value, once the record that was made meanwhile has another. And a record
     whose id comes later by its match value, or was lost with the answer, is a stranger when a user changes that value
     first; a stamp would tell.
     """
     capabilities = court.profile.capabilities(side)
-    if capabilities.create_key is CreateKey.NONE and events[0].afterwards:
+    if capabilities.create_key in {CreateKey.NONE, CreateKey.UNIQUE_MATCH} and events[0].afterwards:
         return True
     renamed = any(MAIL in event.fields and not event.by_hub for event in events)
     lost = events[0].doubtful and capabilities.stamp is None

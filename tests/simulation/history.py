@@ -7,7 +7,7 @@ contradicted it (I4); two that differ are a true conflict (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.domain.records import Side, Value
@@ -87,7 +87,8 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
         new = event.fields[item.name]
         if event.by_hub:
             unsure |= {side} if event.doubtful else set()
-            known[side] |= _written(story, event, new, known, conditional)
+            joined = known[side.other] if item.rule == "union" and _joins(new, value) else frozenset()
+            known[side] |= _written(story, event, new, known, conditional) | joined
         else:
             if event.op == "create" and is_empty(new):
                 value[side] = new  # a field that was never filled in is no edit
@@ -132,6 +133,13 @@ def _entered(story: Story, edit: Edit, past: frozenset[Edit], agreed: Sequence[d
     story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
     if any(carries(story.item, known_to_both[side], edit.value, (side, side)) for known_to_both in agreed):
         story.returned.add(edit)
+
+
+def _joins(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
+    """Whether these are the choices of both sides: who sees them sees what the other side's users chose."""
+    return isinstance(new, frozenset) and all(
+        isinstance(held, frozenset) and held <= new for held in value.values() if held is not None
+    )
 
 
 def _written(

@@ -288,6 +288,25 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "crm", 0),
         ),
     ),
+    "who clears the choices that were just joined has seen those of the other side": (
+        "coarse",
+        (
+            ("create", "crm", "fresh", 2, 32),
+            ("create", "partner", "match", 0, 1952),
+            _met("commit", 5, "crash_before"),
+            ("clear", "crm", 0, "topics"),
+        ),
+    ),
+    "a match value that was given up no longer keeps a late create out": (
+        "log",
+        (
+            ("create", "crm", "match", 0, 0),
+            _met("write", 0, "late"),
+            A,
+            ("create", "crm", "fresh", 0, 0),
+            _met("write", 0, "users_before", ("rename", "partner", -1, "match", 0)),
+        ),
+    ),
     "a value whose answer was lost was a former counterpart's when a new one is made": (
         "log",
         (
