@@ -47,17 +47,29 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: Wo
 def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) -> Decision:
     """A merge is a redirect: the pair goes on with the record that was kept, unless that one is paired already.
 
-    Then the other side holds two records for one: they are told, and left to a person.
+    Then the other side holds two records for one: they are told, and left to a person. One of them may have been
+    deleted just now, and not told yet: it is looked for first.
     """
     target = links.link(link_key(winner)) if side is Side.CRM else links.of_partner(winner)
-    if target is not None and target.state in {LinkState.LINKED, LinkState.AWAITING} and target.key != link.key:
-        tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(side), parked={}, retry_at=0)
-        return Decision(code="conflicted:merged", link=tombstone)
+    taken = target is not None and target.state in {LinkState.LINKED, LinkState.AWAITING} and target.key != link.key
+    if target is not None and taken:
+        rival = target.partner if side is Side.CRM else target.crm
+        if rival is not None and case.rival != (side.other, rival):
+            case.rival, case.rival_lives = (side.other, rival), None
+            return Decision(code="again")
+        if case.rival_lives is not False:
+            tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(side), parked={}, retry_at=0)
+            return Decision(code="conflicted:merged", link=tombstone)
     open_flags = link.flags | {"diverged"}
     if side is Side.PARTNER:
         case.partner, case.partner_ref = None, winner
         moved = replace(link, partner=winner, partner_revision="", flags=open_flags)
-        return Decision(code="again", link=moved, need=frozenset(Side))
+        ended = (
+            replace(target, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(Side.CRM), parked={})
+            if target is not None and taken
+            else None
+        )
+        return Decision(code="again", link=moved, retire=ended, need=frozenset(Side))
     case.crm, case.crm_ref, case.key = None, winner, link_key(winner)
     moved = replace(link, crm=winner, crm_revision="", flags=open_flags)
     retired = replace(link, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(side), parked={})

@@ -12,7 +12,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from shared.domain.identity import LinkState
-from shared.domain.records import Record, Side
+from shared.domain.records import Gone, Record, Side
 from shared.sync.cases import Case
 
 if TYPE_CHECKING:
@@ -51,3 +51,13 @@ def _answered(page: Page, case: Case, records: Sequence[Record]) -> None:
 def _is_linked(page: Page, record: Record) -> bool:
     link = page.links.of_partner(record.ref)
     return link is not None and link.state in {LinkState.LINKED, LinkState.AWAITING}
+
+
+def read_rivals(page: Page, cases: Sequence[Case]) -> None:
+    """Whether the counterparts of records that others were merged into are there. A merge is rare: one call each."""
+    for case in cases:
+        if case.rival is None or case.rival_lives is not None:
+            continue
+        side, ref = case.rival
+        seen = page.work.connector(side).read(ref.kind, [ref.id], case.map.reads(side)).get(ref.id)
+        case.rival_lives = not (isinstance(seen, Gone) and seen.merged_into is None)

@@ -21,7 +21,7 @@ from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
-from shared.sync.lookup import ask_partner
+from shared.sync.lookup import ask_partner, read_rivals
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.suppression import kept_away, keys_of
@@ -217,6 +217,7 @@ class Page:
     # -- reading what is not known -------------------------------------------------------------------------------------
 
     def _read(self, cases: Sequence[Case]) -> None:
+        read_rivals(self, cases)
         for side in Side:
             groups: defaultdict[str, list[Case]] = defaultdict(list)
             for case in cases:

@@ -307,6 +307,16 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             _met("write", 0, "users_before", ("rename", "partner", -1, "match", 0)),
         ),
     ),
+    "a record whose counterpart was just deleted takes over that of the one merged into it": (
+        "late",
+        (
+            ("create", "partner", "fresh", 0, 1),
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("delete", "partner", 1),
+            ("merge", "crm", 0, 1),
+        ),
+    ),
     "a value whose answer was lost was a former counterpart's when a new one is made": (
         "log",
         (
