@@ -317,6 +317,18 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("merge", "crm", 0, 1),
         ),
     ),
+    "a partner record whose row was deleted outside the criteria goes on with another row inside": (
+        "coarse",
+        (
+            ("create", "partner", "case", 0, 0),
+            A,
+            ("scope", 0, 0),
+            ("edit", "crm", 0, "optout", 0),
+            A,
+            ("create", "crm", "match", 0, 0),
+            ("delete", "crm", 0),
+        ),
+    ),
     "a value whose answer was lost was a former counterpart's when a new one is made": (
         "log",
         (
