@@ -16,12 +16,13 @@ from shared.domain.identity import Link, LinkKey, LinkState, link_key
 from shared.domain.records import Gone, GoneReason, Record, Side
 from shared.errors import Transient
 from shared.state.errors import AlreadyLinked
-from shared.state.model import Command, CursorState, LaneChanges
+from shared.state.model import CursorState, LaneChanges
 from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
 from shared.sync.lookup import ask_partner, read_rivals
+from shared.sync.parting import part
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.suppression import kept_away, keys_of
@@ -309,25 +310,6 @@ class Page:
         self.work.retry(case, when)
         self.tally.note(case, "waiting:busy")
 
-    def _part(self, clash: AlreadyLinked) -> None:
-        """A partner record belongs to one link: the newer one waits, and its row is looked at again."""
-        when = self.work.next_try(0)
-        for key in clash.clashes:
-            link = self.links.link(key)
-            if link is None:
-                continue
-            parked = replace(
-                link,
-                state=LinkState.PARKED,
-                partner=None,
-                agreed={},
-                parked={"": "duplicate_match"},
-                retry_at=int(when.timestamp()),
-                tries=link.tries + 1,
-            )
-            self.links.put(parked)
-            self.work.engine.lane.put_command(_asked_again(parked, when))
-
     def _tell_conflicts(self) -> None:
         """Before anything is written: a value that lost is in the log before it is overwritten, whoever dies then. The
         same values are one conflict, however often a page is decided; between two runs they belong to the last one."""
@@ -380,7 +362,7 @@ class Page:
         try:
             work.held.fold(changes)
         except AlreadyLinked as clash:
-            self._part(clash)
+            part(work, self.links, clash)
             work.held.fold(replace(changes, links=self.links.links))
         work.stored = dict(work.facts)
         work.retries = []
@@ -391,14 +373,3 @@ class Page:
                 code="page_incomplete",
                 next_step="Nothing to do: the page is read again.",
             )
-
-
-def _asked_again(link: Link, when: datetime) -> Command:
-    return Command(
-        key=f"look-{link.key.hex()}",
-        op="look",
-        side=Side.CRM,
-        ref=link.crm,
-        payload={"entity": link.entity},
-        not_before=when,
-    )
