@@ -126,6 +126,7 @@ def lifted(world: World, sims: Simulators, tmp_path: Path) -> Iterator[World]:
         (tmp_path / "clock.json").write_text(world.clock_file.read_text())  # the systems' clocks are where they were
         time.sleep(0.5)
         yield World(sims, host, tmp_path / "clock.json", {})
+    world.clock_file.write_text((tmp_path / "clock.json").read_text())  # the systems' clocks went on
 
 
 @pytest.mark.feature("HUB-27.2", system="activecampaign")

@@ -10,7 +10,7 @@ from tests.app.test_care import ended
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 
-@pytest.mark.feature("HUB-16", system="activecampaign")
+@pytest.mark.feature("HUB-16.1", system="activecampaign")
 def test_a_run_is_taken_back_where_nobody_touched_it_since_and_the_rest_is_listed(world: World) -> None:
     connection = world.begun(4)
     world.call("PATCH", f"connections/{connection}", {"options": {"journal": True, "initial_one_way": True}})

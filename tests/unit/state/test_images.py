@@ -62,7 +62,7 @@ def test_images_come_back_as_they_were_and_no_cell_shows_a_value() -> None:
     assert all(b"Canary" not in cell for row in rows for cell in row.cells.values() if isinstance(cell, bytes))
 
 
-@pytest.mark.feature("HUB-21")
+@pytest.mark.feature("HUB-21.1")
 def test_an_erased_persons_images_go_and_the_others_stay() -> None:
     kept = images(MemoryPartitionStore())
     kept.add(RUN, "part", [image(number) for number in range(60)])
