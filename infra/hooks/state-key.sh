@@ -3,7 +3,17 @@
 # is made here and goes nowhere else. azd runs it after it provisioned; by hand: DYNASYNC_VAULT=... infra/hooks/state-key.sh
 set -eu
 : "${DYNASYNC_VAULT:?name of the vault}"
-if [ -z "$(az keyvault secret list --vault-name "$DYNASYNC_VAULT" --query "[?name=='dynasync-state-key'].name" --output tsv)" ]; then
+tries=${DYNASYNC_TRIES:-20}
+# The role on the vault may be minutes old, and a vault that did not answer is no vault without a key.
+until known=$(az keyvault secret list --vault-name "$DYNASYNC_VAULT" --query "[?name=='dynasync-state-key'].name" --output tsv); do
+  tries=$((tries - 1))
+  if [ "$tries" -le 0 ]; then
+    echo "state key: the vault $DYNASYNC_VAULT does not tell its secrets; nothing was changed. Give yourself Key Vault Secrets Officer on it, and run this again." >&2
+    exit 1
+  fi
+  sleep "${DYNASYNC_PAUSE:-30}"
+done
+if [ -z "$known" ]; then
   umask 077
   file=$(mktemp)
   trap 'rm -f "$file"' EXIT

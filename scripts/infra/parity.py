@@ -280,6 +280,8 @@ def host_shortfalls(templates: Templates, host: Mapping[str, Any]) -> list[str]:
         told.append("queue messages are written in base64, host.json says otherwise")
     if host.get("telemetryMode") != "OpenTelemetry":
         told.append("host.json does not set telemetryMode to OpenTelemetry: logs would come twice")
+    if host.get("extensionBundle", {}).get("id") != "Microsoft.Azure.Functions.ExtensionBundle":
+        told.append("host.json names no extension bundle: the host itself knows timers and HTTP, no queues")
     hours, minutes, seconds = (int(part) for part in host["functionTimeout"].split(":"))
     if hours * 3600 + minutes * 60 + seconds < 1500:  # noqa: PLR2004 - the longest slice that shared/config.py allows
         told.append("functionTimeout is shorter than the longest slice allowed (1500 s)")

@@ -172,3 +172,27 @@ def test_the_hooks_parse_and_refuse_to_run_without_what_they_need() -> None:
         assert subprocess.run(["sh", "-n", str(hook)], check=False).returncode == 0
         ran = subprocess.run(["sh", str(hook)], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False)
         assert ran.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "made"),
+    [("exit 1", 1, False), ("echo dynasync-state-key", 0, False), ("true", 0, True)],
+    ids=["the vault does not answer", "it has a key", "it has none"],
+)
+def test_a_state_key_is_made_only_in_a_vault_that_says_it_has_none(
+    tmp_path: Path, answer: str, status: int, made: bool
+) -> None:
+    """Another key would mean that every record is matched anew."""
+    tool = tmp_path / "az"
+    tool.write_text(f'#!/bin/sh\necho "$3" >>"{tmp_path}/calls"\nif [ "$3" = list ]; then {answer}; fi\n')
+    tool.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "DYNASYNC_VAULT": "v",
+        "DYNASYNC_TRIES": "2",
+        "DYNASYNC_PAUSE": "0",
+    }
+    hook = INFRA / "hooks/state-key.sh"
+    ran = subprocess.run(["sh", str(hook)], env=environment, capture_output=True, check=False)
+    assert ran.returncode == status
+    assert ("set" in (tmp_path / "calls").read_text().split()) is made

@@ -142,3 +142,12 @@ def test_crooked_arguments_are_seen_without_terraform() -> None:
     assert list(_crooked('  name     = "x"\n  location = "y"\n\n  a = 1\n')) == []
     for path in (INFRA / "terraform").glob("*.tf"):
         assert list(_crooked(path.read_text())) == [], path.name
+
+
+def test_a_host_without_the_bundle_that_knows_queues_is_told() -> None:
+    host = needs.host_settings()
+    templates = parity.Templates.load(INFRA)
+    assert parity.host_shortfalls(templates, host) == []
+    del host["extensionBundle"]
+    (told,) = parity.host_shortfalls(templates, host)
+    assert "extension bundle" in told
