@@ -79,8 +79,8 @@ def test_nothing_is_called_while_the_app_is_imported() -> None:
 
 @pytest.mark.slow
 def test_importing_the_app_costs_at_most_two_and_three_quarter_times_the_functions_library() -> None:
-    """Cold start: the ratio counts, because this machine's speed is not Azure's; processor time, taken in turns, because
-    other tests run beside it."""
+    """Cold start: the ratio counts, because this machine's speed is not Azure's; and processor time, taken in turns,
+    because other tests run beside it."""
 
     def cost(code: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
