@@ -111,7 +111,10 @@ def install(client: Client) -> None:
 
 def _install_commands(client: Client) -> list[list[str]]:
     if client.runtime == "node":
-        return [["npm", "install", "--silent", "--no-fund", "--no-audit", "--no-save", *client.packages]]
+        # Without a prefix npm installs into the folder above that has a package.json, and prunes what it put there before.
+        return [
+            ["npm", "install", "--prefix", ".", "--silent", "--no-fund", "--no-audit", "--no-save", *client.packages]
+        ]
     python = client.prefix / "bin" / "python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     return [[client.interpreter or sys.executable, "-m", "venv", str(client.prefix)], [*pip, *client.packages]]
