@@ -111,7 +111,7 @@ def install(client: Client) -> None:
 
 def _install_commands(client: Client) -> list[list[str]]:
     if client.runtime == "node":
-        # Without a prefix npm installs into the folder above that has a package.json, and prunes what it put there before.
+        # Without a prefix npm installs into the project above, and prunes what it put there for another client.
         return [
             ["npm", "install", "--prefix", ".", "--silent", "--no-fund", "--no-audit", "--no-save", *client.packages]
         ]
