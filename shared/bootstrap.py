@@ -280,6 +280,7 @@ class Application:
             suppressed=trust.suppressions(self).all,
             keeping=kept,
             images=trust.images(self, connection.id).add,
+            notices=trust.notices(self, connection.id),
         )
 
     def _is_on(self, connection_id: str) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.azure.audit import TableAudit
     from shared.azure.care import TableJobs, TableSuppressions
     from shared.azure.images import TableImages
+    from shared.azure.notices import TableNotices
     from shared.bootstrap import Application
     from shared.domain.records import FieldState
     from shared.manage.deciding import Deciding
@@ -152,6 +153,13 @@ def _erase(app: Application, connection: ConnectionConfig) -> Erase:
         unseal=lambda sealed, place: sealer.open(sealed, bound=place),
         forget=forget,
     )
+
+
+def notices(app: Application, connection_id: str) -> TableNotices:
+    """What was told in the partner's own log."""
+    from shared.azure.notices import TableNotices
+
+    return TableNotices(app.store("failures"), connection_id)
 
 
 def images(app: Application, connection_id: str) -> TableImages:

@@ -1,6 +1,7 @@
 """The failing records of one connection: `f-<link>` a row each, `d-<link>` for one that a person dismissed.
 
-A dismissal is a row of its own, so that telling a failure again needs no read before its write.
+A dismissal is a row of its own, so that telling a failure again needs no read before its write. What was told of a
+record in the partner's own log (`t-<link>`, see `notices`) goes with its failure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from shared.azure.log_rows import in_transactions, list_rows, packed, pair_ref, ref_pair
+from shared.azure.notices import notices_key
 from shared.ports.journal import Failure, FailureFilter, Listing, Problem
 from shared.ports.state import Cell, PartitionStore, Put, Remove, Row
 from shared.state import envelope
@@ -31,7 +33,7 @@ class TableFailures:
 
     def clear(self, links: Iterable[str]) -> None:
         """See `FailureStore.clear`. Only rows that exist are deleted: the service refuses to delete the others."""
-        wanted = [key for link in dict.fromkeys(links) for key in (_key(link), _dismissal(link))]
+        wanted = [key for link in dict.fromkeys(links) for key in (_key(link), _dismissal(link), notices_key(link))]
         found = self._store.get_many(self._partition, wanted)
         in_transactions(self._store, self._partition, [Remove(key) for key in found])
 

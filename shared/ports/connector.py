@@ -99,7 +99,8 @@ class Capabilities:
     """What one system can do, frozen, printed in the docs.
 
     `kinds` in dependency order: parents first. `shards` is true when changes come per mailbox (or the like) and each
-    shard is a lane of its own. `rhythm` and `sync_now` are the vendor's own rules for scheduled runs.
+    shard is a lane of its own. `keeps_log`: the connector is a `shared.ports.logbook.Logbook`, and what the other side
+    refuses is told in the log of its record.
     """
 
     system: str
@@ -107,6 +108,7 @@ class Capabilities:
     kinds: Mapping[Kind, KindCapabilities]
     shards: bool = False
     concurrency: int = 1
+    keeps_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,7 @@ class Applier:
             case.refused[item.id] = result.code or "rejected"
             if task.write.op is Op.CREATE:
                 self._undecide(case)
-            self._tally.refused(case, item.id, result)
+            self._tally.refused(case, side, item.id, result)
             self._again(case)
             return
         link = self._links.link(case.key)
@@ -257,7 +257,7 @@ class Applier:
             retry_at=int(when.timestamp()),
         )
         self._links.put(parked)
-        self._tally.rejected(case, result, when)
+        self._tally.rejected(case, side, result, when)
         self._work.retry(case, when)
 
 

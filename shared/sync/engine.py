@@ -15,6 +15,7 @@ from shared.domain.records import Kind, Schema, Side
 from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejected, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock, IdSource, Sealing
 from shared.ports.connector import Connector
+from shared.ports.logbook import NoticeBook
 from shared.ports.report import Image, Journal
 from shared.state.errors import StateDamaged
 from shared.state.lane import Held, LaneStore
@@ -45,6 +46,7 @@ class Engine:
     `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
     are raised. `sealer` keeps the match value of a create until its answer is known; without one a create whose answer
     was lost is only looked for under the value its row has now. `keeping` renews the lease while a call takes long.
+    `notices` remembers what was told in the partner's own log.
     """
 
     connection: ConnectionConfig
@@ -63,6 +65,7 @@ class Engine:
     suppressed: Callable[[], frozenset[bytes]] | None = None
     keeping: Callable[[Held], AbstractContextManager[None]] | None = None
     images: Callable[[str, str, Sequence[Image]], None] | None = None
+    notices: NoticeBook | None = None
     plan: Plan | None = None
     sealer: Sealing | None = None
     schemas: dict[tuple[Side, Kind], Schema] = field(default_factory=dict)

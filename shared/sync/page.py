@@ -22,6 +22,7 @@ from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
 from shared.sync.lookup import ask_partner, read_rivals
+from shared.sync.notices import tell_refusals
 from shared.sync.parting import part
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
@@ -334,6 +335,7 @@ class Page:
         postponed = self.applier.postponed
         unknown = bool(self.applier.unknown)
         work.tick()
+        tell_refusals(work, self.tally)
         run = work.text("run")
         if run and (self.tally.outcomes or self.tally.counts):
             work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)

@@ -380,7 +380,8 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
     if code == LOST:
         page.tally.note(case, f"failed:{LOST}", link=page.links.link(known.key))
     else:
-        page.tally.rejected(case, WriteResult(key=known.key.hex(), outcome=Outcome.REJECTED, code=code), when)
+        result = WriteResult(key=known.key.hex(), outcome=Outcome.REJECTED, code=code)
+        page.tally.rejected(case, batch.side, result, when)
     page.work.retry(case, when)
 
 

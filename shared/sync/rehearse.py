@@ -47,6 +47,7 @@ def rehearse(engine: Engine, *, seconds: float = 240.0) -> Plan:
         partner=_Rehearsed(engine.partner),
         lane=cast("LaneStore", lane),
         journal=_Silent(),
+        notices=None,
         plan=plan,
         due=None,
     )

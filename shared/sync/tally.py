@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.domain.identity import Link
@@ -23,6 +24,7 @@ class Tally:
         self.outcomes: list[RecordOutcome] = []
         self.conflicts: list[ConflictEntry] = []
         self.writes = 0
+        self.refusals: list[RecordOutcome] = []
 
     def note(self, case: Case, code: str, *, field: str = "", link: Link | None = None) -> None:
         """A record that needed no write, or may not have one."""
@@ -38,14 +40,24 @@ class Tally:
         self.counts[f"writes:{side.value}"] += 1
         self.outcomes.append(self._outcome(case, code))
 
-    def refused(self, case: Case, field_id: str, result: WriteResult) -> None:
+    def refused(self, case: Case, side: Side, field_id: str, result: WriteResult) -> None:
         """The other side refused one field; the rest of the record goes on."""
         self.counts["failed:field_rejected"] += 1
-        self.outcomes.append(self._outcome(case, "failed:field_rejected", field=field_id, result=result))
+        outcome = self._outcome(case, "failed:field_rejected", field=field_id, result=result)
+        self.outcomes.append(outcome)
+        names = [name for item in case.map.fields if item.id == field_id for name in item.names(Side.PARTNER)]
+        self._tell(side, replace(outcome, field=", ".join(names)))
 
-    def rejected(self, case: Case, result: WriteResult, retry_at: datetime | None) -> None:
+    def rejected(self, case: Case, side: Side, result: WriteResult, retry_at: datetime | None) -> None:
         self.counts["failed:rejected"] += 1
-        self.outcomes.append(self._outcome(case, "failed:rejected", result=result, retry_at=retry_at))
+        outcome = self._outcome(case, "failed:rejected", result=result, retry_at=retry_at)
+        self.outcomes.append(outcome)
+        self._tell(side, outcome)
+
+    def _tell(self, side: Side, outcome: RecordOutcome) -> None:
+        """What Dynamics refused may be told in the partner's own log."""
+        if side is Side.CRM:
+            self.refusals.append(outcome)
 
     def conflicted(self, case: Case, conflict: FieldConflict) -> None:
         """Both values are kept for 30 days, whoever won."""

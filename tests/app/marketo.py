@@ -14,6 +14,7 @@ from cli.demo.world import CLIENT_ID, TENANT, Simulators, app
 from simulators.frame.fleet import start_fleet
 from tests.app.conftest import FAST, World
 
+FIRST_CUSTOM = 100_000
 FLAG = "microsoftIsDeleted"
 FILTER = "new_synctomkto"
 FIELDS = ({"name": FLAG, "displayName": "Microsoft is Deleted", "dataType": "boolean"},)
@@ -121,6 +122,13 @@ class MarketoWorld(World):
 
     def lead(self, email: str) -> dict[str, Any]:
         return self.leads()[email]
+
+    def activities(self) -> list[dict[str, Any]]:
+        """The custom activities of everybody."""
+        found: list[dict[str, Any]] = self.sims.control("marketo", "GET", "state?kind=activities&limit=10000")[
+            "activities"
+        ]
+        return [each for each in found if each["type"] > FIRST_CUSTOM]
 
     def kind(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sims.control("marketo", "GET", f"state?kind={name}")[name]

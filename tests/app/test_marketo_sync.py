@@ -231,6 +231,38 @@ def test_one_refused_person_parks_that_person_alone(world: MarketoWorld) -> None
     assert world.status(connection)["counts"]["contact.parked"] == 1
 
 
+@pytest.mark.feature("MK-06", system="marketo")
+@pytest.mark.feature("HUB-19", system="marketo")
+def test_what_dynamics_refuses_stands_once_in_the_persons_log_however_often_it_is_tried(world: MarketoWorld) -> None:
+    connection = world.begun(2)
+    rule = {"table": "contact", "column": "lastname", "when": "contains", "value": "Bobby"}
+    world.sims.control("dataverse", "POST", "seed", {"rejections": [{**rule, "message": "No drop tables here"}]})
+    world.mk("edit_lead", lead=email(1), values={"lastName": "Bobby Tables", "firstName": "Fine"})
+    world.next_run(connection)
+    for _ in range(3):  # the tries at 1, 5 and 30 minutes
+        world.advance(1900)
+        world.tick()
+        world.next_run(connection)
+    told = world.activities()
+    assert len(told) == 1, told
+    assert told[0]["lead"] == world.lead(email(1))["id"]
+    assert told[0]["attributes"]["Entity"] == "contact"
+    assert "No drop tables here" in told[0]["attributes"]["Message"]
+    assert "Bobby" not in str(told[0])
+    row = next(each for each in world.rows("contact") if each["emailaddress1"] == email(1))
+    assert row["lastname"] == "Last 1"
+
+    rule = {"table": "contact", "column": "lastname", "when": "contains", "value": "Robert"}
+    world.sims.control("dataverse", "POST", "seed", {"rejections": [{**rule, "message": "Nor any Roberts"}]})
+    world.mk("edit_lead", lead=email(1), values={"lastName": "Robert Tables"})
+    world.next_run(connection)
+    assert len(world.activities()) == 2, "another refusal is told too"
+    world.mk("edit_lead", lead=email(1), values={"lastName": "Tables"})
+    world.next_run(connection)
+    row = next(each for each in world.rows("contact") if each["emailaddress1"] == email(1))
+    assert (row["lastname"], len(world.activities())) == ("Tables", 2)
+
+
 def until_midnight(status: dict[str, Any]) -> bool:
     """Whether the lane rests until the quota begins anew, 00:00 US Central."""
     if "resting" not in status or not status["nextRun"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 from zlib import crc32
 
@@ -31,6 +32,7 @@ from shared.ports.connector import (
     Write,
     WriteResult,
 )
+from shared.ports.logbook import Logbook, Notice
 
 HOSTILE = {
     "quotes": 'O\'Brien "the" `back`',
@@ -112,6 +114,10 @@ class Harness(Protocol):
 
     def unreadable(self) -> FieldName | None:
         """A field of the kind that we may not read, or None when the system has no such thing."""
+        ...
+
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        """The codes of what was told in the record's log (only where the connector keeps one)."""
         ...
 
 
@@ -612,6 +618,39 @@ class ConnectorContract:
         (settled,) = harness.connector.settle([result.ticket])
         assert settled.lost
         assert not settled.running
+
+    def test_a_notice_stands_in_the_log_of_its_record_and_one_in_doubt_is_not_told_twice(
+        self, harness: Harness
+    ) -> None:
+        connector = harness.connector
+        if not connector.capabilities.keeps_log:
+            pytest.skip(f"{connector.capabilities.title}: declares that it keeps no log")
+        assert isinstance(connector, Logbook)
+        rows = [harness.create(harness.values(number)) for number in range(2)]
+        notices = [self._notice(harness, row, f"refused_{number}") for number, row in enumerate(rows)]
+        assert connector.note(notices) == {notice.key for notice in notices}
+        assert [list(harness.logged(row)) for row in rows] == [["refused_0"], ["refused_1"]]
+        more = self._notice(harness, rows[0], "refused_2")
+        assert connector.note([*notices, more], doubtful=[notice.key for notice in notices]) == {
+            notice.key for notice in [*notices, more]
+        }
+        assert [sorted(harness.logged(row)) for row in rows] == [["refused_0", "refused_2"], ["refused_1"]]
+
+    def test_nobody_is_told_about_a_record_that_is_gone(self, harness: Harness) -> None:
+        connector = harness.connector
+        if not connector.capabilities.keeps_log:
+            pytest.skip(f"{connector.capabilities.title}: declares that it keeps no log")
+        assert isinstance(connector, Logbook)
+        row = harness.create(harness.values(1))
+        notice = self._notice(harness, row, "refused")
+        harness.delete(row)
+        assert connector.note([notice]) == {notice.key}
+
+    def _notice(self, harness: Harness, row: RemoteId, code: str) -> Notice:
+        ref = Ref(harness.kind, row)
+        crm = Ref(Kind("contact"), RemoteId("5f2b1c1e-0000-4000-8000-000000000001"))
+        told = datetime(2026, 10, 14, 14, tzinfo=UTC)
+        return Notice(key=f"{row}{code}", link="ab", ref=ref, crm=crm, at=told, entity="contact", code=code)
 
     def test_settling_nothing_answers_nothing(self, harness: Harness) -> None:
         assert list(harness.connector.settle([])) == []

@@ -74,7 +74,9 @@ FIELDS = (
 class MemoryHarness:
     """A memory system with people in it, behind the suite's harness."""
 
-    def __init__(self, capabilities: KindCapabilities, *, shard: str | None = None, **design: object) -> None:
+    def __init__(
+        self, capabilities: KindCapabilities, *, shard: str | None = None, keeps_log: bool = False, **design: object
+    ) -> None:
         self.clock = FakeClock()
         fields = (*FIELDS, _spec("stamp", FieldType.TEXT)) if capabilities.stamp else FIELDS
         self.system = MemorySystem(
@@ -84,6 +86,7 @@ class MemoryHarness:
                 KindDesign(kind=PERSON, fields=fields, capabilities=capabilities, page_size=4, **design),  # type: ignore[arg-type]
             ],
             now=self.clock.now,
+            keeps_log=keeps_log,
         )
         self.users = MemoryUsers(self.system)
         self.shard = shard or ""
@@ -160,6 +163,9 @@ class MemoryHarness:
     def unreadable(self) -> FieldName | None:
         return SECRET
 
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        return [notice.code for notice in self.system.log if notice.ref == Ref(PERSON, row)]
+
 
 _PLAIN = KindCapabilities(feed=FeedKind.WALK, deletes=Deletes.ABSENCE, create_key=CreateKey.NONE)
 
@@ -224,7 +230,7 @@ class TestAsActiveCampaign(ConnectorContract):
 class TestAsMarketo(ConnectorContract):
     @pytest.fixture
     def harness(self) -> MemoryHarness:
-        return MemoryHarness(MARKETO_LIKE, representation=True)
+        return MemoryHarness(MARKETO_LIKE, keeps_log=True, representation=True)
 
 
 class TestAsExchange(ConnectorContract):

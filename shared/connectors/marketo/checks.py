@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from shared.connectors.marketo.client import Client, Reply
 from shared.connectors.marketo.errors import NATIVE
 from shared.connectors.marketo.fields import describe_people
+from shared.connectors.marketo.rejections import RejectionLog
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
+from shared.connectors.surroundings import Surroundings
 from shared.domain.records import FieldName, FieldType, Schema
 from shared.errors import ConfigError
-from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep
 
 
-def check(client: Client, settings: MarketoSettings, clock: Clock) -> Iterator[CheckStep]:
-    """Steps: `settings`, `token`, `clock`, `fields`, `people`, `logs`, `quota`, `native_sync`, `deleted_field`."""
+def check(client: Client, settings: MarketoSettings, around: Surroundings) -> Iterator[CheckStep]:
+    """Steps: `settings`, `token`, `clock`, `fields`, `people`, `logs`, `quota`, `native_sync`, `deleted_field`,
+    `rejection_log`."""
     steps = Stepper()
     yield steps.passed("settings", f"{client.http.origin.url} is a REST address of Marketo")
     seen: list[Reply] = []
     yield steps.run("token", lambda: _token(client, seen))
-    yield steps.run("clock", lambda: clock_skew(seen[0].date, clock.now()), needs=("token",))
+    yield steps.run("clock", lambda: clock_skew(seen[0].date, around.runtime.clock.now()), needs=("token",))
     schemas: list[Schema] = []
     yield steps.run("fields", lambda: _fields(client, schemas), needs=("token",))
     yield steps.run("people", lambda: _people(client), needs=("token",))
@@ -29,6 +31,7 @@ def check(client: Client, settings: MarketoSettings, clock: Clock) -> Iterator[C
     yield steps.run("quota", lambda: _quota(client), needs=("token",), optional=True)
     yield steps.run("native_sync", lambda: _native(client), needs=("token",), optional=True)
     yield steps.run("deleted_field", lambda: _flag(schemas[0], settings.deleted_field), needs=("fields",))
+    yield steps.run("rejection_log", lambda: _log(client, settings.rejection_activity, around), needs=("token",))
 
 
 def _token(client: Client, seen: list[Reply]) -> str:
@@ -89,3 +92,12 @@ def _flag(schema: Schema, name: str) -> str:
             next_step="Make a Boolean field under Admin, Field Management, and enter its REST name.",
         )
     return "people that were deleted in Dynamics are flagged"
+
+
+def _log(client: Client, name: str, around: Surroundings) -> str:
+    if not name:
+        raise NotTold(
+            "no custom activity is set for it",
+            "Set rejection_activity to have what Dynamics refuses told in the person's log.",
+        )
+    return RejectionLog(client, around.memo, name).verify()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from shared.connectors.marketo.capabilities import kinds
@@ -13,6 +13,7 @@ from shared.connectors.marketo.feed import PeopleFeed
 from shared.connectors.marketo.fields import LEAD, describe_object, describe_people
 from shared.connectors.marketo.objects import FAMILIES, ObjectStore
 from shared.connectors.marketo.people import PeopleReader
+from shared.connectors.marketo.rejections import RejectionLog
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.connectors.marketo.tokens import ServiceToken
 from shared.connectors.marketo.writer import PeopleWriter
@@ -21,6 +22,7 @@ from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schem
 from shared.errors import ConfigError, Rejected
 from shared.http.client import HttpClient, Manners
 from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
+from shared.ports.logbook import Notice
 
 _SCHEMA_SECONDS = 3600.0
 _MANNERS = Manners(title=TITLE)
@@ -33,7 +35,11 @@ class MarketoConnector:
         self._settings = settings
         self._around = surroundings
         self._capabilities = Capabilities(
-            system="marketo", title=TITLE, kinds=kinds(settings), concurrency=settings.concurrency
+            system="marketo",
+            title=TITLE,
+            kinds=kinds(settings),
+            concurrency=settings.concurrency,
+            keeps_log=bool(settings.rejection_activity),
         )
 
     @property
@@ -57,7 +63,16 @@ class MarketoConnector:
         return Client(http, token)
 
     def check(self) -> Iterable[CheckStep]:
-        return check(self.client, self._settings, self._around.runtime.clock)
+        return check(self.client, self._settings, self._around)
+
+    def prepare(self, kinds: Collection[str]) -> None:
+        """Makes what a connection with these kinds needs in the subscription: the activity that tells refusals."""
+        if LEAD in kinds and self._settings.rejection_activity:
+            self._rejections.install()
+
+    def note(self, notices: Sequence[Notice], doubtful: Collection[str] = ()) -> frozenset[str]:
+        """See `shared.ports.logbook.Logbook`: refusals as custom activities."""
+        return self._rejections.note(notices, doubtful)
 
     def identity(self) -> str:
         """The host name holds the subscription's Munchkin id."""
@@ -120,6 +135,10 @@ class MarketoConnector:
         return [Settled(ticket=ticket, running=False, lost=True) for ticket in tickets]
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _rejections(self) -> RejectionLog:
+        return RejectionLog(self.client, self._around.memo, self._settings.rejection_activity)
 
     def _people(self, fields: Sequence[FieldName]) -> PeopleReader:
         return PeopleReader(self.client, self._schema(LEAD), fields, concurrency=self._settings.concurrency)

@@ -11,6 +11,8 @@ from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_se
 from shared.errors import ConfigError
 from shared.http.origin import Origin
 
+REJECTION_ACTIVITY = "dynamicsRejection"
+
 SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(
         name="url",
@@ -26,11 +28,17 @@ SETTINGS: tuple[SettingSpec, ...] = (
         help="Checkbox field that tells that a person was deleted in Dynamics; empty: none.",
         default="",
     ),
+    SettingSpec(
+        name="rejection_activity",
+        help="API name of the custom activity that tells a person's log what Dynamics refused; empty: none.",
+        default=REJECTION_ACTIVITY,
+    ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(name="concurrency", help="Calls in flight; the vendor allows 10 for all its clients.", default=4),
     *limit_settings(LIMIT),
 )
 
+_API_NAME = re.compile(r"[A-Za-z0-9]{0,100}")
 _HOST = re.compile(r"\d{3}-[a-z]{3}-\d{3}\.mktorest\.com")
 _NEXT = "In Marketo open Admin, Web Services, and copy the REST API endpoint shown there, without /rest."
 
@@ -43,6 +51,7 @@ class MarketoSettings:
     client_id: str
     client_secret: str
     deleted_field: str = ""
+    rejection_activity: str = ""
     partition: str = ""
     concurrency: int = 4
 
@@ -65,6 +74,18 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         client_id=read.text("client_id"),
         client_secret=read.text("client_secret"),
         deleted_field=read.text("deleted_field"),
+        rejection_activity=_api_name(read.text("rejection_activity")),
         partition=read.text("partition"),
         concurrency=read.number("concurrency", low=1, high=10),
     )
+
+
+def _api_name(text: str) -> str:
+    if not _API_NAME.fullmatch(text):
+        raise ConfigError(
+            "partner.rejection_activity is no API name of a custom activity",
+            setting="partner.rejection_activity",
+            code="bad_api_name",
+            next_step="Use letters and digits only, or leave it empty.",
+        )
+    return text

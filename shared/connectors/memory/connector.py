@@ -16,7 +16,7 @@ Where the port's text leaves a question open, this connector's behaviour is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ from shared.connectors.memory.system import MemorySystem
 from shared.connectors.memory.table import RowState, Version
 from shared.connectors.memory.writing import Writer
 from shared.domain.records import FieldName, Gone, GoneReason, Kind, Record, Ref, RemoteId, Schema
-from shared.errors import ConfigError, Rejected, SyncError
+from shared.errors import ConfigError, Rejected, SyncError, Transient
 from shared.ports.connector import (
     Capabilities,
     ChangePage,
@@ -41,6 +41,7 @@ from shared.ports.connector import (
     Write,
     WriteResult,
 )
+from shared.ports.logbook import Notice
 
 
 class MemoryConnector:
@@ -71,6 +72,7 @@ class MemoryConnector:
             kinds={kind: design.capabilities for kind, design in system.designs.items()},
             shards=shard is not None,
             concurrency=concurrency,
+            keeps_log=system.keeps_log,
         )
 
     @property
@@ -175,6 +177,16 @@ class MemoryConnector:
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         with self._call("settle"):
             return [self._writer.settle(ticket) for ticket in tickets]
+
+    def note(self, notices: Sequence[Notice], doubtful: Collection[str] = ()) -> frozenset[str]:
+        """See `shared.ports.logbook.Logbook`."""
+        with self._call("note"):
+            there = {notice.key for notice in self._system.log} & set(doubtful)
+            self._system.log.extend(notice for notice in notices if notice.key not in there)
+            if self._system.answers_to_lose > 0:
+                self._system.answers_to_lose -= 1
+                raise Transient(f"{self._system.name} did not answer", code="no_answer")
+            return frozenset(notice.key for notice in notices)
 
     # ------------------------------------------------------------------------------------------------------------------
 

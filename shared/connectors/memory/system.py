@@ -16,6 +16,7 @@ from shared.connectors.memory.values import Refusal, stored
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, RemoteId, Schema, Value
 from shared.errors import SyncError
 from shared.ports.connector import CreateKey, FeedKind, Ticket
+from shared.ports.logbook import Notice
 
 _NAMESPACE = UUID("0d9c6a52-0f0c-5b3e-8f43-7a2a5f1d9b11")
 
@@ -56,10 +57,15 @@ class MemorySystem:
     deferred (`defer`): a transaction that began earlier becomes visible late, an import or a request that timed out
     takes effect later. Deferred work that locks a row is finished before anybody else changes that row. While `outage`
     is set every request raises it; `answers_to_lose` is how many of the next writes take effect without an answer.
+    `log` is what was told of its records, where it `keeps_log`.
     """
 
-    def __init__(self, name: str, designs: Iterable[KindDesign], *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, designs: Iterable[KindDesign], *, now: Callable[[], datetime], keeps_log: bool = False
+    ) -> None:
         self.name = name
+        self.keeps_log = keeps_log
+        self.log: list[Notice] = []
         self.account = f"{name}-account"
         self.now = now
         self.designs: dict[Kind, KindDesign] = {design.kind: design for design in designs}

@@ -117,6 +117,9 @@ class Account:
     def unreadable(self) -> FieldName | None:
         return None
 
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        raise AssertionError(f"this system keeps no log of {row}")
+
     @property
     def schema(self) -> Schema:
         """As the connector describes it, kept."""

@@ -163,6 +163,9 @@ class Organisation:
     def unreadable(self) -> FieldName | None:
         return self.secret
 
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        raise AssertionError(f"this system keeps no log of {row}")
+
     def be_a_plain_user(self) -> None:
         """From now on the application has one role, with everything on people and accounts, and no column grants."""
         user = self.call("GET", "WhoAmI")["UserId"]

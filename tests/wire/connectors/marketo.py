@@ -26,6 +26,18 @@ FIELDS: tuple[Mapping[str, Any], ...] = (
     {"name": "visits", "displayName": "Visits", "dataType": "integer"},
     {"name": "microsoftIsDeleted", "displayName": "Microsoft is Deleted", "dataType": "boolean"},
 )
+FIRST_CUSTOM = 100_000
+REJECTION: Mapping[str, Any] = {
+    "apiName": "dynamicsRejection",
+    "name": "Rejected by Dynamics",
+    "triggerName": "Is Rejected by Dynamics",
+    "filterName": "Was Rejected by Dynamics",
+    "primaryAttribute": {"apiName": "reason", "name": "Reason"},
+    "attributes": [{"apiName": name, "name": name.title()} for name in ("entity", "field", "message", "row", "notice")],
+    "approved": True,
+}
+"""The custom activity type as an administrator makes it."""
+
 _CODES: Mapping[type[SyncError], str] = {Transient: "611", Throttled: "606", AuthError: "603"}
 
 
@@ -40,7 +52,7 @@ class Subscription:
         self.server, self.system, self.around = server, system, around
         self.settings = {"url": server.url, "client_id": DEFAULT_CLIENT, "client_secret": "mk-secret", **settings}
         self.connector: Connector = registry.build("marketo", self.settings, around.surroundings)
-        system.seed({"fields": [dict(field) for field in FIELDS]})
+        system.seed({"fields": [dict(field) for field in FIELDS], "activityTypes": [REJECTION]})
         self._schema: Schema | None = None
 
     def values(self, number: int) -> dict[FieldName, Value | None]:
@@ -110,6 +122,14 @@ class Subscription:
 
     def unreadable(self) -> FieldName | None:
         return None
+
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        return [each["primary"] for each in self.activities() if each["lead"] == int(row)]
+
+    def activities(self) -> list[Mapping[str, Any]]:
+        """The custom activities of everybody."""
+        shown: list[Mapping[str, Any]] = self.system.state({"kind": "activities"})["activities"]
+        return [each for each in shown if each["type"] > FIRST_CUSTOM]
 
     @property
     def schema(self) -> Schema:
