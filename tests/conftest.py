@@ -8,6 +8,16 @@ import pytest
 from localhost import azurite as azurite_emulator
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tests that share an app or a simulator run in one process. Releases of pytest and pytest-xdist that do not go
+    together ignore the groups without a word; then the tests disturb each other and everything is set up many times.
+    """
+    if session.config.getoption("loadgroup", None):
+        lost = [item for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if lost:
+            raise pytest.UsageError(f"pytest-xdist ignores xdist_group, for example of {lost[0].nodeid}")
+
+
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[str]:
     """Connection string of one storage emulator (in memory) for this test process; use table and queue names of
