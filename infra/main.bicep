@@ -16,7 +16,7 @@ param authClientId string
 @description('Where alerts go, and notices of secrets that end.')
 param alertEmail string
 
-@description('Object id of whoever runs the deployment; may set secrets in the vault. Empty: nobody.')
+@description('Object id of whoever runs the deployment; may set secrets, copy the state and look into queues. Empty: nobody.')
 param operatorId string = ''
 
 @description('Storage and vault answer inside the virtual network only.')

@@ -70,6 +70,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _KEY_BYTES = 32
+_INSTANCE = ("WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME", "CONTAINER_NAME")
+"""What tells one worker from the others in Azure, by plan: Flex Consumption sets the last two and not the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         raise _wrong("AzureWebJobsStorage", "is missing, and so is AzureWebJobsStorage__tableServiceUri")
     if not values["DYNASYNC_TABLES"].isalnum():
         raise _wrong("DYNASYNC_TABLES", "may hold letters and digits only")
-    in_azure = bool(environment.get("WEBSITE_INSTANCE_ID"))
+    instance = next((environment[name] for name in _INSTANCE if environment.get(name)), "")
+    in_azure = bool(instance or environment.get("WEBSITE_SITE_NAME"))
     return Settings(
         storage=storage,
         table_endpoint=endpoint,
@@ -119,7 +122,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         insights_identity="Authorization=AAD" in values["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"],
         trace_share=_share(values["DYNASYNC_TRACE_SHARE"]),
         site=environment.get("WEBSITE_SITE_NAME") or "dynasync",
-        instance=environment.get("WEBSITE_INSTANCE_ID", ""),
+        instance=instance,
         trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
         slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
         clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],

@@ -1,6 +1,5 @@
-// Who may do what. Names are made of scope, identity and role, so that a repeated deployment changes nothing.
+// Who may do what, given before the app is made: it reads its package and its queues when it starts. Names are made of scope, identity and role, so that a repeated deployment changes nothing.
 param appPrincipalId string
-param referencePrincipalId string
 param operatorId string
 param storageName string
 param vaultName string
@@ -63,17 +62,6 @@ resource secrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The platform resolves the reference of DYNASYNC_STATE_KEY with the app's system-assigned identity.
-resource stateKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(vault.id, referencePrincipalId, roles.stateKey.id)
-  scope: vault
-  properties: {
-    roleDefinitionId: subscriptionResourceId(definitions, roles.stateKey.id)
-    principalId: referencePrincipalId
-    principalType: 'ServicePrincipal'
-  }
-}
-
 resource metrics 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(insights.id, appPrincipalId, roles.metrics.id)
   scope: insights
@@ -84,12 +72,30 @@ resource metrics 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Whoever deploys sets the state key once (infra/hooks/state-key.sh).
+// Whoever deploys sets the state key once (infra/hooks/state-key.sh), copies the state tables and looks into queues.
 resource operator 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   name: guid(vault.id, operatorId, roles.secrets.id)
   scope: vault
   properties: {
     roleDefinitionId: subscriptionResourceId(definitions, roles.secrets.id)
+    principalId: operatorId
+  }
+}
+
+resource operatorTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
+  name: guid(account.id, operatorId, roles.table.id)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId(definitions, roles.table.id)
+    principalId: operatorId
+  }
+}
+
+resource operatorQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
+  name: guid(account.id, operatorId, roles.queue.id)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId(definitions, roles.queue.id)
     principalId: operatorId
   }
 }

@@ -61,8 +61,23 @@ module network 'network.bicep' = if (privateNetworking) {
   }
 }
 
+module roles 'roles.bicep' = {
+  name: 'roles'
+  params: {
+    appPrincipalId: identity.outputs.principalId
+    operatorId: operatorId
+    storageName: storage.outputs.name
+    vaultName: vault.outputs.name
+    insightsName: monitor.outputs.insightsName
+  }
+}
+
 module app 'app.bicep' = {
   name: 'app'
+  // It starts at once: before that, its identity has to have its roles.
+  dependsOn: [
+    roles
+  ]
   params: {
     token: token
     location: location
@@ -80,15 +95,11 @@ module app 'app.bicep' = {
   }
 }
 
-module roles 'roles.bicep' = {
-  name: 'roles'
+module reference 'reference.bicep' = {
+  name: 'reference'
   params: {
-    appPrincipalId: identity.outputs.principalId
     referencePrincipalId: app.outputs.systemPrincipalId
-    operatorId: operatorId
-    storageName: storage.outputs.name
     vaultName: vault.outputs.name
-    insightsName: monitor.outputs.insightsName
   }
 }
 

@@ -8,7 +8,6 @@ locals {
     AzureWebJobsStorage__tableServiceUri      = trimsuffix(azurerm_storage_account.account.primary_table_endpoint, "/")
     AzureWebJobsStorage__credential           = "managedidentity"
     AzureWebJobsStorage__clientId             = azurerm_user_assigned_identity.identity.client_id
-    APPLICATIONINSIGHTS_CONNECTION_STRING     = azurerm_application_insights.insights.connection_string
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.identity.client_id};Authorization=AAD"
     PYTHON_ENABLE_OPENTELEMETRY               = "true"
     PYTHON_THREADPOOL_THREAD_COUNT            = tostring(local.system.scale.threads)
@@ -16,6 +15,14 @@ locals {
     DYNASYNC_STATE_KEY                        = "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault.vault.vault_uri}secrets/dynasync-state-key)"
     DYNASYNC_TABLES                           = var.table_prefix
     DYNASYNC_VAULT                            = azurerm_key_vault.vault.vault_uri
+  }
+
+  # The provider adds these two itself, as connection strings with an empty key that stop the host, unless they are
+  # given. Empty, the host goes on to the siblings above. It hides both when it reads, so that each plan shows them anew
+  # (hashicorp/terraform-provider-azurerm#29149, #30732, #29910; Azure/azure-functions-host#11794).
+  emptied = {
+    AzureWebJobsStorage                  = ""
+    DEPLOYMENT_STORAGE_CONNECTION_STRING = ""
   }
 }
 
@@ -48,7 +55,7 @@ resource "azurerm_function_app_flex_consumption" "app" {
   public_network_access_enabled                  = true
   webdeploy_publish_basic_authentication_enabled = false
   virtual_network_subnet_id                      = var.private_networking ? azurerm_subnet.app[0].id : null
-  app_settings                                   = merge(var.extra_settings, local.settings)
+  app_settings                                   = merge(var.extra_settings, local.settings, local.emptied)
 
   identity {
     # The system-assigned one does one thing: the platform reads the state key's reference with it.
@@ -60,6 +67,8 @@ resource "azurerm_function_app_flex_consumption" "app" {
     minimum_tls_version     = "1.2"
     scm_minimum_tls_version = "1.2"
     http2_enabled           = true
+    # The app setting of this name; the provider reads it back here, so among app_settings it would never come to rest.
+    application_insights_connection_string = azurerm_application_insights.insights.connection_string
   }
 
   # The platform checks tokens and strips forged sign-in headers. Who may do what is decided in the app, which refuses
@@ -82,4 +91,22 @@ resource "azurerm_function_app_flex_consumption" "app" {
       preserve_url_fragments_for_logins = true
     }
   }
+
+  # It starts at once: before that, its identity has to have its roles, and what it works with has to be in reach.
+  depends_on = [
+    azurerm_role_assignment.app,
+    azurerm_storage_queue.queues,
+    azurerm_storage_table.tables,
+    azurerm_private_endpoint.endpoints,
+    azurerm_private_dns_zone_virtual_network_link.links,
+  ]
+}
+
+# Deployment by password over FTP: the resource above closes the other way only.
+resource "azurerm_resource_group_template_deployment" "publishing" {
+  name                = "dynasync-publishing"
+  resource_group_name = azurerm_resource_group.group.name
+  deployment_mode     = "Incremental"
+  template_content    = file("${path.module}/publishing.json")
+  parameters_content  = jsonencode({ app = { value = azurerm_function_app_flex_consumption.app.name } })
 }

@@ -8,6 +8,11 @@ locals {
     secrets = azurerm_key_vault.vault.id # what administrators enter; nothing can be purged
     metrics = azurerm_application_insights.insights.id
   }
+  operator_roles = {
+    secrets = azurerm_key_vault.vault.id         # sets the state key once (infra/hooks/state-key.sh)
+    table   = azurerm_storage_account.account.id # copies the state (scripts/state.py)
+    queue   = azurerm_storage_account.account.id # looks into queues
+  }
   definitions = "/subscriptions/${data.azurerm_client_config.current.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
 }
 
@@ -27,10 +32,10 @@ resource "azurerm_role_assignment" "state_key" {
   principal_type     = "ServicePrincipal"
 }
 
-# Whoever deploys sets the state key once (infra/hooks/state-key.sh).
+# Whoever deploys, and follows the runbooks.
 resource "azurerm_role_assignment" "operator" {
-  count              = var.operator_id == "" ? 0 : 1
-  scope              = azurerm_key_vault.vault.id
-  role_definition_id = "${local.definitions}/${local.system.roles.secrets.id}"
+  for_each           = var.operator_id == "" ? {} : local.operator_roles
+  scope              = each.value
+  role_definition_id = "${local.definitions}/${local.system.roles[each.key].id}"
   principal_id       = var.operator_id
 }

@@ -26,7 +26,7 @@ variable "alert_email" {
 variable "operator_id" {
   type        = string
   default     = ""
-  description = "Object id of whoever runs the deployment; may set secrets in the vault. Empty: nobody."
+  description = "Object id of whoever runs the deployment; may set secrets, copy the state and look into queues. Empty: nobody."
 }
 
 variable "private_networking" {

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from scripts.infra import bicep, needs, parity, schema, terraform, types
+from scripts.infra import bicep, facts, needs, parity, schema, terraform, types
 from scripts.infra.breaks import BREAKS, apply, quick_checks
 
 ROOT = needs.ROOT
@@ -205,12 +205,18 @@ def print_parity() -> int:
     unequal = 0
     for done in parity.compare(parity.Templates.load(INFRA), private=False):
         unequal += not done.equal
-        shown = [
-            re.sub(r"\s+", " ", str(value))[:60] if value is not None else "" for value in (done.bicep, done.terraform)
-        ]
+        shown = [_short(value) for value in (done.bicep, done.terraform)]
         note = "equal" if done.row.bicep and done.row.terraform else done.row.how
         print(f"| {done.row.fact} | {shown[0]} | {shown[1]} | {note if done.equal else 'DIFFERENT'} |")
+    templates = parity.Templates.load(INFRA)
+    for row in [*facts.named(templates), *facts.needed(templates, needs.read_needs())]:
+        unequal += not row.equal
+        print(f"| {row.fact} | {_short(row.bicep)} | {_short(row.terraform)} | {_note(row)} |")
     return 1 if unequal else 0
+
+
+def _note(row: facts.Named) -> str:
+    return (row.why or "equal") if row.equal else "DIFFERENT"
 
 
 def write_lists() -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).resolve().parent
+_MINUTES = {"PT1M": 1, "PT5M": 5, "PT10M": 10, "PT15M": 15, "PT30M": 30, "PT45M": 45, "PT1H": 60, "PT2H": 120,
+            "PT3H": 180, "PT4H": 240, "PT5H": 300, "PT6H": 360, "P1D": 1440, "P2D": 2880}  # fmt: skip
+_CLOSING_MINUTES = 720
 
 
 def queries(infra: Path) -> dict[str, str]:
@@ -38,7 +41,7 @@ def findings(infra: Path, schema: Mapping[str, Mapping[str, str]] | None = None)
     asked = queries(infra)
     told = [f"{name}: {message}" for name, said in bind(asked, schema or tables(infra)).items() for message in said]
     for rule in json.loads((infra / "monitoring" / "alerts.json").read_text()):
-        told += [f"alert {rule['name']}: {message}" for message in _measured(rule)]
+        told += [f"alert {rule['name']}: {message}" for message in (*_measured(rule), *_rhythm(rule))]
     return told
 
 
@@ -47,6 +50,20 @@ def _measured(rule: Mapping[str, Any]) -> Iterator[str]:
     for name in [rule["column"], *rule["splitBy"]]:
         if not re.search(rf"\b{re.escape(name)}\b", last):
             yield f"its query does not end with a column {name}"
+    if rule["operator"].startswith("Less") and not rule["splitBy"] and not re.search(r"= count\(\)$", last):
+        yield "it waits for silence, so its query has to count: what else it could sum up is not there then"
+
+
+def _rhythm(rule: Mapping[str, Any]) -> Iterator[str]:
+    """Azure Monitor's values for log alerts; rules that close by themselves run every 12 hours at least."""
+    for name in ("every", "window"):
+        if rule[name] not in _MINUTES:
+            yield f"{name} {rule[name]} is no value of Azure Monitor's"
+    every, window = _MINUTES.get(rule["every"], 0), _MINUTES.get(rule["window"], 0)
+    if every > _CLOSING_MINUTES:
+        yield f"every {rule['every']} is too seldom for a rule that closes by itself"
+    if window < every:
+        yield f"its window {rule['window']} leaves gaps between looks every {rule['every']}"
 
 
 def bind(asked: Mapping[str, str], schema: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:

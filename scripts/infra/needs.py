@@ -28,7 +28,8 @@ _START = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """`settings` must be set by a template, `optional` ones may be. `functions` are as the library indexes them."""
+    """`settings` must be set by a template, `optional` ones may be; `operator_roles` are what the runbooks take.
+    `functions` are as the library indexes them."""
 
     functions: list[dict[str, Any]]
     queues: frozenset[str]
@@ -37,6 +38,7 @@ class Needs:
     settings: frozenset[str]
     optional: frozenset[str]
     roles: frozenset[str]
+    operator_roles: frozenset[str]
 
 
 def read_needs(root: Path = ROOT) -> Needs:
@@ -58,6 +60,7 @@ def read_needs(root: Path = ROOT) -> Needs:
         settings=frozenset(named | siblings | host | required | read_by_worker),
         optional=optional,
         roles=_roles(root),
+        operator_roles=_operator_roles(root),
     )
 
 
@@ -102,3 +105,11 @@ def _roles(root: Path) -> frozenset[str]:
         roles.add("metrics")  # it writes telemetry of its own, and the component takes no keys
     uses = {"table": "azure.data.tables", "secrets": "azure.keyvault.secrets"}
     return frozenset(roles | {role for role, library in uses.items() if library in sources})
+
+
+def _operator_roles(root: Path) -> frozenset[str]:
+    """The kinds of data that whoever follows the runbooks and runs the hooks touches."""
+    places = [*(root / "docs" / "how-to").glob("*.md"), *(root / "infra" / "hooks").glob("*.sh")]
+    text = "\n".join(path.read_text() for path in places)
+    uses = {"queue": "az storage message ", "table": "scripts/state.py ", "secrets": "az keyvault secret "}
+    return frozenset(role for role, command in uses.items() if command in text)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.infra import bicep, terraform
+from scripts.infra import bicep, facts, terraform
 from scripts.infra.needs import Needs
 from scripts.infra.rows import ParityRow, rows
 
 # What both call by names of their own, or what has no counterpart because the resource it belongs to differs.
 _NAMES = re.compile(
-    r"\.(name|location|tags|parent|scope|resource_group_name|storage_account_id)$|^(roles|diagnostics|identity)\.|"
-    r"^azurerm_(role_assignment|monitor_diagnostic_setting|user_assigned_identity|resource_group)\.|"
-    r"\.appSettings\.|\.app_settings$|\.userAssignedIdentities\."
+    r"\.(name|location|tags|parent|scope|resource_group_name|storage_account_id)$|^(roles|reference|diagnostics|identity)\.|"
+    r"^azurerm_(role_assignment|monitor_diagnostic_setting|user_assigned_identity|resource_group|"
+    r"resource_group_template_deployment)\.|"
+    r"\.appSettings\.|\.app_settings$|\.application_insights_connection_string$|\.depends_on$|"
+    r"\.userAssignedIdentities\."
 )
 _SAME = {
     "var.auth_client_id": "authClientId",
@@ -58,8 +60,10 @@ class Compared:
 
 @dataclass(slots=True)
 class Templates:
-    """Both templates of one folder, read."""
+    """Both templates of one folder, read. `bicep` are the modules, by name; `main` is what calls them."""
 
+    infra: Path
+    main: bicep.File
     bicep: dict[str, bicep.File]
     terraform: terraform.Module
     system: Mapping[str, Any]
@@ -67,7 +71,8 @@ class Templates:
     @classmethod
     def load(cls, infra: Path) -> Templates:
         files = {path.stem: bicep.load(path) for path in sorted((infra / "bicep").glob("*.bicep"))}
-        return cls(files, terraform.load(infra / "terraform"), json.loads((infra / "system.json").read_text()))
+        system = json.loads((infra / "system.json").read_text())
+        return cls(infra, bicep.load(infra / "main.bicep"), files, terraform.load(infra / "terraform"), system)
 
     def bicep_leaves(self, *, private: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -94,17 +99,21 @@ class Templates:
 
     def terraform_settings(self) -> dict[str, str]:
         values = self.terraform.resolve(self.terraform.locals["settings"], private=False)
+        app = self.terraform.resolve(self.terraform.only("azurerm_function_app_flex_consumption"), private=False)
+        blocks = app.get("site_config") or [{}]
+        if insights := blocks[0].get("application_insights_connection_string"):  # the provider makes a setting of it
+            values = {**values, "APPLICATIONINSIGHTS_CONNECTION_STRING": insights}
         return {name: canonical(value) for name, value in values.items()}
 
     def bicep_roles(self) -> set[tuple[str, str, str]]:
         """(role, scope, who) of every assignment."""
-        file, found = self.bicep["roles"], set()
-        for resource in file.resources():
+        found = set()
+        for file, resource in [(module, one) for module in self.bicep.values() for one in module.resources()]:
             if resource.type != "Microsoft.Authorization/roleAssignments":
                 continue
             body = file.resolve(resource.body, private=False)
             role = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", body["properties"]["roleDefinitionId"])
-            who = canonical(body["properties"]["principalId"])
+            who = canonical(body["properties"].get("principalId", "?"))
             found.add((role[0] if role else "?", canonical(body["scope"]), who))
         return found
 
@@ -121,8 +130,8 @@ class Templates:
             body = self.terraform.resolve(resource.body, private=False)
             principal = canonical(body["principal_id"])
             scopes = {"": body["scope"]}
-            if "for_each" in body:
-                scopes = self.terraform.resolve(self.terraform.locals["app_roles"], private=False)
+            if listed := re.search(r"local\.(\w+_roles)\b", str(body.get("for_each", ""))):
+                scopes = self.terraform.resolve(self.terraform.locals[listed[1]], private=False)
             for key, scope in scopes.items():
                 named = re.search(r"local\.system\.roles(?:\.(\w+)|\[each\.key\])\.id", body["role_definition_id"])
                 role = self.system["roles"].get((named[1] or key) if named else "", {}).get("id", "?")
@@ -224,19 +233,12 @@ def differences(templates: Templates) -> list[str]:
         if not done.equal
     ]
     told += [f"{path} is in no row of scripts/infra/rows.py" for path in uncovered(templates)]
-    told += _two("app setting", templates.bicep_settings(), templates.terraform_settings())
-    told += _two("diagnostic setting", templates.bicep_diagnostics(), templates.terraform_diagnostics())
-    told += [f"role assignment only in Bicep: {item}" for item in templates.bicep_roles() - templates.terraform_roles()]
     told += [
-        f"role assignment only in Terraform: {item}" for item in templates.terraform_roles() - templates.bicep_roles()
+        f"{row.fact}: Bicep {row.bicep!r}, Terraform {row.terraform!r}"
+        for row in facts.named(templates)
+        if not row.equal
     ]
     return told
-
-
-def _two(what: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
-    for name in sorted({*ours, *theirs}):
-        if ours.get(name) != theirs.get(name):
-            yield f"{what} {name}: Bicep {ours.get(name)!r}, Terraform {theirs.get(name)!r}"
 
 
 def shortfalls(templates: Templates, needs: Needs) -> list[str]:
@@ -255,6 +257,10 @@ def shortfalls(templates: Templates, needs: Needs) -> list[str]:
     wanted = {system["roles"][name]["id"] for name in needs.roles if name in system["roles"]}
     told += [f"role {role} is assigned and not needed" for role in sorted(given - wanted)]
     told += [f"role {role} is needed and not assigned" for role in sorted(wanted - given)]
+    operators = {role for role, _, who in templates.bicep_roles() if who == "${operatorId}"}
+    asked = {system["roles"][name]["id"]: name for name in needs.operator_roles}
+    told += [f"the operator has no role {asked[role]}, the runbooks need it" for role in sorted(set(asked) - operators)]
+    told += [f"the operator has the role {role}, no runbook needs it" for role in sorted(operators - set(asked))]
     return told
 
 

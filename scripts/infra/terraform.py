@@ -34,6 +34,12 @@ class Module:
     locals: Mapping[str, Any]
     variables: Mapping[str, Any]
     system: Mapping[str, Any]
+    provider: Mapping[str, Any]
+
+    def only(self, kind: str) -> Mapping[str, Any]:
+        """The body of the one resource of a kind; empty when there is none, or more than one."""
+        found = [resource.body for resource in self.resources if resource.type == kind]
+        return found[0] if len(found) == 1 else {}
 
     def resolve(self, node: Any, *, private: bool) -> Any:
         """A value as far as it is known without a deployment; text in angle brackets where it is not."""
@@ -75,6 +81,7 @@ def load(folder: Path) -> Module:
     resources: list[Resource] = []
     local: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    provider: dict[str, Any] = {}
     for path in sorted(folder.glob("*.tf")):
         tree = _parsed(path.read_text())
         for block in tree.get("resource", []):
@@ -84,11 +91,13 @@ def load(folder: Path) -> Module:
                         resources.append(Resource(unquoted(kind), unquoted(name), visible(body)))
         for block in tree.get("locals", []):
             local.update(visible(block))
+        for block in tree.get("provider", []):
+            provider.update(visible(block).get("azurerm", {}))
         for block in tree.get("variable", []):
             for name, body in block.items():
                 variables[unquoted(name)] = visible(body)
     system = json.loads((folder.parent / "system.json").read_text())
-    return Module(tuple(resources), local, variables, system)
+    return Module(tuple(resources), local, variables, system, provider)
 
 
 @functools.cache
