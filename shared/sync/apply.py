@@ -193,6 +193,9 @@ class Applier:
         if result.outcome is Outcome.ACCEPTED:  # it may still be refused: its tries count on
             after = replace(after, ticket=result.ticket or "", tries=known.tries if known is not None else 0)
         self._links.put(after)
+        self._links.prove(after.key, *(() if task.last else (DIVERGED,)))  # the rest is decided again, both sides read
+        for key in task.case.others:
+            self._links.prove(key)
         self._tally.wrote(task.case, task.write.side, task.decision.code)
         if self._work.engine.images is not None:
             self.images.append(_image(task))

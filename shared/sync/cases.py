@@ -47,6 +47,8 @@ class Case:
     ambiguous: bool = False  # several rows, or one that is taken, have this match value
     rival: tuple[Side, Ref] | None = None  # the counterpart of the record that this pair's one was merged into
     rival_lives: bool | None = None  # whether it is there; None: it was not read yet
+    claims: dict[LinkKey, bool | None] = field(default_factory=dict)  # pairs agreed under its match value that may have
+    # moved on: whether a record of them still holds it; None: they were not read yet
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed

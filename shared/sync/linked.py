@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from shared.domain.entity_map import Leaves
@@ -9,7 +10,7 @@ from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
 from shared.domain.merge import Merged
 from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, Ref, Side
-from shared.ports.connector import Op
+from shared.ports.connector import FeedKind, Op
 from shared.sync.basis import DIRTY, DIVERGED, LEFT, OUTSIDE, Basis, digests, parked_code, record_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.choices import remembered, still_true
@@ -40,9 +41,7 @@ class Linked(Basis):
             return self._leave(case, link)
         writes = {side: fields for side, fields in merged.writes.items() if fields}
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
-        if Side.CRM in allowed and crm is None and not (self.conditional(case, Side.CRM) and link.crm_revision):
-            return Decision(code="waiting", need=frozenset({Side.CRM}))
-        if self.journal and (unknown := unread & allowed.keys()):
+        if unknown := self._looked_at_first(case, link, unread & allowed.keys()):
             return Decision(code="waiting", need=unknown)
         match = self._match_after(case, link, merged)
         planned = tuple(
@@ -76,6 +75,15 @@ class Linked(Basis):
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
         )
+
+    def _looked_at_first(self, case: Case, link: Link, unread: AbstractSet[Side]) -> frozenset[Side]:
+        """Which of the sides that would be written unread have to be read before: Dynamics where no revision is known
+        for a condition, a partner that is only walked (its changes are not drained before each page is written to it),
+        and either where a journal of what was overwritten is kept."""
+        known = {Side.CRM} if self.conditional(case, Side.CRM) and link.crm_revision else set()
+        if self.conditional(case, Side.PARTNER) or self.partner_caps(case).feed is not FeedKind.WALK:
+            known.add(Side.PARTNER)
+        return frozenset(unread if self.journal else unread - known)
 
     def _loosened(self, case: Case, link: Link) -> dict[str, Side]:
         """Fields that a person loosened by an act of their own, where Dynamics still says what was agreed before: a

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from shared.domain.identity import LinkState
-from shared.domain.records import Gone, Record, Side
+from shared.domain.identity import LinkKey, LinkState
+from shared.domain.mapping import CompiledMap
+from shared.domain.records import Gone, GoneReason, Record, Ref, Side
 from shared.sync.cases import Case
 
 if TYPE_CHECKING:
@@ -54,10 +55,33 @@ def _is_linked(page: Page, record: Record) -> bool:
 
 
 def read_rivals(page: Page, cases: Sequence[Case]) -> None:
-    """Whether the counterparts of records that others were merged into are there. A merge is rare: one call each."""
+    """What stands in the way of these cases. Merges and contested match values are rare: a call for each record.
+
+    Of a record that was merged away: whether the counterpart of the one that stayed is there. Of a pair that was agreed
+    under the case's match value: whether one of its records holds it still.
+    """
     for case in cases:
-        if case.rival is None or case.rival_lives is not None:
-            continue
-        side, ref = case.rival
-        seen = page.work.connector(side).read(ref.kind, [ref.id], case.map.reads(side)).get(ref.id)
-        case.rival_lives = not (isinstance(seen, Gone) and seen.merged_into is None)
+        if case.rival is not None and case.rival_lives is None:
+            side, ref = case.rival
+            seen = _read(page, case.map, side, ref)
+            case.rival_lives = not (isinstance(seen, Gone) and seen.merged_into is None)
+        for key in [key for key, holds in case.claims.items() if holds is None]:
+            case.claims[key] = _holds(page, case, key)
+
+
+def _holds(page: Page, case: Case, key: LinkKey) -> bool:
+    link, text = page.links.link(key), page.reconciler.match_of(case)
+    compiled = page.work.map_named(link.entity) if link is not None else None
+    if link is None or compiled is None:
+        return link is not None
+    for side, ref in ((Side.CRM, link.crm), (Side.PARTNER, link.partner)):
+        seen = _read(page, compiled, side, ref) if ref is not None else None
+        if isinstance(seen, Record) and compiled.match_of(seen, side) == text:
+            return True
+        if isinstance(seen, Gone) and seen.reason is GoneReason.HIDDEN:
+            return True  # nobody can tell
+    return False
+
+
+def _read(page: Page, compiled: CompiledMap, side: Side, ref: Ref) -> Record | Gone | None:
+    return page.work.connector(side).read(ref.kind, [ref.id], compiled.reads(side)).get(ref.id)

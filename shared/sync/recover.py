@@ -123,6 +123,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         return None
     _retire_former(page, entry)
     page.links.put(link_after(link_before(known, entry), entry, batch.side, ref=seen.ref))
+    page.links.prove(entry.key, DIVERGED)  # what follows from it may not be sent
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:
         case.crm, case.partner_ref = seen, entry.partner
@@ -139,6 +140,7 @@ def _retire_former(page: Page, entry: Entry) -> None:
     if former is not None and former.key != entry.key and former.incarnation < entry.incarnation:
         ended = replace(former, state=LinkState.TOMBSTONE, partner=None, flags=gone_flags(Side.CRM), match=None)
         page.links.put(ended)
+        page.links.prove(former.key)
 
 
 def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> bool | None:

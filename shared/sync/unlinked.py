@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
@@ -66,7 +67,7 @@ class Unlinked(Linked):
         match = self.match_key(text)
         if match is not None:
             met = links.matched(match)
-            rival = next((other for other in met.links if other.key != case.key), None)
+            rival = next(_rivals(case, met.links), None)
             if rival is not None:
                 return self._rival(case, link, rival, match)
             waiting = [other for other in met.parked if other.key != case.key]
@@ -80,6 +81,8 @@ class Unlinked(Linked):
 
     def _rival(self, case: Case, link: Link | None, rival: Link, match: MatchKey) -> Decision:
         """Another Dynamics row already has the partner record of this match value."""
+        if _may_have_moved_on(case, rival):
+            return Decision(code="again")
         if case.map.outranks(rival.entity) and rival.state is LinkState.LINKED and rival.partner is not None:
             case.partner_ref = rival.partner
             retired = replace(
@@ -149,7 +152,10 @@ class Unlinked(Linked):
         entity = case.map.entity
         text = self.match_of(case)
         match = self.match_key(text)
-        if match is not None and any(other.key != case.key for other in links.matched(match).links):
+        rival = next(_rivals(case, links.matched(match).links), None) if match is not None else None
+        if rival is not None and _may_have_moved_on(case, rival):
+            return Decision(code="again")
+        if rival is not None:
             if link is not None:
                 return self.park(case, link, "conflicted:duplicate_match", retry=True)
             return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
@@ -192,6 +198,20 @@ class Unlinked(Linked):
             bases=remembered(self.digester, merged.pending_bases.get(Side.CRM, {})),
         )
         return Decision(code="created", link=after, writes=(write,))
+
+
+def _rivals(case: Case, links: Iterable[Link]) -> Iterator[Link]:
+    """Other pairs with the case's match value, but those of which no record holds it any more."""
+    return (other for other in links if other.key != case.key and case.claims.get(other.key) is not False)
+
+
+def _may_have_moved_on(case: Case, rival: Link) -> bool:
+    """Whether the other pair has to be read first: something of it could not be carried over. If that is a new match
+    value, it was agreed under one that may be free by now."""
+    if rival.state is not LinkState.LINKED or not rival.parked or rival.key in case.claims:
+        return False
+    case.claims[rival.key] = None
+    return True
 
 
 def _to_be_labelled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.identity import Link, LinkKey, LinkState, MatchKey, crm_id_for, link_key
 from shared.domain.records import Kind, Ref
@@ -30,6 +30,7 @@ class WorkingSet:
         self._partners: dict[Ref, LinkKey | None] = {}
         self._matches: dict[MatchKey, tuple[set[LinkKey], dict[Ref, None], bool]] = {}
         self._before: dict[LinkKey, Link | None] = {}
+        self._proven: dict[LinkKey, Link | None] = {}
         self._removed: set[LinkKey] = set()
         self._candidates: dict[Ref, MatchKey | None] = {}
 
@@ -120,15 +121,27 @@ class WorkingSet:
             if link.partner is not None:
                 self._matches[link.match][1].pop(link.partner, None)
 
+    def prove(self, key: LinkKey, *flags: str) -> None:
+        """From here on this link is not taken back any further: a write that it tells of was applied. `flags` are what
+        it gets if it is."""
+        if key in self._before:
+            link = self._links[key]
+            self._proven[key] = replace(link, flags=link.flags | set(flags)) if link is not None and flags else link
+
     def restore(self, key: LinkKey) -> None:
-        """Takes back what this page did to a link (its write was not sent, or its answer was lost)."""
+        """Takes back what this page did to a link since its last write that was applied (the next one was not sent, or
+        its answer was lost)."""
         if key not in self._before:
             return
-        undone, before = self._links[key], self._before.pop(key)
+        undone = self._links[key]
+        before = self._proven[key] if key in self._proven else self._before.pop(key)
         if undone is not None and undone.partner is not None and self._partners.get(undone.partner) == key:
             del self._partners[undone.partner]
         self._links[key] = before
-        self._removed.discard(key)
+        if before is None and key in self._proven:
+            self._removed.add(key)
+        else:
+            self._removed.discard(key)
         if before is not None and before.partner is not None and before.state is not LinkState.TOMBSTONE:
             self._partners[before.partner] = key
 

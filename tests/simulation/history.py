@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.records import Side, Value
 from tests.simulation.forms import carries, is_empty, same
-from tests.simulation.ledger import Event
+from tests.simulation.ledger import Asked, Event
 from tests.simulation.profiles import SimField
 
 
@@ -30,7 +30,8 @@ class Edit:
 class Story:
     """What became of one field of one pair.
 
-    `returned` are edits that put back what both sides had agreed on last: nobody who compares with that can see them.
+    `returned` are edits that put back what both sides had agreed on last, or enter just what a write of the hub was to
+    put there whose answer was lost: nobody who compares with that can see them.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `bases` holds what both sides may have agreed on when an edit was made.
@@ -55,11 +56,19 @@ class Story:
         return [edit for edit in self.edits if edit not in seen]
 
 
-def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional: frozenset[Side]) -> Story:
+def tell(
+    item: SimField,
+    events: Iterable[Event],
+    *,
+    generous: bool,
+    conditional: frozenset[Side],
+    unheard_of: Sequence[Asked] = (),
+) -> Story:
     """Goes through the commits of both records in order.
 
     `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
-    stale write, where the hub has no excuse for overwriting what it did not know.
+    stale write, where the hub has no excuse for overwriting what it did not know. `unheard_of` are updates whose
+    answers were lost.
     """
     events = list(events)
     story = Story(item, met=max((event.number for event in events if event.op == "create"), default=0))
@@ -99,7 +108,7 @@ def tell(item: SimField, events: Iterable[Event], *, generous: bool, conditional
             if generous and same(item, value[side], value[side.other], at=(side, side.other)):
                 past |= known[side.other]
             edit = Edit(event.number, side, new)
-            _entered(story, edit, past, agreed)
+            _entered(story, edit, past, agreed, unheard_of)
             story.doubt = story.doubt or side in unsure
             known[side] |= past | {edit}
         value[side] = new
@@ -125,14 +134,28 @@ def _start_anew(story: Story, made: Event) -> None:
     story.last[made.side] = sent
 
 
-def _entered(story: Story, edit: Edit, past: frozenset[Edit], agreed: Sequence[dict[Side, Value | None]]) -> None:
+def _entered(
+    story: Story,
+    edit: Edit,
+    past: frozenset[Edit],
+    agreed: Sequence[dict[Side, Value | None]],
+    unheard_of: Sequence[Asked],
+) -> None:
     side = edit.side
     story.edits.append(edit)
     story.past[edit] = past
     story.last[side] = edit
     story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
-    if any(carries(story.item, known_to_both[side], edit.value, (side, side)) for known_to_both in agreed):
+    put_back = any(carries(story.item, known_to_both[side], edit.value, (side, side)) for known_to_both in agreed)
+    if put_back or any(_looks_like(story.item, edit, asked) for asked in unheard_of):
         story.returned.add(edit)
+
+
+def _looks_like(item: SimField, edit: Edit, asked: Asked) -> bool:
+    """Whether an edit looks like a write of the hub that was asked for before."""
+    if asked.side is not edit.side or asked.number >= edit.number or item.name not in asked.fields:
+        return False
+    return carries(item, asked.fields[item.name], edit.value, (edit.side, edit.side))
 
 
 def _joins(new: Value | None, value: Mapping[Side, Value | None]) -> bool:

@@ -71,13 +71,16 @@ class Event:
 
 @dataclass(slots=True)
 class Asked:
-    """One write the hub asked for, whatever became of it."""
+    """One write the hub asked for, whatever became of it, and whether it can know what did. `number` is the ledger's
+    when it was asked for."""
 
-    worker: str
+    number: int
     side: Side
     op: Op
     ref: Ref
-    fields: tuple[FieldName, ...]
+    fields: Mapping[FieldName, Value | None]
+    answered: bool = False
+    kept: bool = False
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class Ledger:
     events: list[Event] = field(default_factory=list)
     of: dict[tuple[Side, Ref], list[Event]] = field(default_factory=dict)
     asked_for: list[Asked] = field(default_factory=list)
+    _asking: dict[str, list[Asked]] = field(default_factory=dict)  # by worker, those whose answers nobody stored
     hub_writes: int = 0
     no_ops: int = 0
     overtaken: set[str] = field(default_factory=set)  # workers that lost the lane inside a call
@@ -126,23 +130,36 @@ class Ledger:
             self._sending.pop()
 
     def asked(self, worker: Worker, side: Side, writes: Sequence[Write]) -> None:
-        self.asked_for += [
-            Asked(worker.name, side, write.op, write.ref, tuple(sorted(write.fields))) for write in writes
-        ]
+        asked = [Asked(self.now, side, write.op, write.ref, dict(write.fields)) for write in writes]
+        self.asked_for += asked
+        self._asking.setdefault(worker.name, []).extend(asked)
 
     def answered(self, worker: Worker) -> None:
         """Every write that was just sent had its answer: what becomes of it depends on the worker alone."""
         self._told.setdefault(worker.name, []).extend(self._open.pop(worker.name, ()))
+        for asked in self._asking.get(worker.name, ()):
+            asked.answered = True
 
     def answers_kept(self, worker: Worker) -> None:
         """The answers are in the store: whoever comes next can know of these writes."""
         for event in self._told.pop(worker.name, ()):
             event.doubtful = event.afterwards
+        for asked in self._asking.pop(worker.name, ()):
+            asked.kept = asked.answered
 
     def slice_ended(self, worker: Worker) -> None:
         """What nobody was told, or nobody stored, is in doubt."""
         for event in [*self._open.pop(worker.name, ()), *self._told.pop(worker.name, ())]:
             event.doubtful = True
+        self._asking.pop(worker.name, None)
+
+    def unheard_of(self, side: Side, ref: Ref) -> list[Asked]:
+        """Updates of a record of which nobody can know whether they were made: their answers were lost."""
+        return [
+            asked
+            for asked in self.asked_for
+            if not asked.kept and asked.op is Op.UPDATE and (asked.side, asked.ref) == (side, ref)
+        ]
 
     def at_commit(self, side: Side, seq: int) -> int:
         """The ledger's number for a commit number of one side."""

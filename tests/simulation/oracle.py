@@ -218,8 +218,10 @@ def _judge_pair(
     )
     merged = _merged_into(court, link)
     conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
+    unheard_of = [*court.ledger.unheard_of(Side.CRM, link.crm), *court.ledger.unheard_of(Side.PARTNER, link.partner)]
     stories: list[Story] = [
-        tell(item, events, generous=generous, conditional=conditional) for generous in (False, True)
+        tell(item, events, generous=generous, conditional=conditional, unheard_of=unheard_of)
+        for generous in (False, True)
     ]
     for story in stories:
         story.revived = story.revived or merged

@@ -81,6 +81,7 @@ class Worker:
     dead: bool = False
     fired: int = 0
     told: dict[tuple[Side, Kind], int] = field(default_factory=dict)
+    began: dict[tuple[Side, Kind], int] = field(default_factory=dict)  # when the walk under way was begun
     read: dict[tuple[Side, RemoteId], int] = field(default_factory=dict)
     paged: dict[Kind, int] = field(default_factory=dict)  # by partner kind: when changes of Dynamics were last read
     drained: dict[Kind, int] = field(default_factory=dict)  # by partner kind: when its feed was last read to its end
@@ -196,15 +197,25 @@ class TroubledConnector(Calls):
         def do() -> ChangePage:
             seen = self._aged(lambda: self.world.ledger.now)
             page = self._inner.changes(kind, cursor, fields)
+            self._whole_look(kind, cursor, page, seen)
             self._followed(kind, cursor, page)
-            if not page.more:
-                self.worker.told[self.side, kind] = seen
             for item in page.items:
                 self._saw(item.ref.id, seen)
             return page
 
         what = f"{self.side} changes {kind}{' from the start' if cursor is None else ''}"
         return self._lagging(what, do)
+
+    def _whole_look(self, kind: Kind, cursor: Cursor | None, page: ChangePage, seen: int) -> None:
+        """A feed read to its end has told every change until then; a walk tells a row once, whatever becomes of it
+        while the others are told."""
+        where = (self.side, kind)
+        if cursor is None:
+            self.worker.began[where] = seen
+        if not page.more:
+            walking = cursor is None or where in self.world.walks
+            told = self.worker.began.get(where, 0) if walking else seen
+            self.worker.told[where] = max(told, self.worker.told.get(where, 0))
 
     def _saw(self, row: RemoteId, when: int) -> None:
         self.worker.read[self.side, row] = when

@@ -1,0 +1,77 @@
+"""More histories that once broke an invariant: pages that were taken over in part, looks that came too late, match
+values in motion. Each names what must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulation.__main__ import findings_of
+from tests.simulation.steps import History, slice_step
+
+A = slice_step("a")
+
+
+def _met(channel: str, at: int, kind: str, *steps: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A slice that meets one trouble."""
+    return ("slice", "a", ((channel, at, kind, steps),))
+
+
+FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
+    "a recovered create is not forgotten when what follows from it is not sent": (
+        "plain",
+        (
+            ("create", "partner", "match", 0, 119),
+            ("create", "partner", "case", 0, 1),
+            _met("write", 0, "error_after"),
+            ("edit", "crm", 1, "phone", 1),
+            _met("write", 0, "refused_before"),
+            ("edit", "partner", 1, "phone", 0),
+        ),
+    ),
+    "a row finds a match value free that two others gave up, though theirs could not be carried over": (
+        "coarse",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "partner", "match", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("create", "crm", "fresh", 0, 0),
+            _met("write", 0, "users_before", ("rename", "partner", -1, "match", 0)),
+            ("swap", "crm", 1, 2),
+            ("swap", "crm", 0, 1),
+        ),
+    ),
+    "a record that is only walked, and cannot refuse, is looked at right before it is written": (
+        "poor",
+        (
+            ("create", "crm", "fresh", 0, 857),
+            ("create", "partner", "fresh", 1, 1994),
+            ("create", "partner", "none", 0, 1),
+            ("create", "crm", "fresh", 0, 7),
+            A,
+            ("create", "crm", "fresh", 0, 609),
+            _met("remote", 3, "users_before", ("contest", 0, "phone", (2, 4), "partner")),
+        ),
+    ),
+    "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
+        "mailbox",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("contest", 0, "level", (5, 3), "partner"),
+            _met("after", 0, "crash_before"),
+            ("contest", 0, "level", (8, 4), "crm"),
+            ("edit", "crm", 0, "level", 2),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_that_was_mended_holds(name: str) -> None:
+    profile, steps = FAMILIES[name]
+    drawn = History(profile, steps)
+    found = findings_of(drawn)
+    assert found == [], "\n".join([*drawn.lines(), *found])
