@@ -118,6 +118,17 @@ def app(
         yield host
 
 
+def crm_side(sims: Simulators, secret: str) -> dict[str, Any]:
+    """A connection's settings of the simulated Dynamics, with `secret` as its application's."""
+    return {
+        "url": sims.urls["dataverse"],
+        "tenant": TENANT,
+        "client_id": CLIENT_ID,
+        "authority": sims.urls["entra"].removeprefix("https://"),
+        "secrets": {"secret": secret},
+    }
+
+
 def seed(sims: Simulators, rows: list[dict[str, str]], *, limit: int = 5) -> dict[str, str]:
     """Puts the people into Dynamics, an application into its directory and a key into ActiveCampaign.
 

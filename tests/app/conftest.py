@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
 
 from cli.demo.people import generated
-from cli.demo.world import CLIENT_ID, TENANT, Simulators, app, seed, simulators
+from cli.demo.world import Simulators, app, crm_side, seed, simulators
 from localhost import RunningHost
 
 
@@ -26,6 +26,8 @@ class World:
     host: RunningHost
     clock_file: Path
     keys: dict[str, str]
+    system: ClassVar[str] = "activecampaign"
+    """Whom the app keeps in step with Dynamics here."""
 
     def call(self, method: str, path: str, body: object = None, *, status: int | None = 200, key: bool = True) -> Any:
         headers = {"x-functions-key": self.host.host_key} if key else {}
@@ -36,9 +38,7 @@ class World:
 
     def reseed(self, people: int) -> None:
         """Fresh systems with so many people in Dynamics; connections of earlier tests are deleted."""
-        for connection in self.call("GET", "connections")["value"]:
-            self.call("PATCH", f"connections/{connection['id']}", {"switch": "off"})
-            self.call("DELETE", f"connections/{connection['id']}", status=204)
+        self.delete_connections()
         self.keys = seed(self.sims, list(generated(people)), limit=LIMIT)
         offset = json.loads(self.clock_file.read_text())["offset"]
         for system in ("dataverse", "activecampaign"):  # other tests use the same systems and set their clocks back
@@ -46,20 +46,25 @@ class World:
         # The app remembers for an hour which id a tag has; an account that is made anew keeps its tags' ids that way.
         self.sims.control("activecampaign", "POST", "seed", {"tags": TAGS})
 
+    def delete_connections(self) -> None:
+        for connection in self.call("GET", "connections")["value"]:
+            self.call("PATCH", f"connections/{connection['id']}", {"switch": "off"})
+            self.call("DELETE", f"connections/{connection['id']}", status=204)
+
+    def partner_side(self) -> dict[str, Any]:
+        key = {"key": self.keys["api_key"]}
+        return {"url": self.sims.urls["activecampaign"], "secrets": key, "limit_calls": LIMIT}
+
     def body(self, **changes: Any) -> dict[str, Any]:
-        crm = {
-            "url": self.sims.urls["dataverse"],
-            "tenant": TENANT,
-            "client_id": CLIENT_ID,
-            "authority": self.sims.urls["entra"].removeprefix("https://"),
-            "secrets": {"secret": self.keys["client_secret"]},
-        }
-        partner: dict[str, Any] = {"url": self.sims.urls["activecampaign"], "secrets": {"key": self.keys["api_key"]}}
-        partner["limit_calls"] = LIMIT
-        body: dict[str, Any] = {"name": "Test", "system": "activecampaign", "crm": crm, "partner": partner}
+        """A new connection. `crm_x=` and `partner_x=` change the setting `x` of a side, other names one of its own."""
+        crm = crm_side(self.sims, self.keys["client_secret"])
+        body: dict[str, Any] = {"name": "Test", "system": self.system, "crm": crm, "partner": self.partner_side()}
         for name, value in changes.items():
             side, _, setting = name.partition("_")
-            body.setdefault(side, {})[setting] = value
+            if setting:
+                body.setdefault(side, {})[setting] = value
+            else:
+                body[name] = value
         return body
 
     def connect(self, **changes: Any) -> str:
@@ -79,7 +84,7 @@ class World:
         fresh = self.clock_file.with_suffix(".new")
         fresh.write_text(json.dumps({"offset": offset}))
         fresh.replace(self.clock_file)
-        for system in ("dataverse", "activecampaign"):
+        for system in ("dataverse", self.system):
             self.sims.control(system, "POST", "clock", {"advance": seconds})
         time.sleep(0.3)  # both workers look at the file every fifth of a second
 

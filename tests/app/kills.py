@@ -21,7 +21,7 @@ import click
 from cli.demo.day import Day, DayClock
 from cli.demo.people import generated
 from cli.demo.verify import contacts, write_log
-from cli.demo.world import CLIENT_ID, TENANT, Simulators, app, seed, simulators
+from cli.demo.world import Simulators, app, crm_side, seed, simulators
 
 LEASE = 8.0  # seconds until a dead worker's lane is taken over; a minute in life
 _PATIENCE = 1800.0  # seconds for a run in which the worker dies again and again
@@ -209,13 +209,7 @@ def soak(sims: Simulators, folder: Path, *, kills: int, people: int, seed_of: in
 
 
 def _connect(day: Day, sims: Simulators, keys: Mapping[str, str]) -> str:
-    crm = {
-        "url": sims.urls["dataverse"],
-        "tenant": TENANT,
-        "client_id": CLIENT_ID,
-        "authority": sims.urls["entra"].removeprefix("https://"),
-        "secrets": {"secret": keys["client_secret"]},
-    }
+    crm = crm_side(sims, keys["client_secret"])
     partner = {"url": sims.urls["activecampaign"], "secrets": {"key": keys["api_key"]}}
     body = {"name": "Kills", "system": "activecampaign", "crm": crm, "partner": partner}
     made = day.api.call("POST", "connections", {**body, "options": {"lease_seconds": LEASE}})

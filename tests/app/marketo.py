@@ -23,11 +23,11 @@ FIELDS = ({"name": FLAG, "displayName": "Microsoft is Deleted", "dataType": "boo
 class MarketoWorld(World):
     """See `World`."""
 
+    system = "marketo"
+
     def reseed(self, people: int, **rows: Any) -> None:
         """Fresh systems with so many contacts in Dynamics, and whatever `rows` says by table."""
-        for connection in self.call("GET", "connections")["value"]:
-            self.call("PATCH", f"connections/{connection['id']}", {"switch": "off"})
-            self.call("DELETE", f"connections/{connection['id']}", status=204)
+        self.delete_connections()
         secret = secrets.token_urlsafe(24)
         for system in ("dataverse", "marketo"):
             self.sims.control(system, "POST", "reset", {"seed": 1})
@@ -44,40 +44,13 @@ class MarketoWorld(World):
         self.sims.control("marketo", "POST", "do/end_tokens", {"how": "invalid"})
         self.keys = {"client_secret": secret}
 
-    def body(self, **changes: Any) -> dict[str, Any]:
-        crm = {
-            "url": self.sims.urls["dataverse"],
-            "tenant": TENANT,
-            "client_id": CLIENT_ID,
-            "authority": self.sims.urls["entra"].removeprefix("https://"),
-            "secrets": {"secret": self.keys["client_secret"]},
-        }
-        partner = {
+    def partner_side(self) -> dict[str, Any]:
+        return {
             "url": self.sims.urls["marketo"],
             "client_id": "sync",
             "deleted_field": FLAG,
             "secrets": {"client_secret": self.keys["client_secret"]},
         }
-        body: dict[str, Any] = {"name": "Test", "system": "marketo", "crm": crm, "partner": partner}
-        for name, value in changes.items():
-            side, _, setting = name.partition("_")
-            if setting:
-                body.setdefault(side, {})[setting] = value
-            else:
-                body[name] = value
-        return body
-
-    def advance(self, seconds: float) -> None:
-        """Lets time pass, for the app and for both systems alike."""
-        import json
-
-        offset = json.loads(self.clock_file.read_text())["offset"] + seconds
-        fresh = self.clock_file.with_suffix(".new")
-        fresh.write_text(json.dumps({"offset": offset}))
-        fresh.replace(self.clock_file)
-        for system in ("dataverse", "marketo"):
-            self.sims.control(system, "POST", "clock", {"advance": seconds})
-        time.sleep(0.3)
 
     def begun(self, people: int = 1, **changes: Any) -> str:
         rows = changes.pop("rows", {})

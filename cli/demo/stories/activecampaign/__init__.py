@@ -14,7 +14,7 @@ from cli.demo.stories.activecampaign.sides import Sides
 from cli.demo.stories.activecampaign.weather import Edited, FirstLoad, Killed, Quiet, Storm
 from cli.demo.story import Apart, Chapter, Setting
 from cli.demo.verify import Difference
-from cli.demo.world import CLIENT_ID, TENANT, Simulators
+from cli.demo.world import Simulators, crm_side
 
 _STORM, _KILL = 60, 250
 _NOT = "opportunity"  # opportunities go as deals or as a custom object; here as deals
@@ -39,13 +39,7 @@ class ActiveCampaignDay:
         return {
             "name": "Demo",
             "system": "activecampaign",
-            "crm": {
-                "url": sims.urls["dataverse"],
-                "tenant": TENANT,
-                "client_id": CLIENT_ID,
-                "authority": sims.urls["entra"].removeprefix("https://"),
-                "secrets": {"secret": self.cast.secret},
-            },
+            "crm": crm_side(sims, self.cast.secret),
             "partner": {"url": sims.urls["activecampaign"], "secrets": {"key": self.cast.api_key}},
             "options": {"lease_seconds": 6.0},
         }

@@ -12,7 +12,7 @@ from cli.demo.stories.marketo.events import Events, Quiet
 from cli.demo.stories.marketo.sides import FLAG, Sides
 from cli.demo.story import Apart, Chapter, Setting
 from cli.demo.verify import Difference
-from cli.demo.world import CLIENT_ID, TENANT, Simulators
+from cli.demo.world import Simulators, crm_side
 
 
 class MarketoDay:
@@ -33,13 +33,7 @@ class MarketoDay:
         return {
             "name": "Demo",
             "system": "marketo",
-            "crm": {
-                "url": sims.urls["dataverse"],
-                "tenant": TENANT,
-                "client_id": CLIENT_ID,
-                "authority": sims.urls["entra"].removeprefix("https://"),
-                "secrets": {"secret": self.cast.secret},
-            },
+            "crm": crm_side(sims, self.cast.secret),
             "partner": {
                 "url": sims.urls["marketo"],
                 "client_id": self.cast.service,
