@@ -77,15 +77,15 @@ class ActiveCampaign(SystemBase):
         match = routes.match(request.method, request.path[len(PREFIX) :])
         response = self._stopped(tenant, user)
         if response is not None:
-            response.route = match.template if match else ""
+            response.route = f"{PREFIX}{match.template}" if match else ""
             return response
-        if user is None or match is None or match.handler is None:
+        if user is None or match is None or match.target is None:
             return method_not_allowed() if match else unknown_path()
         try:
-            response = match.handler(Call(tenant, request, user, match.arguments))
+            response = match.target(Call(tenant, request, user, match.arguments))
         except ApiError as error:
             response = error.response()
-        response.route = match.template
+        response.route = f"{PREFIX}{match.template}"
         return response
 
     def _stopped(self, tenant: Tenant, user: Row | None) -> Response | None:

@@ -9,13 +9,14 @@ from typing import Any
 
 from simulators.frame.clock import Clock
 from simulators.frame.http import Request, Response, json_response, text_response
+from simulators.frame.paths import Match
 from simulators.frame.system import SystemBase
 from simulators.marketo import acts, identity, seeding, state
 from simulators.marketo.bulk.jobs import Jobs
 from simulators.marketo.call import Call
 from simulators.marketo.errors import CallError, TransportError
 from simulators.marketo.resources import routes
-from simulators.marketo.routes import Match
+from simulators.marketo.routes import Route
 from simulators.marketo.switches import SWITCHES
 from simulators.marketo.tenant import Tenant
 
@@ -85,18 +86,18 @@ class Marketo(SystemBase):
             return _routed(json_response(200, {**body, "errors": errors}), template)
 
     def _routed_call(
-        self, tenant: Tenant, request: Request, match: Match | None, service: identity.Service
+        self, tenant: Tenant, request: Request, match: Match[Route] | None, service: identity.Service
     ) -> Response:
         if match is None:
             raise CallError("610")
-        if match.route is None:
+        if match.target is None:
             raise CallError("605")
-        if match.route.writes and service.read_only:
+        if match.target.writes and service.read_only:
             raise CallError("603")
         trouble = acts.next_trouble(tenant, request)
         if trouble is not None and not trouble.get("after"):
             raise CallError(trouble["code"])
-        answer = match.route.handler(Call(tenant, request, service, match.arguments))
+        answer = match.target.handler(Call(tenant, request, service, match.arguments))
         if trouble is not None:
             raise CallError(trouble["code"])
         return answer

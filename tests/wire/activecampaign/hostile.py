@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+import re
 from typing import Any
 
 from simulators.activecampaign.resources import routes
-from simulators.activecampaign.routes import Node
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "MERGE", "get", "")
 IDS = (
@@ -266,15 +265,7 @@ SOUND: dict[str, dict[str, Any]] = {
 def templates() -> list[tuple[str, tuple[str, ...]]]:
     """Every path the simulator knows, with `{}` for ids, and the methods it takes."""
 
-    def down(node: Node, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        if node.handlers:
-            yield path, tuple(node.handlers)
-        for name, child in node.fixed.items():
-            yield from down(child, f"{path}/{name}")
-        if node.variable is not None:
-            yield from down(node.variable, f"{path}/{{}}")
-
-    return list(down(routes._root, ""))
+    return [(re.sub(r"\{[^}]*\}", "{}", path), methods) for path, methods in routes.paths.known()]
 
 
 class Attacker:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+import re
 from typing import Any
 from urllib.parse import quote
 
 from simulators.marketo.resources import routes
-from simulators.marketo.routes import Node
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "MERGE", "get", "")
 IDS = (
@@ -173,15 +172,7 @@ SOUND: dict[str, list[dict[str, Any]]] = {
 def templates() -> list[tuple[str, tuple[str, ...]]]:
     """Every path the simulator knows, with `{}` for what varies, and the methods it takes."""
 
-    def down(node: Node, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        if node.routes:
-            yield path, tuple(node.routes)
-        for name, child in node.fixed.items():
-            yield from down(child, f"{path}{name}" if name == ".json" else f"{path}/{name}")
-        if node.variable is not None:
-            yield from down(node.variable, f"{path}/{{}}")
-
-    return list(down(routes.root, ""))
+    return [(re.sub(r"\{[^}]*\}", "{}", path), methods) for path, methods in routes.paths.known()]
 
 
 class Attacker:
