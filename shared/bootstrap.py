@@ -255,6 +255,7 @@ class Application:
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
         from shared.desk import due_slot
         from shared.state.heartbeat import kept
+        from shared.sync.compilations import Compilations
         from shared.sync.engine import Engine
         from shared.sync.options import parse_options
 
@@ -281,6 +282,7 @@ class Application:
             keeping=kept,
             images=trust.images(self, connection.id).add,
             notices=trust.notices(self, connection.id),
+            compilations=self._once("compilations", Compilations),
         )
 
     def _is_on(self, connection_id: str) -> bool:

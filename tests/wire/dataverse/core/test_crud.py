@@ -118,8 +118,9 @@ def test_single_properties(vendor: Vendor) -> None:
 
 @pytest.mark.rule("DV-CR-07")
 def test_delete(vendor: Vendor) -> None:
-    row = vendor.create("contacts", {"lastname": "A"})
+    row, other = (vendor.create("contacts", {"lastname": name}) for name in "AB")
     vendor.delete(f"contacts({row})")
+    assert [left["contactid"] for left in vendor.rows("contacts?$select=contactid")] == [other]
     vendor.refused(404, "0x80040217", "DELETE", f"contacts({row})")
     vendor.refused(404, "0x80040217", "GET", f"contacts({row})")
 
