@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import ssl
-import sys
-import traceback
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from typing import Any
 
-BASE = os.environ["SIM_ACTIVECAMPAIGN"].rstrip("/")
+from walking import Walk
+
 KEY = os.environ.get("SIM_KEY", "simulated-activecampaign-key")
-_OPENER = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}),
-    urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=os.environ["SIM_CA"])),
-)
-_STEPS: list[tuple[str, Callable[[], Any]]] = []
-
-
-def control(method: str, name: str, body: Any = None) -> Any:
-    """Drive the simulator: clock, switches, state."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{BASE}/_sim/{name}", data=data, method=method)
-    with _OPENER.open(request, timeout=60) as answer:
-        return json.load(answer)
+_walk = Walk("activecampaign")
+BASE, control, step = _walk.base, _walk.control, _walk.step
 
 
 def contact_state(contact_id: Any) -> dict[str, Any]:
@@ -35,33 +18,7 @@ def contact_state(contact_id: Any) -> dict[str, Any]:
     return found
 
 
-def step(operation: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    """Declare the step that proves an operation."""
-
-    def declare(function: Callable[[], Any]) -> Callable[[], Any]:
-        _STEPS.append((operation, function))
-        return function
-
-    return declare
-
-
 def run() -> None:
-    """Run all steps, the rest also after one failed; each has its line of JSON."""
+    """Run all steps on an account without a rate limit; the step that meets one sets it."""
     control("POST", "switches", {"requests_per_second": 0})
-    failed = False
-    for operation, function in _STEPS:
-        detail = ""
-        try:
-            function()
-        except Exception as problem:  # a client may raise anything; the table shows it
-            failed = True
-            detail = f"{type(problem).__name__}: {problem}"[:500]
-            traceback.print_exc(file=sys.stderr)
-        print(json.dumps({"operation": operation, "ok": not detail, "detail": detail}), flush=True)
-    sys.exit(1 if failed else 0)
-
-
-def expect(actual: Any, wanted: Any, what: str = "") -> None:
-    """Fail the step unless both are equal."""
-    if actual != wanted:
-        raise AssertionError(f"{what or 'value'}: expected {wanted!r}, got {actual!r}")
+    _walk.run()

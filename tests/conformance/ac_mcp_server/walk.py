@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ac_mcp_server import types
 from ac_mcp_server.ac_client import ACMCPHttpClient, ACMCPHttpClientAuth
-from activecampaign_walk import BASE, KEY, contact_state, control, expect, run, step
+from activecampaign_walk import BASE, KEY, contact_state, control, run, step
 from fastmcp.exceptions import ToolError
+from walking import expect
 
 client = ACMCPHttpClient(ACMCPHttpClientAuth(url=BASE, header_name="Api-Token", header_value=KEY))
 

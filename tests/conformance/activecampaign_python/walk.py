@@ -11,7 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from activecampaign.client import Client
-from activecampaign_walk import BASE, KEY, contact_state, control, expect, run, step
+from activecampaign_walk import BASE, KEY, contact_state, control, run, step
+from walking import expect
 
 client = Client(BASE, KEY)
 

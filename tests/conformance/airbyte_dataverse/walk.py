@@ -14,9 +14,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataverse_walk import CLIENT_ID, CLIENT_SECRET, TENANT, Walk, expect
+from dataverse_walk import CLIENT_ID, CLIENT_SECRET, TENANT, DataverseWalk
+from walking import expect
 
-walk = Walk()
+walk = DataverseWalk()
 os.environ["REQUESTS_CA_BUNDLE"] = walk.ca
 
 import requests  # noqa: E402

@@ -13,10 +13,11 @@ import requests
 from dataverse_api import DataverseClient
 from dataverse_api.metadata.attributes import StringAttributeMetadata
 from dataverse_api.utils.labels import define_label
-from dataverse_walk import Walk, expect
+from dataverse_walk import DataverseWalk
+from walking import expect
 
 logging.disable(logging.CRITICAL)
-walk = Walk()
+walk = DataverseWalk()
 os.environ["REQUESTS_CA_BUNDLE"] = walk.ca
 session = requests.Session()
 session.headers["Authorization"] = f"Bearer {walk.token()}"

@@ -12,9 +12,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from marketo_walk import BASE, CLIENT, SECRET, control, expect, run, step, values
+from marketo_walk import BASE, CLIENT, SECRET, control, run, step, values
 from marketorestpython.client import MarketoClient
 from marketorestpython.helper.exceptions import MarketoException
+from walking import expect
 
 LONG_AGO = "2023-12-01T00:00:00Z"
 

@@ -13,8 +13,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from activecampaign_walk import BASE, KEY, contact_state, control, expect, run, step
+from activecampaign_walk import BASE, KEY, contact_state, control, run, step
 from mcp_activecampaign.client import ActiveCampaignClient, ActiveCampaignError
+from walking import expect
 
 loop = asyncio.new_event_loop()
 client = ActiveCampaignClient(BASE, KEY)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataverse_walk import Walk, expect, refuses
+from dataverse_walk import DataverseWalk, refuses
+from walking import expect
 
-walk = Walk()
+walk = DataverseWalk()
 os.environ["REQUESTS_CA_BUNDLE"] = walk.ca
 
 from azure.core.credentials import AccessToken  # noqa: E402
