@@ -7,12 +7,12 @@ carried over; it flows again when somebody edits the field.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.domain.connection import ConnectionConfig
-from shared.domain.identity import Agreed, Digest, Digester, Link, LinkKey
+from shared.domain.identity import Agreed, Digest, Digester, Link, LinkKey, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import ABSENT, FieldName, Record, Ref, Side, Value
 from shared.errors import Transient
@@ -23,13 +23,19 @@ from shared.ports.connector import Connector, Op, Outcome, Write
 from shared.ports.report import Image
 from shared.state.lane import Held
 from shared.state.model import LaneChanges
+from shared.sync.basis import REVERTED, digests
+from shared.sync.deletes import gone_flags
+from shared.sync.references import as_links, load_parents, pairs_of
+from shared.sync.working import WorkingSet
 
 KIND = "revert"
 _LISTED = 500
 CANNOT = (
     "mails and invitations that were sent",
     "automations that were started",
+    "activities that were recorded, which are written once",
     "records that were deleted",
+    "tags and list memberships that were set",
 )
 """What nobody can take back, told before anything is asked for."""
 
@@ -54,13 +60,15 @@ class Revert:
     ids: IdSource
 
     def preview(self, run: str) -> dict[str, int]:
-        """What can be taken back: fields with a known former value, fields without, records the run created."""
-        counts: Counter[str] = Counter(fields=0, unknown=0, created=0)
+        """What can be taken back: fields with a known former value, records the run created; and what cannot: fields
+        without a known former value, records it deleted."""
+        counts: Counter[str] = Counter(fields=0, unknown=0, created=0, deleted=0)
         place, images = self.images.page(run)
         while place:
             for image in images:
                 counts["created"] += image.op is Op.CREATE
-                known = [value is not ABSENT for value in image.before.values()]
+                counts["deleted"] += image.op is Op.DELETE
+                known = [image.before.get(name, ABSENT) is not ABSENT for name in image.after]
                 counts["fields"] += sum(known)
                 counts["unknown"] += len(known) - sum(known)
             place, images = self.images.page(run, place)
@@ -112,12 +120,11 @@ class _Work:
     def restore(self, image: Image) -> None:
         """Writes back the fields that still hold what the run wrote."""
         compiled, link = self._maps.get(image.entity), self._link(image)
-        seen = self._now(image.side, image.ref, list(image.after))
+        seen = self._now(image.side, image.ref, compiled) if compiled is not None else None
         if compiled is None or link is None or seen is None:
             self._leave(image, "gone", "")
             return
         fields: dict[FieldName, Value | None] = {}
-        agreed = dict(link.agreed)
         for name, written in image.after.items():
             item = compiled.by_name(name, image.side)
             before, now = image.before.get(name, ABSENT), seen.fields.get(name, ABSENT)
@@ -129,13 +136,28 @@ class _Work:
                 self._leave(image, "touched", name)
             else:
                 fields[name] = before
-                digest = Digest(self._revert.digester.raw(item.prefix + item.canonical(before, image.side)))
-                base = agreed.get(item.id)
-                if base is not None:
-                    crm = image.side is Side.CRM
-                    agreed[item.id] = Agreed(digest, base.partner) if crm else Agreed(base.crm, digest)
         if fields:
+            agreed = self._agreed(compiled, link, replace(seen, fields={**seen.fields, **fields}), image.side, fields)
             self._write_back(image, replace(link, agreed=agreed), fields, seen)
+
+    def _agreed(
+        self, compiled: CompiledMap, link: Link, after: Record, side: Side, names: Iterable[FieldName]
+    ) -> dict[str, Agreed]:
+        """What is agreed once `names` hold what `after` says: of the written side only, so that nothing flows on."""
+        found, agreed = self._digests(compiled, after, side), dict(link.agreed)
+        for item in (compiled.by_name(name, side) for name in names):
+            base = agreed.get(item.id) if item is not None else None
+            if item is not None and base is not None and item.id in found:
+                digest = Digest(found[item.id])
+                agreed[item.id] = Agreed(digest, base.partner) if side is Side.CRM else Agreed(base.crm, digest)
+        return agreed
+
+    def _digests(self, compiled: CompiledMap, record: Record, side: Side) -> dict[str, bytes]:
+        """As the engine draws them: a reference stands for the link of the record it names."""
+        links = WorkingSet(self._held)
+        load_parents(compiled, [record], side, links)
+        linked, _ = as_links(compiled, record, side, links, pairs_of(self._maps.values()))
+        return digests(compiled, linked, side, self._revert.digester)
 
     def _write_back(self, image: Image, link: Link, fields: Mapping[FieldName, Value | None], seen: Record) -> None:
         connector = self._revert.connectors[image.side]
@@ -146,25 +168,35 @@ class _Work:
             self.counts["restored"] += len(fields)
 
     def remove(self, image: Image) -> None:
-        """Deletes a record the run created, if it is as both sides agreed: nobody touched it since."""
+        """Deletes a record the run created, if it is as both sides agreed: nobody touched it since. The pair ends as if
+        somebody had deleted it by hand: only a repeated initial sync makes the record again."""
         compiled, link = self._maps.get(image.entity), self._link(image)
         ref = None if link is None else link.crm if image.side is Side.CRM else link.partner
         if compiled is None or link is None or ref is None or link.made != image.side.value:
-            self._leave(image, "gone", "")
+            waits = link is not None and link.state is LinkState.AWAITING
+            self._leave(image, "id_not_told" if waits else "gone", "")
             return
-        seen = self._now(image.side, ref, list(compiled.reads(image.side)))
+        if link.state is LinkState.TOMBSTONE:
+            return
+        image = replace(image, ref=ref)  # its id was not known when it was made
+        seen = self._now(image.side, ref, compiled)
         if seen is None:
             return
-        for item in compiled.fields:
-            value, base = item.take(seen, image.side), link.agreed.get(item.id)
-            if value is ABSENT or base is None:
-                continue
-            if self._revert.digester.raw(item.prefix + item.canonical(value, image.side)) != base.of(image.side):
-                self._leave(image, "touched", "")
-                return
-        if self._sent(image.side, Write(key=image.link, op=Op.DELETE, ref=ref), image):
+        if self._touched(compiled, link, seen, image.side):
+            self._leave(image, "touched", "")
+            return
+        kinds = self._revert.connectors[image.side].capabilities.kinds[ref.kind]
+        expect = seen.revision if kinds.conditional_write else None
+        if self._sent(image.side, Write(key=image.link, op=Op.DELETE, ref=ref, expect=expect), image):
             self.counts["removed"] += 1
-            self._held.fold(LaneChanges(links_removed=[link.key]))
+            flags = gone_flags(image.side) | {REVERTED}
+            ended = replace(link, state=LinkState.TOMBSTONE, flags=flags, parked={}, retry_at=0)
+            self._held.fold(LaneChanges(links=[ended]))
+
+    def _touched(self, compiled: CompiledMap, link: Link, seen: Record, side: Side) -> bool:
+        """Does the record hold anything but what was agreed?"""
+        now = self._digests(compiled, seen, side)
+        return any(digest != link.agreed[name].of(side) for name, digest in now.items() if name in link.agreed)
 
     def _sent(self, side: Side, write: Write, image: Image) -> bool:
         (result,) = self._revert.connectors[side].write([write])
@@ -179,8 +211,8 @@ class _Work:
         key = LinkKey(bytes.fromhex(image.link))
         return self._held.links([key]).get(key)
 
-    def _now(self, side: Side, ref: Ref, fields: list[FieldName]) -> Record | None:
-        found = self._revert.connectors[side].read(ref.kind, [ref.id], fields).get(ref.id)
+    def _now(self, side: Side, ref: Ref, compiled: CompiledMap) -> Record | None:
+        found = self._revert.connectors[side].read(ref.kind, [ref.id], compiled.reads(side)).get(ref.id)
         return found if isinstance(found, Record) else None
 
     def _leave(self, image: Image, why: str, field: FieldName | str) -> None:

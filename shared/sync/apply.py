@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import batched, groupby
 
 from shared.domain.identity import LinkState
-from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Side
+from shared.domain.mapping import CompiledMap
+from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, RemoteId, Side
 from shared.errors import GuardTripped
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 from shared.ports.report import Image
@@ -200,6 +201,12 @@ class Applier:
         if self._work.engine.images is not None:
             self.images.append(_image(task))
 
+    def found(self, batch: Batch, entry: Entry) -> None:
+        """A write of a worker that died was made after all: the run that takes it back has to know of it."""
+        compiled = self._work.map_named(entry.entity)
+        if compiled is not None and self._work.engine.images is not None:
+            self.images.append(image_found(batch, entry, compiled))
+
     def _exists(self, task: Task, result: WriteResult) -> None:
         """The record is there already: read it, and link the two as a first meeting."""
         case = task.case
@@ -283,6 +290,20 @@ def _image(task: Task) -> Image:
         ref=write.ref,
         before=before,
         after=dict(values),
+    )
+
+
+def image_found(batch: Batch, entry: Entry, compiled: CompiledMap) -> Image:
+    """Of a write that was found made after its worker died: which fields, not what stood in them."""
+    items = [item for item in compiled.fields if item.id in entry.intended and entry.op is Op.UPDATE]
+    ref = entry.crm if batch.side is Side.CRM else entry.partner
+    return Image(
+        link=entry.key.hex(),
+        entity=entry.entity,
+        side=batch.side,
+        op=entry.op,
+        ref=ref or Ref(batch.kind, RemoteId("")),
+        after={name: None for item in items for name in item.names(batch.side)},
     )
 
 

@@ -21,6 +21,8 @@ DIRTY: Final = "dirty"
 DIVERGED: Final = "diverged"
 AMBIGUOUS: Final = "ambiguous_match"
 LEFT: Final = "left"
+REVERTED: Final = "reverted"
+"""A record that a run created and that was removed again when the run was taken back."""
 WAITS: Final = "waiting:retry"
 """A parked record that did not change, before the time of its next try."""
 
@@ -37,14 +39,17 @@ class Basis:
         now: datetime,
         initial: bool = False,
         journal: bool = False,
+        anew: bool = False,
     ) -> None:
-        """`initial`: this run is the one-time load, which writes to the partner only."""
+        """`initial`: this run is the one-time load, which writes to the partner only. `anew`: it is the initial sync,
+        or its repetition."""
         self.connection = connection
         self.capabilities = capabilities
         self.digester = digester
         self.now = now
         self.initial = initial
         self.journal = journal
+        self.anew = anew
 
     def merge(
         self,

@@ -48,6 +48,7 @@ class Page:
             now=work.now,
             initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
             journal=work.engine.options.journal,
+            anew=bool(work.number("initial")),
         )
         self.pairs = pairs_of(work.maps)
         self._waiting: dict[int, frozenset[str]] = {}

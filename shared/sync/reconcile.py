@@ -17,7 +17,7 @@ from dataclasses import replace
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Side
-from shared.sync.basis import DIRTY, LEFT, record_of
+from shared.sync.basis import DIRTY, LEFT, REVERTED, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -48,9 +48,11 @@ class Reconciler(Unlinked):
         return self.linked(case, link)
 
     def _inside_again(self, case: Case, link: Link) -> bool:
-        """Whether the row left the criteria once, lost its counterpart by that, and meets them now."""
+        """Whether the row left the criteria once, lost its counterpart by that, and meets them now; or lost it to a run
+        that was taken back, and the initial sync is repeated."""
         crm = record_of(case.crm)
-        return LEFT in link.flags and crm is not None and case.map.in_scope(crm, self.now)
+        ended = LEFT in link.flags or (self.anew and REVERTED in link.flags and gone_side(link) is Side.PARTNER)
+        return ended and crm is not None and case.map.in_scope(crm, self.now)
 
     def _without_the_gone(self, case: Case, links: WorkingSet) -> None:
         """A record that was no pair yet looks for another counterpart when the one it was to have is gone."""

@@ -58,10 +58,9 @@ def _retell(page: Page, batch: Batch) -> None:
         if known is not None and _told_before(known, entry, batch):
             continue
         _retire_former(page, entry)
-        before = link_before(known, entry)
-        after = link_after(before, entry, batch.side, ref=result.ref, revision=result.revision)
-        after = _half_done(after, entry)
-        page.links.put(replace(after, ticket=result.ticket) if result.ticket else after)
+        after = link_after(link_before(known, entry), entry, batch.side, ref=result.ref, revision=result.revision)
+        page.links.put(replace(_half_done(after, entry), ticket=result.ticket or after.ticket))
+        page.applier.found(batch, entry)
 
 
 def _half_done(link: Link, entry: Entry) -> Link:
@@ -113,6 +112,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if entry.op is Op.DELETE:
         if isinstance(seen, Gone):
             page.links.put(link_after(known, entry, batch.side))
+            page.applier.found(batch, entry)
         return None
     if not isinstance(seen, Record):
         return None
@@ -124,6 +124,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     _retire_former(page, entry)
     page.links.put(link_after(link_before(known, entry), entry, batch.side, ref=seen.ref))
     page.links.prove(entry.key, DIVERGED)  # what follows from it may not be sent
+    page.applier.found(batch, entry)
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:
         case.crm, case.partner_ref = seen, entry.partner

@@ -28,7 +28,9 @@ def row(world: World, number: int, **values: Any) -> str:
     return str(made["id"])
 
 
+@pytest.mark.feature("HUB-20.1", system="activecampaign")
 @pytest.mark.feature("HUB-20.2", system="activecampaign")
+@pytest.mark.feature("HUB-20.3", system="activecampaign")
 def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) -> None:
     world.reseed(6)
     known = world.ac("create_contact", email="extra0@example.org", lastName="Was there before")
@@ -40,9 +42,9 @@ def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) ->
     for tag in ("D365: Contact", "D365: Pulled from ActiveCampaign"):
         world.ac("add_tag", contact=pulled["id"], tag=tag)
     world.next_run(connection)
-    made_there = {
-        str(w["id"]) for w in write_log(world.sims, "activecampaign") if _created(w) and w["who"] != "admin:1"
-    }
+    made_there = {str(w["id"]) for w in write_log(world.sims, "activecampaign") if _created(w)}
+    (made_here,) = {str(w["id"]).lower() for w in write_log(world.sims, "dataverse") if _made_by_us(w)}
+    assert len(made_there) == 6
     assert len(world.contacts()) == 8
     assert len(world.rows("contact")) == 8
 
@@ -54,6 +56,9 @@ def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) ->
     wrong = world.call("POST", path, {**body, "confirm": "test"}, status=400)["error"]
     assert wrong["code"] == "not_confirmed"
     assert len(world.contacts()) == 8
+    logs = [len(write_log(world.sims, system)) for system in ("dataverse", "activecampaign")]
+    silent = [{"match": {"method": "DELETE", "nth": 2}, "do": "drop_before"}]
+    world.sims.control("activecampaign", "POST", "faults", silent)
     started = world.call("POST", path, body, status=202)
     report = ended(world, f"operations/{started['id']}")
     assert (report["state"], report["counts"], report["problems"]) == (
@@ -63,16 +68,32 @@ def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) ->
     )
     left = {str(contact["id"]) for contact in world.contacts()}
     assert left == {str(known["id"]), str(pulled["id"])}
-    assert not left & (made_there - {str(pulled["id"])})
-    assert sorted(r["emailaddress1"] for r in world.rows("contact"))[0] != "pulled@example.org"
+    gone_rows, gone_people = (
+        {str(w["id"]).lower() for w in write_log(world.sims, system)[start:] if w["op"] == "delete"}
+        for system, start in zip(("dataverse", "activecampaign"), logs, strict=True)
+    )
+    assert gone_people == made_there
+    assert gone_rows == {made_here}
     assert len(world.rows("contact")) == 7
     assert world.call("GET", path)["created"] == {}
     actions = [item["action"] for item in world.call("GET", f"connections/{connection}/activity")["value"]]
     assert actions.count("connection.cleaned_up") == 1
 
+    # A connection that is deleted leaves all data where it is.
+    before = [write_log(world.sims, system) for system in ("dataverse", "activecampaign")]
+    world.call("DELETE", f"connections/{connection}", status=204)
+    world.tick()
+    assert [write_log(world.sims, system) for system in ("dataverse", "activecampaign")] == before
+    assert {str(contact["id"]) for contact in world.contacts()} == left
+    assert len(world.rows("contact")) == 7
+
 
 def _created(write: Any) -> bool:
-    return bool(write["op"] == "create" and write["kind"] == "contact" and write["who"].startswith("api"))
+    return bool(write["op"] == "create" and write["kind"] == "contact" and write["who"].startswith(("api", "import")))
+
+
+def _made_by_us(write: Any) -> bool:
+    return bool(write["op"] == "create" and write["kind"] == "contact" and write["who"].startswith("# dynasync"))
 
 
 @pytest.mark.feature("HUB-21.1", system="activecampaign")

@@ -1,4 +1,4 @@
-"""The erasure use case over a scenario's world."""
+"""The use cases that look after people's data, over a scenario's world: erasure, clean-up, taking a run back."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.azure.care import TableJobs, TableSuppressions
+from shared.azure.images import TableImages
+from shared.domain.connection import Switch
 from shared.domain.records import Side
-from shared.manage import erase
+from shared.manage import erase, purge, revert
 from shared.manage.erase import Erase, Erasures
 from shared.manage.jobs import JobRunner
+from shared.manage.purge import Purge
+from shared.manage.revert import Revert
 from shared.ports.care import Job
 from tests.fakes.partition_store import MemoryPartitionStore
 from tests.scenarios.world import World
 
 
 class Care:
-    """Erases people from a world; `forgotten` are the links whose journals were to be forgotten."""
+    """Looks after a world; `forgotten` are the links whose journals were to be forgotten."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.jobs = TableJobs(MemoryPartitionStore(world.clock))
         self.suppressions = TableSuppressions(MemoryPartitionStore(world.clock))
         self.forgotten: list[str] = []
-        world.engine = replace(world.engine, suppressed=self.suppressions.all)
+        self.images = TableImages(
+            MemoryPartitionStore(world.clock), world.name, lambda plain, place: plain, lambda sealed, place: sealed
+        )
+        world.engine = replace(world.engine, suppressed=self.suppressions.all, images=self.images.add)
 
     @property
     def requests(self) -> Erasures:
@@ -49,17 +56,60 @@ class Care:
             forget=self._forget,
         )
 
+    @property
+    def reverting(self) -> Revert:
+        engine = self.world.engine
+        return Revert(
+            config=engine.connection,
+            jobs=self.jobs,
+            images=self.images,
+            connectors={Side.CRM: engine.crm, Side.PARTNER: engine.partner},
+            compiled=engine.compile,
+            digester=engine.digester,
+            clock=self.world.clock,
+            ids=self.world.ids,
+        )
+
+    @property
+    def purging(self) -> Purge:
+        engine = self.world.engine
+        return Purge(
+            config=replace(engine.connection, switch=Switch.OFF),
+            jobs=self.jobs,
+            lane=self.world.lane,
+            connectors={Side.CRM: engine.crm, Side.PARTNER: engine.partner},
+            clock=self.world.clock,
+            ids=self.world.ids,
+        )
+
     def _forget(self, links: Sequence[str]) -> None:
         self.forgotten.extend(links)
 
     def work(self) -> None:
-        part = self.part
-        runner = JobRunner(jobs=self.jobs, lane=self.world.lane, clock=self.world.clock, steps={erase.KIND: part.step})
-        runner.work("eraser", 60.0)
+        steps = {
+            erase.KIND: self.part.step,
+            revert.KIND: self.reverting.step,
+            purge.KIND: self.purging.step,
+        }
+        JobRunner(jobs=self.jobs, lane=self.world.lane, clock=self.world.clock, steps=steps).work("carer", 60.0)
 
-    def erase(self, email: str, *, dynamics: bool = False) -> Job:
-        (job,) = self.requests.request(email, ["c1"], dynamics=dynamics, actor="me")
+    def ended(self, job: Job) -> Job:
         self.work()
         found = self.jobs.get(job.id)
         assert found is not None
         return found
+
+    def erase(self, email: str, *, dynamics: bool = False) -> Job:
+        (job,) = self.requests.request(email, ["c1"], dynamics=dynamics, actor="me")
+        return self.ended(job)
+
+    def revert(self, run: str, *, created: bool = False) -> Job:
+        return self.ended(self.reverting.start(run, created=created, actor="me"))
+
+    def purge(self, *sides: Side) -> Job:
+        return self.ended(self.purging.start(sides or Side, "Scenario", actor="me"))
+
+    @property
+    def last_run(self) -> str:
+        """The run that ended last."""
+        return str(self.world.view.facts["last_run"])

@@ -53,7 +53,7 @@ LANGUAGE = {
     "partner": "field:3",
     "values": {"1": "en", "2": "es"},
 }
-_HUB = {"dataverse": "# dynasync", "activecampaign": "api"}
+_HUB = {"dataverse": ("# dynasync",), "activecampaign": ("api", "import")}
 _SLICES = 200
 
 

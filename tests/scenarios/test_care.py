@@ -1,0 +1,189 @@
+"""Runs that are taken back and connections that are cleaned up, judged by the systems' own write logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.domain.records import Side
+from tests.fakes.partition_store import Crash
+from tests.scenarios.care import Care
+from tests.scenarios.conftest import Make
+from tests.scenarios.world import PULLED_PAIR, TITLE, World, entities
+
+
+def deleted(world: World, system: str) -> set[str]:
+    """The records we deleted since the mark, by the system's write log."""
+    return {str(write["id"]) for write in world.ours(system) if write["op"] == "delete"}
+
+
+def loaded(world: World, rows: int = 4) -> tuple[Care, list[str], str]:
+    """A first load: so many rows, the first of which meets a person who was there. Answers rows and the load's run."""
+    care = Care(world)
+    world.person(0)
+    ids = [world.row(number) for number in range(rows)]
+    world.run()
+    run = care.last_run
+    world.run()
+    world.mark()
+    return care, ids, run
+
+
+@pytest.mark.feature("HUB-16.2", system="activecampaign")
+def test_what_a_run_created_is_removed_when_asked_for_and_nothing_else(make: Make) -> None:
+    world = make()
+    care, rows, run = loaded(world)
+    assert care.reverting.preview(run)["created"] == 3
+    assert care.revert(run).counts.get("removed", 0) == 0
+    assert deleted(world, "activecampaign") == set()
+    people = {number: str(world.person_with(f"ann{number}@example.org")["id"]) for number in range(4)}
+    world.edit_person(people[2], firstName="Mine")
+    job = care.revert(run, created=True)
+    assert (job.state, job.counts["removed"], job.counts["left.touched"]) == ("done", 2, 1)
+    assert deleted(world, "activecampaign") == {people[1], people[3]}
+    assert {str(person["id"]) for person in world.people()} == {people[0], people[2]}
+    world.run(27)
+    world.edit_row(rows[1], firstname="Anna")
+    world.run(2)
+    assert {str(person["id"]) for person in world.people()} == {people[0], people[2]}
+    world.command("initial")
+    world.run(2)
+    assert {str(person["email"]) for person in world.people()} == {f"ann{number}@example.org" for number in range(4)}
+    assert len(world.rows()) == 4
+
+
+@pytest.mark.feature("HUB-16.2", system="activecampaign")
+def test_a_row_that_a_run_made_in_dynamics_goes_under_its_version_and_stays_away(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    world.run()
+    people = [world.person(number, tags=PULLED_PAIR) for number in range(2)]
+    world.run()
+    run = care.last_run
+    made = {str(row["emailaddress1"]): str(row["contactid"]) for row in world.rows()}
+    assert len(made) == 2
+    world.mark()
+    kept = made["ann1@example.org"]
+
+    def edits(real: Any, writes: Any) -> Any:
+        if writes[0].ref.id == kept:
+            world.edit_row(kept, firstname="Just now")
+        return real(writes)
+
+    world.on_crm.twists["write"] = edits
+    job = care.revert(run, created=True)
+    world.on_crm.twists.clear()
+    assert (job.counts["removed"], job.counts["left.touched"]) == (1, 1)
+    assert deleted(world, "dataverse") == {made["ann0@example.org"]}
+    assert job.problems == (f"touched:crm:contact:{kept}:",)
+    world.run(27)
+    world.edit_person(people[0], firstName="Anna")
+    world.run(27)
+    assert [str(row["contactid"]) for row in world.rows()] == [kept]
+    assert len(world.people()) == 2
+
+
+@pytest.mark.feature("HUB-16.3", system="activecampaign")
+def test_what_cannot_be_taken_back_is_counted_before_anything_is_asked(make: Make) -> None:
+    world = make(entities(deletes={"partner": "delete"}))
+    care, rows, _ = loaded(world)
+    world.delete_row(rows[3])
+    world.edit_row(rows[1], firstname="Anna")
+    world.run()
+    assert care.reverting.preview(care.last_run) == {"fields": 0, "unknown": 1, "created": 0, "deleted": 1}
+    job = care.revert(care.last_run)
+    assert (job.counts, job.state) == ({"left.unknown": 1}, "done")
+    assert world.person_with("ann1@example.org")["firstName"] == "Anna"
+
+
+@pytest.mark.feature("HUB-16.1", system="activecampaign")
+def test_a_write_of_a_worker_that_died_is_in_the_list_of_its_run(make: Make) -> None:
+    world = make()
+    care, rows, _ = loaded(world)
+    world.edit_row(rows[1], firstname="Anna")
+    fresh = world.row(9)
+
+    def dies(real: Any, writes: Any) -> Any:
+        real(writes)
+        raise Crash
+
+    for _ in range(2):  # one batch of updates, one of creates
+        world.on_ac.twists["write"] = dies
+        with pytest.raises(Crash):
+            world.run()
+        world.on_ac.twists.clear()
+        world.advance(120)
+    world.run()
+    run = care.last_run
+    assert world.person_with("ann1@example.org")["firstName"] == "Anna"
+    assert world.link(fresh).partner is not None
+    shown = care.reverting.preview(run)
+    assert (shown["created"], shown["unknown"]) == (1, 1)
+    job = care.revert(run, created=True)
+    person = world.link(rows[1]).partner
+    assert person is not None
+    assert (job.counts["removed"], job.counts["left.unknown"]) == (1, 1)
+    assert f"unknown:partner:contact:{person.id}:firstName" in job.problems
+
+
+@pytest.mark.feature("HUB-16.1", system="activecampaign")
+def test_a_value_put_back_does_not_flow_on_and_an_edit_of_it_does(make: Make) -> None:
+    world = make(entities(TITLE), options={"journal": True})
+    care = Care(world)
+    row, person = world.pair(jobtitle="Buyer")
+    world.edit_row(row, jobtitle="Wrong", lastname="Wrong")
+    world.edit_person(person, firstName="Wrong")
+    world.run()
+    job = care.revert(care.last_run)
+    assert job.counts == {"restored": 3}
+    assert (world.get_row(row) or {})["firstname"] == "Ann"
+    assert (world.get_person(person) or {})["fields"]["Company motto"] == "Buyer"
+    world.mark()
+    world.run(27)
+    assert world.ours() == []
+    world.edit_row(row, lastname="Right")
+    world.run()
+    assert (world.get_person(person) or {})["lastName"] == "Right"
+
+
+@pytest.mark.feature("HUB-20.2", system="activecampaign")
+@pytest.mark.feature("HUB-20.3", system="activecampaign")
+def test_a_clean_up_that_dies_goes_on_and_deletes_exactly_what_was_created(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    known = world.person(0)
+    rows = [world.row(number) for number in range(60)]
+    world.run(2)
+    pulled = world.person(99, tags=PULLED_PAIR)
+    world.run(2)
+    ours = {str(w["id"]) for w in world.ours("activecampaign") if (w["op"], w["kind"]) == ("create", "contact")}
+    (made,) = {str(row["contactid"]) for row in world.rows()} - set(rows)
+    assert len(ours) == 59
+    world.mark()
+    job = care.purging.start(Side, "Scenario", actor="me")
+
+    def dies(real: Any, writes: Any) -> Any:
+        real(writes)
+        raise Crash
+
+    world.on_ac.twists["write"] = dies
+    with pytest.raises(Crash):
+        care.work()
+    half = care.jobs.get(job.id)
+    assert half is not None
+    assert half.state == "open"
+    assert 0 < len(deleted(world, "activecampaign")) < 59
+    world.on_ac.twists.clear()
+    world.advance(120)
+    for _ in range(10):
+        done = care.ended(job)
+        if done.state != "open":
+            break
+        world.advance(60)
+    assert (done.state, done.problems) == ("done", ())
+    assert done.counts == {"partner.contact": 59, "crm.contact": 1}
+    assert deleted(world, "activecampaign") == ours
+    assert deleted(world, "dataverse") == {made}
+    assert {str(person["id"]) for person in world.people()} == {known, pulled}
+    assert {str(row["contactid"]) for row in world.rows()} == set(rows)
