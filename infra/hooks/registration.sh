@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes, or brings up to date, the app registration that people sign in with. Needs the Azure CLI, signed in as somebody
-# who may register applications. azd runs it before it provisions; by hand: infra/hooks/registration.sh NAME
+# who may register applications. prepare.sh calls it; by hand: infra/hooks/registration.sh NAME. It prints the client id.
 # After provisioning it runs again (state-key.sh calls it) to add the sign-in address and the identity's credential.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,6 +12,9 @@ if [ -z "$client" ]; then
   az ad sp create --id "$client" --output none
 fi
 az ad app update --id "$client" --app-roles "@$here/entra/app-roles.json" --identifier-uris "api://$client"
+# Tokens of version 2 name the issuer and the audience that the app's sign-in checks; the scope is what callers ask for.
+az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
+  --headers Content-Type=application/json --body "@$here/entra/api.json" --output none
 # Nobody gets in without a role: sign-in itself is refused to those who have none.
 az ad sp update --id "$client" --set appRoleAssignmentRequired=true
 
@@ -27,10 +30,10 @@ if [ -n "${DYNASYNC_IDENTITY:-}" ]; then
   if [ -z "$known" ]; then
     az ad app federated-credential create --id "$client" --parameters "$credential" --output none
   else
-    az ad app federated-credential update --id "$client" --federated-credential-id dynasync --parameters "$credential"
+    az ad app federated-credential update --id "$client" --federated-credential-id dynasync --parameters "$credential" --output none
   fi
 fi
-if command -v azd >/dev/null 2>&1 && [ -n "${AZURE_ENV_NAME:-}" ]; then
+if [ -n "${AZURE_ENV_NAME:-}" ] && [ -z "${DYNASYNC_AUTH_CLIENT_ID:-}" ] && command -v azd >/dev/null 2>&1; then
   azd env set DYNASYNC_AUTH_CLIENT_ID "$client"
 fi
 echo "$client"

@@ -27,6 +27,5 @@ if [ -n "${DYNASYNC_URL:-}" ]; then
   sh "$(dirname "$0")/registration.sh"
 fi
 if [ -n "${DYNASYNC_APP:-}" ]; then
-  # The reference was read before the key was there.
-  az functionapp restart --name "$DYNASYNC_APP" --resource-group "${AZURE_RESOURCE_GROUP:?}"
+  sh "$(dirname "$0")/refresh.sh"
 fi

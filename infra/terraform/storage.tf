@@ -51,4 +51,8 @@ resource "azurerm_storage_table" "tables" {
   for_each           = toset(local.system.tables)
   name               = "${var.table_prefix}${each.value}"
   storage_account_id = azurerm_storage_account.account.id
+
+  lifecycle {
+    ignore_changes = [name] # another prefix (docs/how-to/restore.md) must not delete the state under this one
+  }
 }

@@ -112,6 +112,8 @@ BREAKS: tuple[Break, ...] = (
           "parity", "app is made after private endpoints"),
     Break("file transfer by password let in", "terraform/publishing.json", '"allow": false', '"allow": true', "parity",
           "app: deployment by password over FTP"),
+    Break("another prefix deletes the state", "terraform/storage.tf", "    ignore_changes = [name]", "    #", "parity",
+          "only Terraform: tables stay when the prefix changes"),
     Break("another default in one template", "terraform/variables.tf", 'default     = "Standard_ZRS"',
           'default     = "Standard_LRS"', "parity", "parameter storage_sku"),
     Break("a parameter that azd cannot set", "main.parameters.json", '"${DYNASYNC_TABLES=dynasync}"', '"dynasync"',

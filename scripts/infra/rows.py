@@ -151,6 +151,7 @@ only Terraform: package address | - | azurerm_function_app_flex_consumption.app.
 only Terraform: identities | - | azurerm_function_app_flex_consumption.app.identity.identity_ids | the key of userAssignedIdentities in Bicep
 only Terraform: the rules | - | azurerm_monitor_scheduled_query_rules_alert_v2.alerts.for_each | the same file in both
 only Terraform: dimension name | - | azurerm_monitor_scheduled_query_rules_alert_v2.alerts.criteria.dynamic.dimension.content.name | each of splitBy in both
+only Terraform: tables stay when the prefix changes | - | azurerm_storage_table.tables.lifecycle.ignore_changes | Bicep deletes nothing
 only Terraform: workbook category | - | azurerm_application_insights_workbook.workbook.category | it is 'workbook' in both
 only Terraform: vault tenant | - | azurerm_key_vault.vault.tenant_id | both take the deploying tenant
 only Terraform: switch | - | azurerm_virtual_network.network.count | the module's condition in Bicep
