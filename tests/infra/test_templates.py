@@ -144,6 +144,23 @@ def test_crooked_arguments_are_seen_without_terraform() -> None:
         assert list(_crooked(path.read_text())) == [], path.name
 
 
+def test_a_check_without_its_tool_says_that_it_was_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from scripts.infra import __main__ as infra
+
+    monkeypatch.setattr(infra, "SHARED", tmp_path)
+    monkeypatch.setattr(infra.shutil, "which", lambda _: None)
+    both = {"whole types": lambda _: infra.bicep_whole_types(), "formatting": infra.formatting}
+    monkeypatch.setattr(infra, "checks", lambda: both)
+    assert infra.run() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("SKIP whole types")
+    assert said[1].startswith("     not looked at: the whole resource types are not at hand")
+    assert "     not looked at: terraform is not installed" in "\n".join(said)
+    assert said[-1].startswith("1 of 2 checks of the templates passed, 1 skipped (whole types);")
+
+
 def test_a_host_without_the_bundle_that_knows_queues_is_told() -> None:
     host = needs.host_settings()
     templates = parity.Templates.load(INFRA)
