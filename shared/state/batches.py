@@ -80,6 +80,21 @@ def read_batches(partition: str, rows: Sequence[Row]) -> tuple[Iterator[Stored],
     return (_stored(partition, name, by_batch[name]["i"], by_batch[name]["r"]) for name in whole), orphans
 
 
+def damaged(partition: str, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Operation]]]:
+    """The batches that do not decode, by the key of a row of theirs, with what takes them out. What became of their
+    writes is told by comparing anew."""
+    by_batch: dict[str, list[Row]] = {}
+    for row in rows:
+        found = _KEY.fullmatch(row.key)
+        by_batch.setdefault(found[1] if found else row.key, []).append(row)
+    for parts in by_batch.values():
+        try:
+            for _ in read_batches(partition, parts)[0]:
+                pass
+        except StateDamaged as fault:
+            yield fault.key, removals(row.key for row in parts)
+
+
 def _order(partition: str, intent: Row) -> int:
     order: Any = intent.cells.get("order")
     if not isinstance(order, int | str) or not str(order).isdigit():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from shared.ports.state import Operation, PartitionStore, Put, Remove, Row
@@ -26,6 +26,15 @@ def read_cursor(store: PartitionStore, partition: str, name: str) -> CursorState
 def read_cursors(store: PartitionStore, partition: str) -> dict[str, CursorState]:
     rows = store.scan(partition, _FIRST, _LAST)
     return {row.key.removeprefix(_FIRST): _read(partition, row) for row in rows}
+
+
+def damaged(store: PartitionStore, partition: str) -> Iterator[tuple[str, Sequence[Operation]]]:
+    """The rows that do not decode, with what takes them out."""
+    for row in store.scan(partition, _FIRST, _LAST):
+        try:
+            _read(partition, row)
+        except StateDamaged:
+            yield row.key, [Remove(row.key)]
 
 
 def operations(cursors: Mapping[str, CursorState | None]) -> list[Operation]:

@@ -20,7 +20,8 @@ class StateDamaged(SyncError):
     def __init__(self, partition: str, key: str, reason: str) -> None:
         super().__init__(
             f"the state row {key} of lane {partition} cannot be read: {reason}",
-            next_step="Start a resync of this connection: it rebuilds the row from what both systems hold.",
+            next_step="Start a resync of this connection (repeat its initial sync): it takes the row out and rebuilds "
+            "it from what both systems hold.",
         )
         self.partition = partition
         self.key = key

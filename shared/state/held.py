@@ -13,15 +13,13 @@ from shared.domain.identity import Link, LinkKey, MatchKey
 from shared.domain.records import Ref
 from shared.errors import LeaseLost, SyncError, Transient
 from shared.ports.ambient import Clock
-from shared.ports.state import Conflict, Operation, PartitionStore, Put
+from shared.ports.state import Conflict, Operation, PartitionStore
 from shared.state import batches as batch_rows
-from shared.state import cursors, inbox
+from shared.state import cursors, inbox, repair
 from shared.state.folding import Folding
 from shared.state.lease import Fence
 from shared.state.links import tally
 from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
-from shared.state.page import Page
-from shared.state.pages import Tree, row_key
 from shared.state.reader import LaneReader, scan
 from shared.state.series import commit_series, fits_one
 
@@ -193,12 +191,28 @@ class Held:
 
     # -- repair -----------------------------------------------------------------------------------------------------
 
-    def discard_page(self, tree: Tree, prefix: str) -> None:
-        """Empties a damaged page, to be filled anew: a reverse page by `rebuild_reverse`, a page of links by a resync,
-        which ends with `recount` (the counters still count what was lost)."""
+    def mend(self) -> list[str]:
+        """Takes out every row of the lane that does not decode; answers their keys. Repeating it does no harm.
+
+        `rebuild_reverse` and `recount` have to follow (the counters still count what was lost), and a resync, which
+        fills what is empty now. Raises ConfigError for a row that a newer release wrote.
+        """
+        mended: list[str] = []
         with self._guarded():
-            self._fence.commit([Put(row_key(tree, prefix), Page(prefix).cells())])
+            if (found := repair.damaged_layers(self._store, self._partition)) is not None:
+                mended.append(found[0])
+                commit_series(self._fence, found[1])
+                self._reader.forget()
+            for key, operations in repair.damaged_rows(self._store, self._partition, self._reader):
+                mended.append(key)
+                commit_series(self._fence, operations)
             self._reader.forget()
+        return mended
+
+    def waits(self, command_key: str) -> bool:
+        """Whether a command lies in the inbox, due or not; no other one is read."""
+        with self._guarded():
+            return inbox.lies(self._store, self._partition, command_key)
 
     def rebuild_reverse(self, after: LinkKey | None = None, limit: int = 5000) -> LinkKey | None:
         """Writes the reverse entries of up to `limit` links again; answers the last one done, None at the end.

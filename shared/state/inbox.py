@@ -8,7 +8,7 @@ was being read must not be lost).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -62,6 +62,21 @@ def due(store: PartitionStore, partition: str, now: datetime, limit: int) -> lis
 def pending(store: PartitionStore, partition: str, limit: int) -> list[Command]:
     """Commands that wait, due or not, in the order they fall due."""
     return [_command(partition, row) for row in store.scan(partition, _FIRST, _LAST, limit=limit)]
+
+
+def lies(store: PartitionStore, partition: str, key: str) -> bool:
+    """Whether a command waits, found by its name alone."""
+    return store.get(partition, _name_key(key)) is not None
+
+
+def damaged(store: PartitionStore, partition: str) -> Iterator[tuple[str, Sequence[Operation]]]:
+    """The rows that do not decode, with what takes them and their names out."""
+    for row in store.scan(partition, _FIRST, _LAST):
+        try:
+            _command(partition, row)
+        except StateDamaged:
+            name = store.get(partition, f"k.{row.key.rpartition('.')[2]}")
+            yield row.key, [Remove(row.key), *([Remove(name.key)] if name is not None else ())]
 
 
 def removal(waiting: Waiting) -> list[Operation]:

@@ -19,6 +19,7 @@ from shared.state.model import BatchState, LaneChanges
 from shared.sync import requests
 from shared.sync.context import Work, kinds_in_order
 from shared.sync.feeds import SWEEP, WALK, Feed
+from shared.sync.mending import mended
 from shared.sync.recover import recover, settle
 from shared.sync.sweep import sweep
 
@@ -41,6 +42,8 @@ class Cycle:
     def run(self) -> bool:
         """Works until the run is over or the slice is; answers whether more is left to do at once."""
         work = self.work
+        if not mended(work):
+            return True
         if work.text("run"):
             self._same_ground()
         recover(work)

@@ -65,8 +65,8 @@ def _retell(page: Page, batch: Batch) -> None:
 
 def _half_done(link: Link, entry: Entry) -> Link:
     """A decision whose other writes nobody heard of is made again with both sides read: the revision that this write
-    got stands also for what was seen on its side and not yet taken over to the other."""
-    if link.state is not LinkState.LINKED or done_of(entry).settled:
+    got stands also for what was seen on its side and not yet taken over to the other, or could not be."""
+    if link.state not in {LinkState.LINKED, LinkState.AWAITING} or done_of(entry).settled:
         return link
     return replace(link, flags=link.flags | {DIVERGED})
 

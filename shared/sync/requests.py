@@ -58,10 +58,11 @@ def _answer(page: Page, commands: Sequence[Command]) -> None:
 
 def _release_guard(work: Work) -> None:
     work.facts["guard_released"] = 1
-    _resume(work)
+    resume(work)
 
 
-def _resume(work: Work) -> None:
+def resume(work: Work) -> None:
+    """Lets a connection that stopped go on."""
     for name in ("broken", "broken_message", "broken_next"):
         work.facts.pop(name, None)
 
@@ -75,7 +76,10 @@ def _initial(work: Work) -> None:
     work.facts.update({"asked": 1, "again": 1})
 
 
-_FACTS = {"release_guard": _release_guard, "resume": _resume, "sync_now": _sync_now, "initial": _initial}
+RESYNC = "initial"
+"""The command that makes the next run start anew; its key is its name."""
+
+_FACTS = {"release_guard": _release_guard, "resume": resume, "sync_now": _sync_now, RESYNC: _initial}
 
 
 def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:

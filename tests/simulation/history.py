@@ -82,7 +82,7 @@ def tell(
         if event.op in {"delete", "merge", "restore"}:
             story.revived = True
             continue
-        if event.afterwards and event.op == "create" and _gone_before(events, event):
+        if event.by_hub and event.op == "create" and _gone_before(events, event):
             _start_anew(story, event)
             known[side], value[side] = frozenset(story.edits[-1:]), event.fields.get(item.name)
             continue
@@ -118,14 +118,15 @@ def tell(
 
 
 def _gone_before(events: Sequence[Event], made: Event) -> bool:
-    """Whether a record was deleted or merged away, and a create that took effect that late brought it back."""
+    """Whether a record was deleted or merged away, and a create brought it back: one that took effect that late, or one
+    repeated because nobody knew of the first (the ledger judges whether somebody did)."""
     return any(
         event.number < made.number and event.side is made.side and event.op in {"delete", "merge"} for event in events
     )
 
 
 def _start_anew(story: Story, made: Event) -> None:
-    """What users had entered in the record that is gone went with it; what the late create sent is nobody's edit."""
+    """What users had entered in the record that is gone went with it; what the create sent is nobody's edit."""
     story.edits = [edit for edit in story.edits if edit.side is not made.side]
     story.last.pop(made.side, None)
     sent = Edit(made.number, made.side, made.fields.get(story.item.name), foreign=True)

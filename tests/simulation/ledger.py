@@ -211,6 +211,7 @@ class Ledger:
             *self._wrong_direction(event),
             *self._loosened(event),
             *self._double(event),
+            *self._revived(event),
         ]
 
     def column_dropped(self, side: Side, name: FieldName) -> None:
@@ -316,6 +317,16 @@ class Ledger:
             if since and since <= known:
                 return [f"I3 the hub made {event.side} {event.ref} though {ref} held its match value"]
         return []
+
+    def _revived(self, event: Event) -> list[str]:
+        """I6: what was deleted is not made again under its own id, unless nobody can know that it had been made."""
+        earlier = self.of[event.side, event.ref][:-1]
+        if event.op != "create" or event.afterwards or not earlier:
+            return []
+        made = next(known for known in reversed(earlier) if known.op in {"create", "restore"})
+        if made.by_hub and made.doubtful and not any(known.by_hub for known in earlier if known.number > made.number):
+            return []
+        return [f"I6 the hub made {event.side} {event.ref} again, which had been deleted"]
 
     def _source_seen(self, event: Event) -> int:
         """When the hub saw the record it made this one from: in Dynamics it looks for another one after that."""

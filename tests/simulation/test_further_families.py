@@ -55,6 +55,19 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             _met("remote", 3, "users_before", ("contest", 0, "phone", (2, 4), "partner")),
         ),
     ),
+    "a value that could not be carried when its record was made is still parked after a recovery": (
+        "tags",
+        (("create", "crm", "fresh", 0, 0), ("edit", "crm", 0, "level", 3), _met("after", 1, "error_before")),
+    ),
+    "what users entered in a record that nobody knew was made went with it when they deleted it": (
+        "coarse",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            _met("remote", 4, "crash_after"),
+            ("contest", 0, "code", (4, 8), "crm"),
+            ("delete", "crm", 0),
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (
