@@ -23,7 +23,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 DATAVERSE_PAGE = 5000
-DATAVERSE_CREATES = 1000
 DATAVERSE_UPDATES = 100
 LIST_PAGE = 100
 IMPORT = 250

@@ -257,10 +257,3 @@ class CompiledMap:
             self.match_field.partner_spec.type,
         }
         return match_name(text) if named else match_value(text)
-
-    def missing_required(self, fields: Mapping[FieldName, Value | None], side: Side) -> str:
-        """The id of a mapped field that a create on `side` lacks though it needs it; "" when there is none."""
-        for item in self.fields:
-            if item.flows(side) and item.needs(side) and fields.get(item.name(side)) in {None, ""}:
-                return item.id
-        return ""

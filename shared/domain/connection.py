@@ -25,9 +25,8 @@ class ConnectionConfig:
     `entities` are entity maps in their file form (`shared.domain.mapping.parse_entity_map`). `rhythm` is a rhythm in
     its file form (`shared.domain.schedule`). `crm_identity` and `partner_identity` are what the accounts called
     themselves when the connection was confirmed: another answer later stops all writes (changed ground).
-    `initial_done` says that the one initial sync has been run, ever. `options` holds the guards and limits that have
-    a default (`shared.sync.options`). `hook_generation` counts how often the key of the addresses that other systems
-    call was renewed.
+    `options` holds the guards and limits that have a default (`shared.sync.options`). `hook_generation` counts how
+    often the key of the addresses that other systems call was renewed.
     """
 
     id: str
@@ -38,7 +37,6 @@ class ConnectionConfig:
     entities: tuple[Mapping[str, object], ...] = ()
     rhythm: Mapping[str, object] = field(default_factory=dict)
     switch: Switch = Switch.SETUP
-    initial_done: bool = False
     crm_identity: str = ""
     partner_identity: str = ""
     options: Mapping[str, object] = field(default_factory=dict)

@@ -195,11 +195,6 @@ def reason(code: str) -> Reason:
     return REASONS.get(code) or REASONS["failed:unknown"]
 
 
-def park_code(field_reason: str) -> str:
-    """The outcome code of a record whose only news is a parked field."""
-    return "conflicted:asked" if field_reason == "conflict" else f"failed:{field_reason}"
-
-
 _TITLES: Final = {
     Status.CREATED: "Done",
     Status.WAITING: "Waiting",

@@ -33,8 +33,6 @@ class Options:
     empty_guard: int = 10
     retries: tuple[int, ...] = (60, 300, 1800, 7200, 86400)
     rounds: int = 4
-    parent_tries: int = 3
-    ping_pong: int = 4
     sweep_hours: int = 24
     settle_seconds: float = 5.0
     echo_pause_from: int = 1000

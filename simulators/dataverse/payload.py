@@ -35,10 +35,6 @@ class Payload:
     links: list[tuple[Navigation, list[Ref]]] = field(default_factory=list)
     parties: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
-    @property
-    def deep(self) -> bool:
-        return bool(self.parents or self.children or self.links or self.parties)
-
 
 def read_body(context: Context, table: Table) -> Mapping[str, Any]:
     """Return the body as a JSON object.

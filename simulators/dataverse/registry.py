@@ -62,6 +62,3 @@ class Operations:
 
     def find_shape(self, shape: Shape) -> dict[str, Handler]:
         return self._shapes.get(shape, {})
-
-    def root_names(self) -> list[str]:
-        return sorted(self._root)

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MAX_URL = 32_768
-MAX_BATCH_URL = 65_536
 CORE = ("switches", "seeding", "rejections", "basics", "query", "crud", "bulk", "limits", "control")
 MODULES = (*CORE, "batch", "metadata", "security", "actions", "webhooks", "parties")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")

@@ -12,7 +12,6 @@ from typing import Any
 TENANT = "5d2f1c44-7c1b-4a86-9f0e-2b6a3c9d8e10"
 APPLICATION = "9a1e5b70-3c42-4d8e-b6f1-0c7d2a4e5f63"
 SECRET = "simulated~secret-of-the-default-app"  # noqa: S105 - opens nothing but this simulator
-LIFETIME = 3_599
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,6 @@ class ActivityLog:
         """Rows by index."""
         return self._rows[start:end]
 
-    def of_lead(self, lead: int) -> list[Activity]:
-        """All of one lead."""
-        return [each for each in self._rows if each.lead == lead]
-
     def move(self, losers: set[int], winner: int) -> None:
         """After a merge the winner has the history of all."""
         for each in self._rows:

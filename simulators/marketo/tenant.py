@@ -44,7 +44,6 @@ class Tenant:
         self.types = TypeBook()
         self.lists: dict[int, dict[str, Any]] = {}
         self.members: dict[int, dict[int, None]] = {}
-        self.programs: set[str] = set()
         self.kinds: dict[str, ObjectKind] = standard_kinds()
         self.custom: dict[str, ObjectKind] = {}
         self.troubles: list[dict[str, Any]] = []

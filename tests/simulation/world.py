@@ -121,7 +121,6 @@ class World:
             partner={},
             entities=profile.entities(),
             switch=Switch.ON,
-            initial_done=True,
         )
         self.lane_id = LaneId(CONNECTION, profile.shard or "main")
         self.lateness = timedelta(0)

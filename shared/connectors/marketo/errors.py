@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.records import FieldName, Ref
-from shared.errors import AuthError, ConfigError, Rejected, SyncError, Throttled, Transient
+from shared.errors import AuthError, ConfigError, Rejected, SyncError, Transient
 from shared.http.redaction import mask
 from shared.ports.connector import Outcome, Write, WriteResult
 
@@ -149,8 +149,3 @@ def unknown(write: Write, code: str) -> WriteResult:
 def not_tried(write: Write, code: str, wait: float | None = None) -> WriteResult:
     """Nothing was done for this one."""
     return WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, code=code, retry_after=wait)
-
-
-def wait_of(error: SyncError) -> float | None:
-    """How long an error says to wait."""
-    return error.retry_after if isinstance(error, Throttled | Transient) else None

@@ -184,14 +184,12 @@ class MemorySystem:
         if state is RowState.DELETED and before is not None:
             old = before.fields
         self.seq += 1
-        now = self.now()
         after = Version(
             seq=self.seq,
             fields={**old, **changes},
             labels=labels if labels is not None else (before.labels if before is not None else frozenset()),
             state=self._state(ref.kind, state, {**old, **changes}),
-            modified_at=self.coarse(ref.kind, modified_at or now),
-            committed_at=now,
+            modified_at=self.coarse(ref.kind, modified_at or self.now()),
             changed=frozenset(name for name, value in changes.items() if old.get(name) != value),
             by=by,
             merged_into=merged_into,

@@ -27,7 +27,7 @@ class Version:
 
     `seq` numbers the commits of the whole system in the order in which they became visible; it is the row's revision.
     `modified_at` is what the system tells: coarse, and older than the commit where that became visible late.
-    `committed_at` is when it became visible. `changed` names the fields this commit changed, `by` who did it.
+    `changed` names the fields this commit changed, `by` who did it.
     """
 
     seq: int
@@ -35,7 +35,6 @@ class Version:
     labels: frozenset[str]
     state: RowState
     modified_at: datetime
-    committed_at: datetime
     changed: frozenset[FieldName]
     by: str
     merged_into: Ref | None = None

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import shared
-from shared.domain.outcomes import REASONS, Status, known, park_code, reason, reference_page
+from shared.domain.merged import ASKED
+from shared.domain.outcomes import REASONS, Status, known, reason, reference_page
+from shared.sync.basis import parked_code
 
 SHARED = Path(next(iter(shared.__path__)))
 PAGE = SHARED.parent / "docs" / "reference" / "outcome-codes.md"
@@ -40,7 +42,7 @@ def refused_by(path: Path, name: str) -> set[str]:
 def test_every_reason_to_park_a_field_is_on_the_list() -> None:
     reasons = {code for path in sorted((SHARED / "domain").glob("*.py")) for code in refused_by(path, "Unfit")}
     assert len(reasons) > 15
-    assert {code for code in reasons if not known(park_code(code))} == set()
+    assert {code for code in reasons if not known(parked_code(code))} == set()
 
 
 @pytest.mark.feature("HUB-08.10")
@@ -95,9 +97,10 @@ def test_codes_count_as_their_status(code: str, status: Status) -> None:
 def test_a_code_of_a_newer_release_has_words_too() -> None:
     assert not known("failed:of_a_newer_release")
     assert reason("failed:of_a_newer_release").code == "failed:unknown"
-    assert park_code("conflict") == "conflicted:asked"
+    assert parked_code(ASKED) == "conflicted:asked"
 
 
 def test_the_documentation_says_the_same() -> None:
-    """Write it anew with: python -c "from shared.domain.outcomes import reference_page as p; print(p(), end='')"."""
+    """Write it anew with: python -c "from shared.domain.merged import ASKED
+    from shared.domain.outcomes import reference_page as p; print(p(), end='')"."""
     assert PAGE.read_text(encoding="utf-8") == reference_page()
