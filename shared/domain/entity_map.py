@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -130,3 +130,22 @@ class EntityMap:
 
     def field(self, field_id: str) -> FieldMap | None:
         return next((item for item in self.fields if item.id == field_id), None)
+
+
+def parents_first(entities: Sequence[EntityMap]) -> list[EntityMap]:
+    """The entities as they stand, but each after its parents. A circle is cut, a name of none of them passed over."""
+    by_name = {entity.name: entity for entity in entities}
+    met: set[str] = set()
+    placed: list[EntityMap] = []
+
+    def place(entity: EntityMap) -> None:
+        if entity.name not in met:
+            met.add(entity.name)
+            for parent in entity.parents:
+                if parent in by_name:
+                    place(by_name[parent])
+            placed.append(entity)
+
+    for entity in entities:
+        place(entity)
+    return placed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from shared.domain.entity_map import Direction, EntityMap, FieldMap, Mistake
 from shared.domain.policy import Rule
@@ -142,6 +142,34 @@ def _concat(at: str, field: FieldMap, index: int) -> Iterator[Mistake]:
         )
     if splitting and field.value_map is not None:
         yield Mistake(at, "concat_alone", "concat cannot be combined with a value map")
+
+
+def check_parents(entities: Sequence[EntityMap]) -> list[Mistake]:
+    """Parents that are no entity of the connection, and parents that run in a circle."""
+    by_name = {entity.name: entity for entity in entities}
+    mistakes = []
+    for entity in entities:
+        place = f"{entity.name}.parents"
+        for parent in entity.parents:
+            if parent not in by_name:
+                wrong = f"names {parent!r}, which is no entity of this connection; add it, or take the name out"
+                mistakes.append(Mistake(place, "unknown_entity", wrong))
+        if entity.name in _above(entity, by_name):
+            wrong = f"run in a circle that leads back to {entity.name!r}; take one of them out"
+            mistakes.append(Mistake(place, "circle", wrong))
+    return mistakes
+
+
+def _above(entity: EntityMap, by_name: Mapping[str, EntityMap]) -> set[str]:
+    """The names of an entity's parents, of their parents, and so on."""
+    found: set[str] = set()
+    open_names = list(entity.parents)
+    while open_names:
+        name = open_names.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            open_names += by_name[name].parents
+    return found
 
 
 def check_shared(maps: Sequence[tuple[str, EntityMap]], order: Sequence[str] = ()) -> list[Mistake]:

@@ -8,14 +8,10 @@ covers them all, whatever order they came in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from graphlib import CycleError, TopologicalSorter
 from hashlib import blake2b
 
-from shared.domain.entity_map import EntityMap
-from shared.domain.mistakes import MapErrors, Mistake
 from shared.domain.records import FieldState, Ref, Side
 
 
@@ -67,50 +63,6 @@ class Change:
 
 def _shown(value: FieldState) -> str:
     return repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
-
-
-def entity_order(entities: Sequence[EntityMap]) -> tuple[str, ...]:
-    """Entity names, parents first, otherwise as they stand in the file.
-
-    Raises MapErrors for a parent that is no entity of the connection, and for parents that run in a circle.
-    """
-    names = [entity.name for entity in entities]
-    mistakes = [
-        Mistake(f"{entity.name}.parents", "unknown_entity", f"names {parent!r}, which is no entity of this connection")
-        for entity in entities
-        for parent in entity.parents
-        if parent not in names
-    ]
-    if mistakes:
-        raise MapErrors(mistakes)
-    try:
-        TopologicalSorter({entity.name: entity.parents for entity in entities}).prepare()
-    except CycleError as cycle:
-        circle = " -> ".join(cycle.args[1])
-        raise MapErrors([Mistake(f"{cycle.args[1][0]}.parents", "circle", f"run in a circle: {circle}")]) from None
-    placed: list[str] = []
-    for entity in entities:
-        _place(entity, {item.name: item for item in entities}, placed)
-    return tuple(placed)
-
-
-def _place(entity: EntityMap, entities: Mapping[str, EntityMap], placed: list[str]) -> None:
-    for parent in entity.parents:
-        _place(entities[parent], entities, placed)
-    if entity.name not in placed:
-        placed.append(entity.name)
-
-
-def in_order(changes: Iterable[Change], entities: Sequence[str]) -> list[Change]:
-    """Changes in a safe order: creates and updates parents first, then removals children first."""
-    ranks = {name: rank for rank, name in enumerate(entities)}
-
-    def key(change: Change) -> tuple[int, int, int, str, str]:
-        rank = ranks.get(change.entity, len(ranks))
-        phase = 1 if change.act.removes else 0
-        return (phase, -rank if phase else rank, change.act, change.side.value, str(change.crm))
-
-    return sorted(changes, key=key)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shared.domain.connection import ConnectionConfig
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.entity_map import EntityMap
-from shared.domain.map_rules import check_fixed, check_shared
+from shared.domain.map_rules import check_fixed, check_parents, check_shared
 from shared.domain.mapping import check_file
 from shared.domain.mistakes import MapErrors, Mistake
 from shared.domain.records import Side
@@ -27,7 +27,7 @@ def check_entities(
     """
     maps = [parse_entity_map(item) for item in config.entities]
     known = {item.name: item for item in (parse_entity_map(data) for data in before.entities)} if before else {}
-    mistakes = [*_names(maps)]
+    mistakes = [*_names(maps), *check_parents(maps)]
     for entity in maps:
         if entity.name in known:
             mistakes.extend(check_fixed(entity, known[entity.name]))

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from shared.domain.entity_map import parents_first
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Connector
@@ -135,7 +136,10 @@ class Work:
 
 
 def kinds_in_order(work: Work, side: Side) -> list[Kind]:
-    """The kinds of the connection's entities on one side, parents first, each once."""
+    """The kinds of the connection's entities on one side, each once: as the connector declares them, and after those
+    that the maps name as their parents."""
     declared = list(work.connector(side).capabilities.kinds)
-    used = {item.kind(side) for item in work.maps if item.entity.on}
-    return [kind for kind in declared if kind in used]
+    used = [item for item in work.maps if item.entity.on and item.kind(side) in declared]
+    kinds = {item.entity.name: item.kind(side) for item in used}
+    ordered = parents_first(sorted((item.entity for item in used), key=lambda each: declared.index(kinds[each.name])))
+    return list(dict.fromkeys(kinds[entity.name] for entity in ordered))

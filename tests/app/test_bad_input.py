@@ -125,6 +125,12 @@ def test_a_wrong_map_or_rhythm_is_refused_whole_with_its_place_and_nothing_is_ch
         assert error["target"].startswith("contact.fields["), (what, error)
         assert named in error["message"], (what, error)
         assert error["nextStep"], what
+    parents = [({"contact": ["nobody"]}, "'nobody'"), ({"account": ["contact"]}, "circle")]  # contacts name accounts
+    for change, named in parents:
+        maps = [{**item, "parents": change.get(item["name"], item.get("parents", []))} for item in before["entities"]]
+        error = world.call("PATCH", f"connections/{connection}", {"entities": maps}, status=400)["error"]
+        assert error["target"].endswith(".parents"), error
+        assert named in error["message"]
     fixed = [{**item, "fields": [f for f in item["fields"] if f["id"] != "email"]} for item in before["entities"]]
     error = world.call("PATCH", f"connections/{connection}", {"entities": fixed}, status=400)["error"]
     assert "fixed" in error["message"] or "email" in error["message"]

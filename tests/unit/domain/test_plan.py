@@ -1,4 +1,4 @@
-"""Plans: a safe order, honest counts, a fingerprint, and guards against mass deletion."""
+"""Plans: honest counts, a fingerprint, and guards against mass deletion."""
 
 import random
 from typing import Any
@@ -7,13 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.mapping import EntityMap, MapErrors
-from shared.domain.plan import Act, Change, Difference, Plan, delete_guard, empty_guard, entity_order, in_order
+from shared.domain.plan import Act, Change, Difference, Plan, delete_guard, empty_guard
 from shared.domain.records import ABSENT, Kind, Ref, RemoteId, Side
-
-
-def entity(name: str, *parents: str) -> EntityMap:
-    return EntityMap(name=name, crm_kind=Kind(name), partner_kind=Kind(name), parents=parents)
 
 
 def change(name: str = "contact", act: Act = Act.UPDATE, number: int = 1, **more: Any) -> Change:
@@ -26,63 +21,6 @@ def change(name: str = "contact", act: Act = Act.UPDATE, number: int = 1, **more
         "differences": (Difference("title", "jobtitle", "old", f"new {number}"),),
     }
     return Change(**{**data, **more})
-
-
-@pytest.mark.feature("HUB-28")
-@pytest.mark.parametrize(
-    ("entities", "expected"),
-    [
-        ([entity("contact", "account"), entity("account")], ("account", "contact")),
-        ([entity("a"), entity("b"), entity("c")], ("a", "b", "c")),
-        ([entity("d", "b", "c"), entity("c", "a"), entity("b", "a"), entity("a")], ("a", "b", "c", "d")),
-    ],
-)
-def test_parents_come_first(entities: list[EntityMap], expected: tuple[str, ...]) -> None:
-    assert entity_order(entities) == expected
-
-
-@pytest.mark.parametrize(
-    ("entities", "place", "code"),
-    [
-        ([entity("a", "b"), entity("b", "a")], "a.parents", "circle"),
-        ([entity("a", "a")], "a.parents", "circle"),
-        ([entity("a", "b"), entity("b", "c"), entity("c", "a")], "a.parents", "circle"),
-        ([entity("a", "zzz")], "a.parents", "unknown_entity"),
-    ],
-)
-def test_circles_and_unknown_parents_are_refused(entities: list[EntityMap], place: str, code: str) -> None:
-    with pytest.raises(MapErrors) as caught:
-        entity_order(entities)
-    found = caught.value.mistakes[0]
-    assert found.code == code
-    if code == "circle":
-        assert "in a circle" in found.message
-    else:
-        assert found.place == place
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(["account", "contact", "task"]), st.sampled_from(list(Act)), st.integers(0, 5))),
-    st.randoms(use_true_random=False),
-)
-@pytest.mark.feature("HUB-28")
-def test_changes_are_put_in_a_safe_order(drawn: list[tuple[str, Act, int]], chance: random.Random) -> None:
-    """Creates and updates parents first, removals children first and last of all, whatever order they came in."""
-    order = ("account", "contact", "task")
-    changes = [change(*item) for item in drawn]
-    found = in_order(changes, order)
-    shuffled = list(changes)
-    chance.shuffle(shuffled)
-    assert in_order(shuffled, order) == found
-    removing = [item.act.removes for item in found]
-    assert removing == sorted(removing)
-    ranks = [order.index(item.entity) for item in found if not item.act.removes]
-    assert ranks == sorted(ranks)
-    ranks = [order.index(item.entity) for item in found if item.act.removes]
-    assert ranks == sorted(ranks, reverse=True)
-    for name in order:
-        acts = [item.act for item in found if item.entity == name]
-        assert acts == sorted(acts)
 
 
 @pytest.mark.feature("HUB-15.2")

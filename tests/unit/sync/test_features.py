@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.azure.budgets import SharedBudget
-from shared.connectors.memory import KindDesign, RowState
+from shared.connectors.memory import KindDesign, MemoryConnector, RowState
 from shared.domain.connection import Switch
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Option, Side
 from shared.errors import Throttled
@@ -323,6 +323,29 @@ def test_a_child_waits_for_its_parent_and_is_never_lost() -> None:
     [person] = rig.people()
     [company] = rig.refs(rig.PARTNER_COMPANY)
     assert person["company"] == company[0]
+
+
+@pytest.mark.feature("HUB-28")
+@pytest.mark.parametrize("named", [True, False])
+def test_parents_that_a_map_names_come_first_however_the_systems_order_their_kinds(named: bool) -> None:
+    rig = Rig.with_companies()
+    for system in (rig.crm_system, rig.partner_system):
+        system.designs = dict(reversed(system.designs.items()))
+    rig.engine = replace(
+        rig.engine,
+        connection=replace(
+            rig.config,
+            entities=tuple(item if named else {**item, "parents": []} for item in rig.config.entities),
+        ),
+        crm=MemoryConnector(rig.crm_system),
+        partner=MemoryConnector(rig.partner_system),
+    )
+    firm = rig.crm.create(rig.COMPANY, {NAME: "Works"})
+    rig.crm.create(CONTACT, {**ann(), rig.PARENT: firm})
+    rig.run(3)
+    assert [person["company"] for person in rig.people()] == [ref for ref, _ in rig.refs(rig.PARTNER_COMPANY)]
+    # A child that comes first is made without its parent, and written again once that is there.
+    assert ("updated" in {outcome.code for outcome in rig.journal.outcomes}) is not named
 
 
 @pytest.mark.feature("HUB-12.6")
