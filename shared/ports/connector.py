@@ -221,6 +221,16 @@ class Witness(Protocol):
         ...
 
 
+@runtime_checkable
+class StampFinder(Protocol):
+    """A connector whose system finds records by the stamp they were written with. One whose kinds have a stamp field
+    should be it: a create whose answer was lost is known by its stamp, whatever users changed since."""
+
+    def stamped(self, kind: Kind, stamp: str, fields: Sequence[FieldName]) -> Record | None:
+        """The record that carries `stamp` now; None when none does."""
+        ...
+
+
 class Connector(Protocol):
     """One account of one system. Instances are cheap, hold no state that matters, and are used by several threads.
 

@@ -314,12 +314,15 @@ class Page:
 
     def _tell_conflicts(self) -> None:
         """Before anything is written: a value that lost is in the log before it is overwritten, whoever dies then. The
-        same values are one conflict, however often a page is decided; between two runs they belong to the last one."""
-        run = self.work.text("run") or self.work.text("last_run")
+        same values are one conflict, however often a page is decided."""
+        run = self._run()
         if run and self.tally.conflicts:
             part = self.reconciler.digester.raw(self.tally.conflicts_told()).hex()
             self.work.engine.journal.conflicts(run, part, self.tally.conflicts)
         self.tally.conflicts = []
+
+    def _run(self) -> str:
+        return self.work.text("run") or self.work.text("last_run")
 
     # -- making it durable ---------------------------------------------------------------------------------------------
 
@@ -331,15 +334,16 @@ class Page:
         batches: Sequence[str] = (),
     ) -> None:
         """Tells the journal, then stores links, commands and cursors. A page with writes that were not sent raises
-        Transient afterwards, its cursor unmoved."""
+        Transient afterwards, its cursor unmoved. What is done between two runs belongs to the last one; to take that
+        run back does not take back what people decided since."""
         work = self.work
         postponed = self.applier.postponed
         unknown = bool(self.applier.unknown)
         work.tick()
         tell_refusals(work, self.tally)
-        run = work.text("run")
-        if run and (self.tally.outcomes or self.tally.counts):
-            work.engine.journal.tell(run, self.part, self.tally.outcomes, self.tally.counts)
+        run, told = work.text("run"), self._run()
+        if told and (self.tally.outcomes or self.tally.counts):
+            work.engine.journal.tell(told, self.part, self.tally.outcomes, self.tally.counts)
         if run and work.engine.images is not None and self.applier.images:
             work.engine.images(run, self.part, self.applier.images)
         self._tell_conflicts()

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldName, FieldType, Gone, Kind, Record, Ref, Side
+from shared.domain.records import FieldType, Gone, Kind, Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import done_of, link_after, link_before
@@ -23,6 +23,7 @@ from shared.sync.cases import Case
 from shared.sync.choices import still_true
 from shared.sync.context import Work
 from shared.sync.deletes import gone_flags
+from shared.sync.finding import find_written
 from shared.sync.page import Page
 
 _COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
@@ -94,7 +95,7 @@ def _judged(page: Page, batch: Batch) -> Iterable[Case]:
     open_entries = [entry for entry in batch.entries if entry.key not in batch.results]
     if not open_entries:
         return
-    found = _read(page, batch, open_entries)
+    found = find_written(page.work, batch, open_entries)
     for entry in open_entries:
         compiled = page.work.map_named(entry.entity)
         if compiled is None:
@@ -184,65 +185,6 @@ def _telling(compiled: CompiledMap, names: Iterable[str], side: Side) -> list[st
     """Fields whose intended value is evidence by itself; a yes or no, or a choice, another user may have entered."""
     by_id = {item.id: item for item in compiled.fields}
     return [name for name in names if name in by_id and by_id[name].spec(side).type not in _COMMON]
-
-
-def _read(page: Page, batch: Batch, entries: Sequence[Entry]) -> dict[bytes, Record | Gone]:
-    """What stands on the written side now, by link key; entries without an id are found by their match value."""
-    work = page.work
-    found: dict[bytes, Record | Gone] = {}
-    by_kind: dict[str, list[tuple[Entry, Ref]]] = {}
-    unnamed: list[Entry] = []
-    for entry in entries:
-        ref = entry.crm if batch.side is Side.CRM else entry.partner
-        if ref is not None and ref.id:
-            by_kind.setdefault(entry.entity, []).append((entry, ref))
-        else:
-            unnamed.append(entry)
-    for entity, group in by_kind.items():
-        compiled = work.map_named(entity)
-        if compiled is None:
-            continue
-        fields = _fields(work, compiled, batch.side)
-        records = work.connector(batch.side).read(Kind(batch.kind), [ref.id for _, ref in group], fields)
-        found.update({entry.key: records[ref.id] for entry, ref in group if ref.id in records})
-    for entry in unnamed:
-        seen = _by_match(work, batch, entry)
-        if seen is not None:
-            found[entry.key] = seen
-    return found
-
-
-def _fields(work: Work, compiled: CompiledMap, side: Side) -> tuple[FieldName, ...]:
-    stamp = work.connector(side).capabilities.kinds[compiled.kind(side)].stamp
-    names = tuple(compiled.reads(side))
-    return names if stamp is None or stamp in names else (*names, stamp)
-
-
-def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
-    """The record a create may have made: its match value is read from the Dynamics row it was made from."""
-    compiled = work.map_named(entry.entity)
-    if compiled is None:
-        return None
-    source = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM)).get(entry.crm.id)
-    text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
-    texts = dict.fromkeys(item for item in (_sent_text(work, entry), text) if item is not None)
-    fields = _fields(work, compiled, batch.side)
-    for item in texts:  # a user may have changed it since: what was sent is looked for first
-        records = work.connector(batch.side).find(Kind(batch.kind), [item], fields).get(item, ())
-        if len(records) == 1:
-            return records[0]
-    return None
-
-
-def _sent_text(work: Work, entry: Entry) -> str | None:
-    """The match value that a create was sent with."""
-    sealed, sealer = entry.facts.get("text"), work.engine.sealer
-    if sealer is None or not isinstance(sealed, bytes):
-        return None
-    try:
-        return sealer.open(sealed, bound=entry.key.hex()).decode()
-    except ValueError:  # the state key is another one by now
-        return None
 
 
 def _await(page: Page, batch: Batch, entry: Entry) -> None:

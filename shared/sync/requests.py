@@ -33,7 +33,7 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
         return False
     if before is not None and any(command.op in _LOOKS for command in commands):
         before()
-    page = Page(work, "inbox|" + "|".join(sorted(command.key for command in commands)))
+    page = Page(work, "inbox|" + "|".join(sorted(map(_word, commands))))
     for command in commands:
         if command.op in _FACTS:
             _FACTS[command.op](work)
@@ -42,6 +42,11 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
     walks = {str(command.payload.get("feed")): None for command in commands if command.op == "walk"}
     page.fold(walks, commands_done=[command.key for command in commands])
     return len(commands) == limit
+
+
+def _word(command: Command) -> str:
+    """This command as it was left this time: the same word left later is another piece of work."""
+    return f"{command.key}@{command.put_at.isoformat() if command.put_at is not None else command.tries}"
 
 
 def _answer(page: Page, commands: Sequence[Command]) -> None:

@@ -29,6 +29,7 @@ from shared.ports.connector import (
     KindCapabilities,
     Op,
     Outcome,
+    StampFinder,
     Write,
     WriteResult,
 )
@@ -781,8 +782,14 @@ class ConnectorContract:
         write = self._create(harness, harness.values(1))
         result = self._one(harness, Write(**{**_as_dict(write), "stamp": "intent-1"}))
         assert result.ref is not None
+        finder = harness.connector
+        assert isinstance(finder, StampFinder)
+        found = finder.stamped(harness.kind, "intent-1", [harness.text])
+        assert found is not None
+        assert found.ref == result.ref
         update = self._update(harness, result.ref.id, {harness.text: "new"})
         self._one(harness, Write(**{**_as_dict(update), "stamp": "intent-2"}))
+        assert finder.stamped(harness.kind, "intent-1", [harness.text]) is None
         record = harness.connector.read(harness.kind, [result.ref.id], [stamp])[result.ref.id]
         assert isinstance(record, Record)
         assert record.fields[stamp] == "intent-2"

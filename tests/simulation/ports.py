@@ -271,6 +271,15 @@ class TroubledConnector(Calls):
 
         return self.run("remote", f"{self.side} find {kind} {', '.join(values)}", do)
 
+    def stamped(self, kind: Kind, stamp: str, fields: Sequence[FieldName]) -> Record | None:
+        def do() -> Record | None:
+            found = self._inner.stamped(kind, stamp, fields)
+            if found is not None:
+                self._saw(found.ref.id, self.world.ledger.now)
+            return found
+
+        return self.run("remote", f"{self.side} stamped {kind}", do)
+
     def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
         op = writes[0].op.value if writes else "nothing"
         what = f"{self.side} write {op} " + ", ".join(f"{w.ref.id or 'new'} {sorted(w.fields)}" for w in writes)

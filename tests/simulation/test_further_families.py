@@ -68,6 +68,19 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "crm", 0),
         ),
     ),
+    "a create whose answer was lost is found by its stamp, whatever users made of its record": (
+        "poor",
+        (
+            ("create", "partner", "fresh", 0, 1),
+            ("create", "crm", "case", 0, 0),
+            (
+                "slice",
+                "a",
+                (("write", 0, "crash_after", ()), ("commit", 1, "users_before", (("delete", "partner", 0),))),
+            ),
+            ("rename", "partner", 0, "fresh", 0),
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (

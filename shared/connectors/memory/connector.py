@@ -153,6 +153,17 @@ class MemoryConnector:
                 raise ValueError(f"{kind}: more values than one call takes")
             return {value: self._matching(kind, value, fields) for value in values}
 
+    def stamped(self, kind: Kind, stamp: str, fields: Sequence[FieldName]) -> Record | None:
+        """See `StampFinder.stamped`."""
+        with self._call("find"):
+            self._known(kind)
+            name, table = self._system.designs[kind].capabilities.stamp, self._system.tables[kind]
+            for row, version in table.current():
+                if name is not None and version.fields.get(name) == stamp and self._mine(Ref(kind, row)):
+                    told = self._told(Ref(kind, row), version, fields)
+                    return told if isinstance(told, Record) else None
+            return None
+
     def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
         """ValueError for more writes than `bulk_size`, of several kinds or operations, or with a key twice."""
         with self._call("write"):
