@@ -8,14 +8,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.connectors import registry
 from shared.connectors.activecampaign.fields import from_text, to_text
-from shared.domain.records import FieldName, Kind, RemoteId, Schema, Value
+from shared.domain.records import FieldName, Kind, RemoteId, Value
 from shared.errors import AuthError, SyncError, Throttled, Transient
-from shared.ports.connector import Connector
 from simulators.activecampaign import DEFAULT_KEY, ActiveCampaign
 from simulators.frame import Authority, Clock, RunningServer, serve
-from tests.wire.connectors.support import Around
+from tests.wire.connectors.support import Around, Hands
 
 START = datetime.fromisoformat("2026-06-10T12:00:00+00:00").timestamp()
 FIELDS: tuple[Mapping[str, Any], ...] = (
@@ -34,19 +32,18 @@ _ERRORS: Mapping[type[SyncError], Mapping[str, Any]] = {
 }
 
 
-class Account:
-    """See `tests.contract.connector_contract.Harness`."""
+class Account(Hands):
+    """See `Hands`."""
 
+    system: ActiveCampaign
     kind = Kind("contact")
     text = FieldName("lastName")
     other = FieldName("field:1")
 
     def __init__(self, server: RunningServer, system: ActiveCampaign, around: Around, **settings: object) -> None:
-        self.server, self.system, self.around = server, system, around
-        self.settings = {"url": server.url, "key": "ac-key", **settings}
-        self.connector: Connector = registry.build("activecampaign", self.settings, around.surroundings)
+        self.system = system
+        super().__init__("activecampaign", server, around, {"url": server.url, "key": "ac-key", **settings})
         system.seed({"fields": [dict(field) for field in FIELDS]})
-        self._schema: Schema | None = None
 
     def values(self, number: int) -> dict[FieldName, Value | None]:
         return {
@@ -95,37 +92,14 @@ class Account:
         (contact,) = self.system.state({"kind": "contacts", "ids": row})["contacts"]
         return frozenset(contact["tags"])
 
-    def advance(self, seconds: float) -> None:
-        self.around.clock.advance(seconds)
-        self.system.agenda.run_due()
-
-    def expire_cursors(self) -> None:
-        raise AssertionError("this system's cursors do not expire")
-
     def forget_imports(self) -> None:
         self.system.tenant.imports.batches.clear()
 
-    def break_down(self, error: type[SyncError] | None) -> None:
-        self.server.host.faults.clear()
-        self.around.budget.open()
-        if error is not None:
-            self.server.host.faults.add([{"match": {"path": "/api/3/"}, "do": _ERRORS[error]}])
+    def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
+        return {"match": {"path": "/api/3/"}, "do": _ERRORS[error]}
 
     def lose_next_answer(self) -> None:
         self.server.host.faults.add([{"match": {"method": "PUT", "times": 1}, "do": "drop_after"}])
-
-    def unreadable(self) -> FieldName | None:
-        return None
-
-    def logged(self, row: RemoteId) -> Sequence[str]:
-        raise AssertionError(f"this system keeps no log of {row}")
-
-    @property
-    def schema(self) -> Schema:
-        """As the connector describes it, kept."""
-        if self._schema is None:
-            self._schema = self.connector.describe(self.kind)
-        return self._schema
 
     def _spec(self, values: Mapping[FieldName, Value | None]) -> dict[str, Any]:
         spec: dict[str, Any] = {"fields": {}}

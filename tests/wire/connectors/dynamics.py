@@ -9,16 +9,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.connectors import registry
 from shared.connectors.dynamics.metadata import TableMeta
 from shared.connectors.dynamics.values import body_of, reader_of, to_json
-from shared.domain.records import FieldName, Kind, Ref, RemoteId, Schema, Value
+from shared.domain.records import FieldName, Kind, Ref, RemoteId, Value
 from shared.errors import AuthError, SyncError, Throttled, Transient
-from shared.ports.connector import Connector
 from simulators.dataverse import build
 from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
 from simulators.frame import Authority, Clock, Request, RunningServer, System, serve_all
-from tests.wire.connectors.support import Around
+from tests.wire.connectors.support import Around, Hands
 
 START = datetime.fromisoformat("2026-06-10T12:00:00+00:00").timestamp()
 _ERRORS: Mapping[type[SyncError], Mapping[str, Any]] = {
@@ -44,8 +42,8 @@ COLUMNS: Mapping[str, Any] = {
 }
 
 
-class Organisation:
-    """See `tests.contract.connector_contract.Harness`."""
+class Organisation(Hands):
+    """See `Hands`."""
 
     kind = Kind("contact")
     text = FieldName("lastname")
@@ -54,18 +52,11 @@ class Organisation:
     def __init__(
         self, servers: Mapping[str, RunningServer], systems: Mapping[str, System], around: Around, **settings: object
     ) -> None:
-        self.servers, self.systems, self.around = servers, systems, around
-        self.server, self.system = servers["dataverse"], systems["dataverse"]
-        self.settings = {
-            "url": self.server.url,
-            "tenant": TENANT,
-            "client_id": APPLICATION,
-            "secret": "crm-secret",
-            "authority": f"127.0.0.1:{servers['entra'].port}",
-            **settings,
-        }
-        self.connector: Connector = registry.build("dynamics", self.settings, around.surroundings)
-        self._schema: Schema | None = None
+        self.servers, self.systems = servers, systems
+        self.system = systems["dataverse"]
+        address = {"url": servers["dataverse"].url, "authority": f"127.0.0.1:{servers['entra'].port}"}
+        signed = {"tenant": TENANT, "client_id": APPLICATION, "secret": "crm-secret"}
+        super().__init__("dynamics", servers["dataverse"], around, {**address, **signed, **settings})
         self.secret: FieldName | None = None
 
     def values(self, number: int) -> dict[FieldName, Value | None]:
@@ -138,23 +129,11 @@ class Organisation:
         table = self.system.store[self.kind]  # type: ignore[attr-defined]
         return [RemoteId(str(row["contactid"])) for row in table.rows()]
 
-    def labels(self, row: RemoteId) -> frozenset[str]:
-        raise AssertionError("there are no labels")
-
-    def advance(self, seconds: float) -> None:
-        self.around.clock.advance(seconds)
-
     def expire_cursors(self) -> None:
         self.system.act("touch_metadata", {"table": self.kind})
 
-    def forget_imports(self) -> None:
-        raise AssertionError("there are no imports")
-
-    def break_down(self, error: type[SyncError] | None) -> None:
-        self.server.host.faults.clear()
-        self.around.budget.open()
-        if error is not None:
-            self.server.host.faults.add([{"match": {"path": "/api/data/"}, "do": _ERRORS[error]}])
+    def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
+        return {"match": {"path": "/api/data/"}, "do": _ERRORS[error]}
 
     def lose_next_answer(self) -> None:
         fault = {"match": {"method": "POST", "path": "batch|CreateMultiple", "times": 1}, "do": "drop_after"}
@@ -162,9 +141,6 @@ class Organisation:
 
     def unreadable(self) -> FieldName | None:
         return self.secret
-
-    def logged(self, row: RemoteId) -> Sequence[str]:
-        raise AssertionError(f"this system keeps no log of {row}")
 
     def be_a_plain_user(self) -> None:
         """From now on the application has one role, with everything on people and accounts, and no column grants."""

@@ -8,14 +8,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.connectors import registry
 from shared.connectors.marketo.fields import from_json, to_json
-from shared.domain.records import Absent, FieldName, Kind, RemoteId, Schema, Value
+from shared.domain.records import Absent, FieldName, Kind, RemoteId, Value
 from shared.errors import AuthError, SyncError, Throttled, Transient
-from shared.ports.connector import Connector
 from simulators.frame import Authority, Clock, RunningServer, serve
 from simulators.marketo import DEFAULT_CLIENT, DEFAULT_SECRET, Marketo
-from tests.wire.connectors.support import Around
+from tests.wire.connectors.support import Around, Hands
 
 START = datetime.fromisoformat("2026-10-14T15:00:00+00:00").timestamp()
 FIELDS: tuple[Mapping[str, Any], ...] = (
@@ -41,19 +39,19 @@ REJECTION: Mapping[str, Any] = {
 _CODES: Mapping[type[SyncError], str] = {Transient: "611", Throttled: "606", AuthError: "603"}
 
 
-class Subscription:
-    """See `tests.contract.connector_contract.Harness`."""
+class Subscription(Hands):
+    """See `Hands`."""
 
+    system: Marketo
     kind = Kind("lead")
     text = FieldName("lastName")
     other = FieldName("motto")
 
     def __init__(self, server: RunningServer, system: Marketo, around: Around, **settings: object) -> None:
-        self.server, self.system, self.around = server, system, around
-        self.settings = {"url": server.url, "client_id": DEFAULT_CLIENT, "client_secret": "mk-secret", **settings}
-        self.connector: Connector = registry.build("marketo", self.settings, around.surroundings)
+        self.system = system
+        signed = {"url": server.url, "client_id": DEFAULT_CLIENT, "client_secret": "mk-secret"}
+        super().__init__("marketo", server, around, {**signed, **settings})
         system.seed({"fields": [dict(field) for field in FIELDS], "activityTypes": [REJECTION]})
-        self._schema: Schema | None = None
 
     def values(self, number: int) -> dict[FieldName, Value | None]:
         return {
@@ -94,34 +92,17 @@ class Subscription:
     def rows(self) -> Sequence[RemoteId]:
         return [RemoteId(str(row["id"])) for row in self.system.state({"kind": "leads"})["leads"]]
 
-    def labels(self, row: RemoteId) -> frozenset[str]:
-        raise AssertionError(f"people of this system have no labels ({row})")
-
-    def advance(self, seconds: float) -> None:
-        self.around.clock.advance(seconds)
-        self.system.agenda.run_due()
-
     def expire_cursors(self) -> None:
         self.advance(14 * 86_400)
 
-    def forget_imports(self) -> None:
-        raise AssertionError("nothing is accepted for later")
-
-    def break_down(self, error: type[SyncError] | None) -> None:
-        self.server.host.faults.clear()
-        self.around.budget.open()
-        if error is not None:
-            body = {"requestId": "x", "success": False, "errors": [{"code": _CODES[error], "message": "no"}]}
-            fault = {"match": {"path": "^/(rest|bulk)/"}, "do": {"status": 200, "body": body}}
-            self.server.host.faults.add([fault])
+    def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
+        body = {"requestId": "x", "success": False, "errors": [{"code": _CODES[error], "message": "no"}]}
+        return {"match": {"path": "^/(rest|bulk)/"}, "do": {"status": 200, "body": body}}
 
     def lose_next_answer(self) -> None:
         self.server.host.faults.add(
             [{"match": {"method": "POST", "path": "leads.json$", "times": 1}, "do": "drop_after"}]
         )
-
-    def unreadable(self) -> FieldName | None:
-        return None
 
     def logged(self, row: RemoteId) -> Sequence[str]:
         return [each["primary"] for each in self.activities() if each["lead"] == int(row)]
@@ -130,13 +111,6 @@ class Subscription:
         """The custom activities of everybody."""
         shown: list[Mapping[str, Any]] = self.system.state({"kind": "activities"})["activities"]
         return [each for each in shown if each["type"] > FIRST_CUSTOM]
-
-    @property
-    def schema(self) -> Schema:
-        """As the connector describes it, kept."""
-        if self._schema is None:
-            self._schema = self.connector.describe(self.kind)
-        return self._schema
 
     def _raw(self, values: Mapping[FieldName, Value | None]) -> dict[str, Any]:
         return {name: to_json(self.schema.fields[name], value) for name, value in values.items()}

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.connectors import registry
 from shared.connectors.surroundings import Memo, Surroundings
-from shared.errors import ConfigError, Throttled
+from shared.domain.records import FieldName, Kind, RemoteId, Schema
+from shared.errors import ConfigError, SyncError, Throttled
 from shared.http.calls import Observer
 from shared.http.client import Runtime
 from shared.http.counts import CallCounts
 from shared.http.entra import TokenPool
 from shared.http.session import new_session
-from simulators.frame import Authority, Clock, make_authority
+from shared.ports.connector import Connector
+from simulators.frame import Authority, Clock, RunningServer, System, make_authority
 
 
 class DrivenClock:
@@ -117,6 +122,54 @@ class Around:
     def calls(self, system: str) -> dict[str, int]:
         """Calls by purpose."""
         return {what: tally.calls for (name, what), tally in self.counts.snapshot().items() if name == system}
+
+
+class Hands:
+    """What the hands in every simulated system share; see `tests.contract.connector_contract.Harness`.
+
+    What a system has not is refused here: a contract test that asks for it is switched on by mistake.
+    """
+
+    kind: Kind
+    system: System
+
+    def __init__(self, name: str, server: RunningServer, around: Around, settings: Mapping[str, object]) -> None:
+        self.server, self.around, self.settings = server, around, settings
+        self.connector: Connector = registry.build(name, settings, around.surroundings)
+
+    def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
+        """The fault with which the simulated system fails as the class says."""
+        raise NotImplementedError
+
+    @cached_property
+    def schema(self) -> Schema:
+        """As the connector describes it, kept."""
+        return self.connector.describe(self.kind)
+
+    def labels(self, row: RemoteId) -> frozenset[str]:
+        raise AssertionError(f"people of this system have no labels ({row})")
+
+    def advance(self, seconds: float) -> None:
+        self.around.clock.advance(seconds)
+        self.system.agenda.run_due()
+
+    def expire_cursors(self) -> None:
+        raise AssertionError("this system's cursors do not expire")
+
+    def forget_imports(self) -> None:
+        raise AssertionError("nothing is accepted for later")
+
+    def break_down(self, error: type[SyncError] | None) -> None:
+        self.server.host.faults.clear()
+        self.around.budget.open()
+        if error is not None:
+            self.server.host.faults.add([self.fault(error)])
+
+    def unreadable(self) -> FieldName | None:
+        return None
+
+    def logged(self, row: RemoteId) -> Sequence[str]:
+        raise AssertionError(f"this system keeps no log of {row}")
 
 
 @contextmanager
