@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+_ALLOCATIONS = 50_000
+
+
+def collect_seldom() -> None:
+    """For the start of a worker. A page of work makes hundreds of thousands of objects and next to no cycles: looking
+    for cycles every 2,000 objects took an eighth of all its time. What was made up to now stays out of every look."""
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS, 20, 100)
 
 
 class SystemClock:

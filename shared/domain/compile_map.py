@@ -82,6 +82,7 @@ def _compile(
         digest=_digest(entity, crm, partner, reads),
         ranks={other.name: other.rank for other in siblings},
         reads_by_side=reads,
+        references_by_side={side: _references(fields, side) for side in Side},
         match_field=next((item for item in fields if item.id == entity.match), None),
     )
     return compiled, mistakes + more
@@ -98,6 +99,11 @@ def _reads(fields: Sequence[CompiledField], criteria: Bound | None, side: Side) 
     if side is Side.CRM and criteria is not None:
         names |= set(criteria.columns)
     return tuple(sorted(names))
+
+
+def _references(fields: Sequence[CompiledField], side: Side) -> tuple[FieldName, ...]:
+    both = [item for item in fields if {item.crm_spec.type, item.partner_spec.type} == {FieldType.REFERENCE}]
+    return tuple(item.name(side) for item in both)
 
 
 def _digest(entity: EntityMap, crm: Schema, partner: Schema, reads: dict[Side, tuple[FieldName, ...]]) -> str:

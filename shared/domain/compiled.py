@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.domain.convert import Step, Unfit
 from shared.domain.criteria import Bound, matches
@@ -35,8 +36,7 @@ type Resolve = Callable[[Ref], Ref | None]
 """The linked record of the other side; None while it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """A value as the other side would store it. `clipped`: it lost its end there, which must not flow back."""
 
     value: Value | None
@@ -190,6 +190,7 @@ class CompiledMap:
     criteria: Bound | None
     digest: str
     reads_by_side: Mapping[Side, tuple[FieldName, ...]]
+    references_by_side: Mapping[Side, tuple[FieldName, ...]]
     match_field: CompiledField | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
 
@@ -213,11 +214,7 @@ class CompiledMap:
 
     def references(self, side: Side) -> tuple[FieldName, ...]:
         """The mapped columns of `side` that name a parent record on both sides."""
-        return tuple(
-            item.name(side)
-            for item in self.fields
-            if item.crm_spec.type is FieldType.REFERENCE and item.partner_spec.type is FieldType.REFERENCE
-        )
+        return self.references_by_side[side]
 
     def scope(self, record: Record, now: datetime) -> bool | None:
         """Whether a Dynamics row meets the criteria; None when that cannot be told.

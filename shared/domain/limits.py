@@ -10,12 +10,15 @@ from shared.domain.normalize import clip
 from shared.domain.records import LINK_KIND, FieldSpec, FieldType, Ref, Value
 from shared.domain.text import unstorable, utf16_length
 
+_TEXTS = frozenset({FieldType.TEXT, FieldType.MEMO, FieldType.EMAIL, FieldType.PHONE, FieldType.URL})
 _CLIPPED = frozenset({FieldType.TEXT, FieldType.MEMO})
 """Only prose is cut short; half an address, half a number to dial or half a link is worse than none."""
 
 
 def fit(value: Value, spec: FieldSpec) -> tuple[Value | None, bool]:
     """The value as a field of `spec` would store it, and whether it lost its end. Raises Unfit."""
+    if spec.type in _TEXTS:  # nearly all fields are
+        return _text(_typed(value, str), spec)
     match spec.type:
         case FieldType.INTEGER | FieldType.DECIMAL | FieldType.MONEY:
             return _number(value, spec)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 Kind = NewType("Kind", str)
 """A system's own name of a kind of record: `contact`, `lead`, `account`."""
@@ -50,9 +50,8 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """Names one record of one system."""
+class Ref(NamedTuple):
+    """Names one record of one system. A tuple, because refs are what everything is looked up by."""
 
     kind: Kind
     id: RemoteId

@@ -35,10 +35,15 @@ def create_field(draft: Draft, item: CompiledField, source: Record | None, targe
     draft.judged.add(item.id)
     if item.policy.rule is Rule.UNION:
         draft.pending_bases[target][item.id] = choices(value if target is Side.PARTNER else found.value)
-    intended = draft.digest(item, found.value, target)
-    draft.pending[target][item.id] = agreed(target, intended, draft.digest(item, value, origin))
+    stored, held = item.canonical(found.value, target), item.canonical(value, origin)
+    intended = draft.digester.raw(item.prefix + stored)
+    base = intended if stored == held else draft.digester.raw(item.prefix + held)
+    draft.pending[target][item.id] = agreed(target, intended, base)
     if found.value is not None:
-        draft.writes[target].update(item.spread(found.value, target))
+        if item.concat is None:
+            draft.writes[target][item.name(target)] = found.value
+        else:
+            draft.writes[target].update(item.spread(found.value, target))
         if found.clipped:
             draft.clipped[target].add(item.id)
 

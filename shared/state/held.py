@@ -131,12 +131,14 @@ class Held:
 
     # -- batches ----------------------------------------------------------------------------------------------------
 
-    def begin(self, batch: Batch) -> None:
-        """Writes the intent; call the vendor only after this returned. ValueError for one over some 50 MB."""
+    def begin(self, *batches: Batch) -> None:
+        """Writes the intents; call the vendor only after this returned. ValueError for one over some 50 MB."""
         with self._guarded():
-            rows = batch_rows.intent_rows(batch, self._order())
-            commit_series(self._fence, rows)
-            self._batch_keys.setdefault(batch.id, set()).update(row.key for row in rows)
+            order = self._order()
+            rows = [batch_rows.intent_rows(batch, order) for batch in batches]
+            commit_series(self._fence, [row for each in rows for row in each])
+            for batch, each in zip(batches, rows, strict=True):
+                self._batch_keys.setdefault(batch.id, set()).update(row.key for row in each)
 
     def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
         """Writes what became of a batch's entries. May be called again, as when a ticket was settled: the last counts.

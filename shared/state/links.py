@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from operator import attrgetter
-from typing import Any, Final
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - it is an exception
+from typing import Any, Final, cast
 
 import msgpack
 
-from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
+from shared.domain.identity import Agreed, Link, LinkState, MatchKey
 from shared.domain.records import Kind, Ref, RemoteId
 from shared.state.words import Words, compact, expand
 
@@ -17,6 +20,10 @@ _DIGEST: Final = 16
 _PARKED, _LABELS, _FLAGS, _TICKET, _ALTERNATIONS = range(5)
 _PLAIN_NAMES: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation"}
 _BASES: Final = 10
+_WORDS: Final = {_LABELS: "labels", _FLAGS: "flags"}
+_BY_WORD: Final = {_ALTERNATIONS: "alternations", _BASES: "bases"}
+_AGREED: Final = partial(cast("Callable[[type[Agreed], Iterable[bytes]], Agreed]", tuple.__new__), Agreed)
+_STATES: Final = {state.value: state for state in LinkState}
 _PLAIN_EXTRAS: Final = [(number, attrgetter(name)) for number, name in _PLAIN_NAMES.items()]
 
 
@@ -54,7 +61,7 @@ def unpack_link(blob: bytes, words: Words) -> Link:
             crm=Ref(Kind(crm_kind), RemoteId(expand(crm_id))),
             partner=None if partner_id is None else Ref(Kind(partner_kind), RemoteId(expand(partner_id))),
             entity=entity,
-            state=LinkState(state),
+            state=_STATES[state],
             agreed=dict(zip(words.texts_of(names), _unpack_agreed(differs, digests), strict=True)),
             crm_revision=expand(crm_revision),
             partner_revision=expand(partner_revision),
@@ -62,7 +69,15 @@ def unpack_link(blob: bytes, words: Words) -> Link:
             made=made,
             **_unpack_extras(extras or {}, words),
         )
-    except (ValueError, TypeError, IndexError, KeyError, StopIteration, msgpack.exceptions.UnpackException) as error:
+    except (
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        StopIteration,
+        StructError,
+        msgpack.exceptions.UnpackException,
+    ) as error:
         raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
 
 
@@ -97,20 +112,25 @@ def _pack_agreed(pairs: list[Agreed]) -> tuple[bytes, bytes | list[bytes]]:
 
 
 def _unpack_agreed(differs: bytes, digests: bytes | list[bytes]) -> list[Agreed]:
-    rows: list[Digest] = digests if isinstance(digests, list) else _cut(digests)  # type: ignore[assignment]
+    rows: Sequence[bytes] = digests if isinstance(digests, list) else _cut(digests)
     if not differs:
-        return [Agreed(row, row) for row in rows]
+        return list(map(_AGREED, zip(rows, rows, strict=True)))
     bits = int.from_bytes(differs, "little")
     pairs: list[Agreed] = []
     remaining = iter(rows)
     for row in remaining:
-        pairs.append(Agreed(row, next(remaining) if bits & 1 else row))
+        pairs.append(_AGREED((row, next(remaining) if bits & 1 else row)))
         bits >>= 1
     return pairs
 
 
-def _cut(digests: bytes) -> list[bytes]:
-    return [digests[start : start + _DIGEST] for start in range(0, len(digests), _DIGEST)]
+def _cut(digests: bytes) -> Sequence[bytes]:
+    return _row_of(len(digests) // _DIGEST).unpack(digests)
+
+
+@lru_cache(maxsize=256)
+def _row_of(count: int) -> Struct:
+    return Struct(f"{_DIGEST}s" * count)
 
 
 def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
@@ -132,13 +152,17 @@ def _pack_extras(link: Link, words: Words) -> dict[int, Any] | None:
 
 def _unpack_extras(extras: Mapping[int, Any], words: Words) -> dict[str, Any]:
     texts = words.texts
-    if not extras:
-        return {}
-    found = {name: extras[number] for number, name in _PLAIN_NAMES.items() if number in extras}
-    found["parked"] = {texts[name]: texts[code] for name, code in extras.get(_PARKED, {}).items()}
-    found["labels"] = frozenset(texts[number] for number in extras.get(_LABELS, ()))
-    found["flags"] = frozenset(texts[number] for number in extras.get(_FLAGS, ()))
-    found["ticket"] = extras.get(_TICKET, "")
-    found["alternations"] = {texts[name]: value for name, value in extras.get(_ALTERNATIONS, {}).items()}
-    found["bases"] = {texts[name]: value for name, value in extras.get(_BASES, {}).items()}
+    found: dict[str, Any] = {}
+    for number, value in extras.items():
+        name = _PLAIN_NAMES.get(number)
+        if name is not None:
+            found[name] = value
+        elif number in _WORDS:
+            found[_WORDS[number]] = frozenset([texts[each] for each in value])
+        elif number in _BY_WORD:
+            found[_BY_WORD[number]] = {texts[each]: held for each, held in value.items()}
+        elif number == _PARKED:
+            found["parked"] = {texts[each]: texts[code] for each, code in value.items()}
+        elif number == _TICKET:
+            found["ticket"] = value
     return found

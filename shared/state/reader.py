@@ -23,6 +23,7 @@ from shared.state.reverse import KEY_BYTES, PartnerEntry, is_empty, partner_key,
 
 _SCANNED: Final = 24
 _SEEN: Final = 50_000
+_DECODED: Final = 4096
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class LaneReader:
         self.pages = Pages(store, partition)
         self.stale = Stale()
         self._seen: dict[LinkKey, tuple[str, ...]] = {}
+        self._decoded: dict[bytes, tuple[bytes, Link]] = {}
 
     def links(self, keys: Iterable[LinkKey]) -> dict[LinkKey, Link]:
         """The links that exist."""
@@ -79,11 +81,13 @@ class LaneReader:
     def changed(self) -> None:
         """Links were changed: what was seen of them is no longer so."""
         self._seen.clear()
+        self._decoded.clear()
 
     def forget(self) -> None:
         """Believes nothing that was read before."""
         self.pages.forget()
         self._seen.clear()
+        self._decoded.clear()
 
     def by_partner(self, refs: Iterable[Ref]) -> dict[Ref, LinkKey]:
         """The link of each partner record: the one in use if there is one, else the last tombstone or refusal."""
@@ -144,12 +148,22 @@ class LaneReader:
         return [links[key] for key in sorted(links)], None if end >> KEY_BITS else end
 
     def link_in(self, page: Page, key: bytes) -> Link | None:
-        """The link a page has under a key."""
+        """The link a page has under a key. Between two folds the same link is asked for several times: it is decoded
+        once, as long as the page holds the very same bytes."""
         blob = page.get(key)
+        if blob is None:
+            return None
+        known = self._decoded.get(key)
+        if known is not None and known[0] is blob:
+            return known[1]
         try:
-            return None if blob is None else unpack_link(blob, page.words)
+            link = unpack_link(blob, page.words)
         except ValueError as error:
             raise self.damaged(Tree.LINKS, page, error) from error
+        if len(self._decoded) >= _DECODED:
+            self._decoded.clear()
+        self._decoded[key] = blob, link
+        return link
 
     def partner_entries(self, keys: Iterable[bytes]) -> dict[bytes, PartnerEntry]:
         """Unverified entries by `partner_key`, of pages and layers together."""

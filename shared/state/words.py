@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from shared.domain.records import Kind, Ref, RemoteId
 
 type Packed = int | bytes | str
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_GUID_BYTES: Final = 16
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _WEAK_NUMBER: Final = re.compile(r'W/"([1-9][0-9]{0,17})"')
 
@@ -29,7 +29,8 @@ class Words:
         self.texts = list(texts)
         self.shapes = [tuple(shape) for shape in shapes]
         self._text_numbers = {text: number for number, text in enumerate(self.texts)}
-        self._shape_numbers = {self._named(shape): number for number, shape in enumerate(self.shapes)}
+        self._named = [tuple([self.texts[number] for number in shape]) for shape in self.shapes]
+        self._shape_numbers = {named: number for number, named in enumerate(self._named)}
         self.size = sum(4 * len(text) + 5 for text in self.texts) + sum(3 * len(shape) + 5 for shape in self.shapes)
 
     def number(self, text: str) -> int:
@@ -50,20 +51,18 @@ class Words:
             shape = tuple(self.number(text) for text in texts)
             found = self._shape_numbers[texts] = len(self.shapes)
             self.shapes.append(shape)
+            self._named.append(texts)
             self.size += 3 * len(shape) + 5
         return found
 
     def texts_of(self, shape: int) -> tuple[str, ...]:
-        return self._named(self.shapes[shape])
-
-    def _named(self, shape: tuple[int, ...]) -> tuple[str, ...]:
-        return tuple([self.texts[number] for number in shape])
+        return self._named[shape]
 
 
 def compact(text: str) -> Packed:
     """A GUID as 16 bytes, a number as itself, a weak number (`W/"7"`) as its negative; any other text as it is."""
     if len(text) == 36 and _GUID.fullmatch(text):  # noqa: PLR2004 - the length of a GUID spares the pattern
-        return UUID(text).bytes
+        return bytes.fromhex(text.replace("-", ""))
     if _NUMBER.fullmatch(text):
         return int(text)
     if weak := _WEAK_NUMBER.fullmatch(text):
@@ -74,7 +73,10 @@ def compact(text: str) -> Packed:
 def expand(packed: Packed) -> str:
     """The inverse of `compact`."""
     if isinstance(packed, bytes):
-        return str(UUID(bytes=packed))
+        if len(packed) != _GUID_BYTES:
+            raise ValueError("an id is no GUID")
+        digits = packed.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
     if isinstance(packed, int):
         return str(packed) if packed >= 0 else f'W/"{-packed}"'
     return packed

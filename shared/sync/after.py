@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import Ref, Side
 from shared.ports.ambient import Sealing
@@ -62,7 +60,7 @@ def link_before(known: Link | None, entry: Entry) -> Link:
         return fresh
     agreed = {**known.agreed, **entry.settled}
     bases = still_true(known.bases, known.agreed, agreed)
-    return replace(known, agreed=agreed, bases=bases, incarnation=entry.incarnation)
+    return known.with_(agreed=agreed, bases=bases, incarnation=entry.incarnation)
 
 
 def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None = None, revision: str = "") -> Link:
@@ -86,7 +84,7 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
         partner = ref or entry.partner if side is Side.PARTNER else entry.partner
         changes |= {"partner": partner, "state": LinkState.LINKED if partner is not None else LinkState.AWAITING}
         changes["made"] = str(entry.facts.get("made", ""))
-    return finished(replace(link, **changes), done_of(entry))  # type: ignore[arg-type]
+    return finished(link.with_(**changes), done_of(entry))
 
 
 def _bases(entry: Entry) -> dict[str, bytes]:

@@ -94,13 +94,14 @@ class Applier:
             if self.postponed is not None:
                 self._give_back([task for chunk in window for task in chunk])
                 continue
-            sent = [self._begin(side, kind, op, chunk) for chunk in window]
+            self._work.keep_lease()
+            sent = [self._intent(side, kind, op, chunk) for chunk in window]
+            self._work.held.begin(*sent)
             calls = [[self._write(task) for task in chunk] for chunk in window]
             for batch, chunk, results in zip(sent, window, self._work.each(connector.write, calls), strict=True):
                 self._absorb(batch, chunk, results)
 
-    def _begin(self, side: Side, kind: Kind, op: Op, tasks: Sequence[Task]) -> Batch:
-        self._work.keep_lease()
+    def _intent(self, side: Side, kind: Kind, op: Op, tasks: Sequence[Task]) -> Batch:
         if self._work.engine.plan is not None:
             for task in tasks:
                 self._work.engine.plan.add(change_of(task.case, task.decision.code, task.write))
@@ -113,9 +114,7 @@ class Applier:
             task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "", sealer=sealer)
         entries = tuple(task.entry for task in tasks if task.entry is not None)
         self._work.written |= {(side, task.write.ref) for task in tasks}
-        batch = Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
-        self._work.held.begin(batch)
-        return batch
+        return Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
 
     def _stamp(self, task: Task) -> str | None:
         kinds = self._work.connector(task.write.side).capabilities.kinds
@@ -192,7 +191,7 @@ class Applier:
             revision=result.revision or "",
         )
         if result.outcome is Outcome.ACCEPTED:  # it may still be refused: its tries count on
-            after = replace(after, ticket=result.ticket or "", tries=known.tries if known is not None else 0)
+            after = after.with_(ticket=result.ticket or "", tries=known.tries if known is not None else 0)
         self._links.put(after)
         self._links.prove(after.key, *(() if task.last else (DIVERGED,)))  # the rest is decided again, both sides read
         for key in task.case.others:

@@ -27,7 +27,7 @@ WALK = "walk"
 SWEEP = "sweep"
 LIVE = "live"
 
-_TOGETHER = 1000
+_TOGETHER = 3000
 _AT_ONCE = 3000  # records in hand at a time: whole calls of 250, 300 and 1,000
 _MARGIN = 10.0  # seconds of the slice that must be left to read on
 

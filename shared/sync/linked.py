@@ -62,7 +62,7 @@ class Linked(Basis):
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
         done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
-        after = finished(after, done) if not planned else replace(after, alternations=marked(after, merged))
+        after = finished(after, done) if not planned else after.with_(alternations=marked(after, merged))
         code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
         if merged.parked and not planned:
             code = parked_code(next(iter(merged.parked.values())))
@@ -140,8 +140,7 @@ class Linked(Basis):
         """The link before any write: what both sides hold already is agreed now."""
         flags = (link.flags | {DIVERGED}) if diverged else link.flags - {DIVERGED, DIRTY}
         agreed = {**link.agreed, **merged.settled}
-        return replace(
-            link,
+        return link.with_(
             agreed=agreed,
             bases=still_true(link.bases, link.agreed, agreed) | remembered(self.digester, merged.bases),
             flags=flags,
@@ -182,7 +181,7 @@ class Linked(Basis):
         if rules is not None and not rules.complete(labels | adding):
             gates = dict.fromkeys(Side, "skipped:tags_missing")
         if flags != link.flags or labels != link.labels:
-            link = replace(link, flags=flags, labels=labels)
+            link = link.with_(flags=flags, labels=labels)
         return link, gates
 
     def _written_match(self, case: Case, link: Link, side: Side, merged: Merged) -> str | None:
@@ -237,7 +236,7 @@ def finished(link: Link, done: Done) -> Link:
     if done.gone is not None:
         flags = gone_flags(done.gone) | ({LEFT} if done.left else frozenset())
         changes |= {"state": LinkState.TOMBSTONE, "flags": flags, "parked": {}, "retry_at": 0}
-    return replace(link, **changes) if changes else link  # type: ignore[arg-type]
+    return link.with_(**changes) if changes else link
 
 
 def _known(ref: Ref | None) -> Ref:

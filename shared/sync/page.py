@@ -158,8 +158,9 @@ class Page:
         if case.partner is not None and isinstance(kept[1], Record):
             case.partner = kept[1]
         self._waiting[id(case)] = waiting
-        writes = tuple(replace(write, fields=as_ids(write.fields, write.side, self.links)) for write in decision.writes)
-        decision = replace(decision, writes=writes)
+        if decision.writes and case.map.references(Side.CRM):
+            named = (replace(write, fields=as_ids(write.fields, write.side, self.links)) for write in decision.writes)
+            decision = replace(decision, writes=tuple(named))
         if waiting or case.refused:
             decision = self._incomplete(case, decision, waiting)
         return decision

@@ -71,7 +71,7 @@ class Reconciler(Unlinked):
             if link.ticket and self.merge(case, link.agreed).writes[Side.CRM]:
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
-            adopted = replace(link, partner=partner.ref, state=LinkState.LINKED)
+            adopted = link.with_(partner=partner.ref, state=LinkState.LINKED)
             if DIRTY in link.flags and case.crm is None:
                 return Decision(code="waiting", link=adopted, need=frozenset({Side.CRM}))
             return self.linked(case, adopted)

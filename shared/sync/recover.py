@@ -280,7 +280,7 @@ def _settled(page: Page, batch: Batch, answer: Settled) -> None:
         if known is None or known.ticket != answer.ticket:
             continue
         if code is None:
-            page.links.put(replace(known, ticket="", tries=0, retry_at=0))
+            page.links.put(known.with_(ticket="", tries=0, retry_at=0))
             _adopt(page, known)
         else:
             _take_back(page, batch, entry, known, code)
@@ -335,5 +335,5 @@ def _before(known: Link, entry: Entry, side: Side) -> dict[str, Agreed]:
     for name, digest in entry.before.items():
         agreed = known.agreed.get(name)
         if agreed is not None:
-            back[name] = replace(agreed, crm=digest) if side is Side.CRM else replace(agreed, partner=digest)
+            back[name] = agreed._replace(crm=digest) if side is Side.CRM else agreed._replace(partner=digest)
     return back

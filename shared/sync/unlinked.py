@@ -42,7 +42,7 @@ class Unlinked(Linked):
     def _meet(self, case: Case, link: Link | None) -> Decision:
         base = link or new_link(case)
         match = self.match_key(self.match_of(case))
-        fresh = replace(base, partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)
+        fresh = base.with_(partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)
         partner = record_of(case.partner)
         rules = case.map.entity.labels
         if rules is None or partner is None:
@@ -50,7 +50,7 @@ class Unlinked(Linked):
         present = partner.labels or frozenset()
         known = frozenset(rules.known(present))
         add, remove = _to_be_labelled(rules, present, qualified=bool(fresh.labels))
-        decision = self.linked(case, replace(fresh, labels=known), first=True, adding=add)
+        decision = self.linked(case, fresh.with_(labels=known), first=True, adding=add)
         return _with_labels(decision, case, add, remove) if add or remove else decision
 
     def _from_crm(self, case: Case, crm: Record, link: Link | None, links: WorkingSet) -> Decision:
@@ -122,8 +122,7 @@ class Unlinked(Linked):
         if capabilities.create_key is CreateKey.CALLER_ID:
             own_id = crm_id_for(self.connection, entity.partner_kind, case.crm_ref, base.incarnation)
         ref = Ref(entity.partner_kind, own_id)
-        after = replace(
-            base,
+        after = base.with_(
             partner=ref if own_id else None,
             state=LinkState.AWAITING,
             match=match,
@@ -177,8 +176,7 @@ class Unlinked(Linked):
             return self.park(case, link, parked_code(reason), missing)
         base = link or new_link(case)
         rules = entity.labels
-        after = replace(
-            base,
+        after = base.with_(
             partner=partner.ref,
             match=match,
             agreed=dict(merged.settled),

@@ -158,7 +158,7 @@ def _base_from_read(real: Real) -> Real:
 def _rebased(pair: Agreed, side: Side, digest: bytes | None) -> Agreed:
     if digest is None:
         return pair
-    return replace(pair, **{side.value: Digest(digest)})  # type: ignore[arg-type]
+    return Agreed(Digest(digest), pair.partner) if side is Side.CRM else Agreed(pair.crm, Digest(digest))
 
 
 def _limitless(real: Real) -> Real:

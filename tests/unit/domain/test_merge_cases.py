@@ -1,6 +1,5 @@
 """Single situations of the merge that tables and laws do not spell out."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -319,7 +318,7 @@ def test_link_keys_and_ids_of_rows_we_make_are_the_same_everywhere() -> None:
     made = crm_id_for("conn", Kind("contact"), person, 0)
     assert made == crm_id_for("conn", Kind("contact"), person, 0)
     others = {crm_id_for("other", Kind("contact"), person, 0), crm_id_for("conn", Kind("lead"), person, 0),
-              crm_id_for("conn", Kind("contact"), replace(person, id=RemoteId("8")), 0),
+              crm_id_for("conn", Kind("contact"), person._replace(id=RemoteId("8")), 0),
               crm_id_for("conn", Kind("contact"), person, 1)}  # fmt: skip
     assert len(others | {made}) == 5
     link = Link(crm=upper, entity="contact")
