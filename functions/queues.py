@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 
 import azure.functions as func
@@ -11,8 +12,10 @@ import azure.functions as func
 from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
 from shared.errors import ConfigError
+from shared.ports.telemetry import GIVEN_UP
 
 blueprint = func.Blueprint()
+_ID = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger("dynasync.lanes")
 _requests = logging.getLogger("dynasync.requests")
 
@@ -22,23 +25,32 @@ _requests = logging.getLogger("dynasync.requests")
 def sync_work(message: func.QueueMessage, more: func.Out[str], context: func.Context) -> None:
     """Works one slice of the lane named in the message; a continuation message follows when there is more to do.
 
-    A message that names no lane fails and ends in the poison queue after five tries, where it can be read. A message
-    for a lane that another worker holds is done at once: the holder is told.
+    A message that names no lane fails and ends in the poison queue after five tries. A message for a lane that another
+    worker holds is done at once: the holder is told.
     """
     data = _data(message)
     connection, shard = _text(data, "connection"), _text(data, "shard") or "main"
-    if not connection:
-        raise ConfigError(
-            f"the message {message.id} on sync-work names no connection",
-            code="message_malformed",
-            next_step="It is kept in sync-work-poison after five tries. The lane's next tick does the work anyway.",
-        )
     parent = traceparent(context, _text(data, "traceparent"))
     with traced(parent, "sync_work"):
+        if not connection:
+            raise ConfigError(
+                f"the message {message.id} on sync-work names no connection",
+                code="message_malformed",
+                next_step="It is given up after five tries. The lane's next tick does the work anyway.",
+            )
         result = application().run_lane(connection, shard, owner=context.invocation_id)
         event(_log, "slice_done", connection=connection, ran=result.ran, more=result.more)
     if result.more:
         more.set(json.dumps({"connection": connection, "shard": shard, "traceparent": parent}))
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name="sync-work-poison", connection="AzureWebJobsStorage")
+def sync_work_poison(message: func.QueueMessage, context: func.Context) -> None:
+    """A wake-up that failed five times, or whose worker died each time: it is told, and let go. The lane's next tick
+    does the work anyway."""
+    data = _data(message)
+    with traced(traceparent(context, _text(data, "traceparent")), "sync_work_poison"):
+        _given_up(message, "sync-work", _text(data, "connection"))
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name="contact-requests", connection="AzureWebJobsStorage")
@@ -47,8 +59,9 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
 
     What fails is noted on the request and tried again by the queue, five times in all.
     """
-    connection, key, parent = _request(message, context)
-    with traced(parent, "contact_request"):
+    data = _data(message)
+    with traced(traceparent(context, _text(data, "traceparent")), "contact_request"):
+        connection, key = _request(message, data)
         app = application()
         stored = app.connections.store.get(connection)
         if stored is None:
@@ -65,8 +78,11 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
 @blueprint.queue_trigger(arg_name="message", queue_name="contact-requests-poison", connection="AzureWebJobsStorage")
 def contact_request_poison(message: func.QueueMessage, context: func.Context) -> None:
     """A request that failed five times: it goes to the poison list, where it can be read, requeued once, and purged."""
-    connection, key, parent = _request(message, context)
-    with traced(parent, "contact_request_poison"):
+    data = _data(message)
+    connection, key = _text(data, "connection"), _text(data, "request")
+    with traced(traceparent(context, _text(data, "traceparent")), "contact_request_poison"):
+        if not _given_up(message, "contact-requests", connection) or not key:
+            return
         app = application()
         stored = app.connections.store.get(connection)
         if stored is not None:
@@ -74,12 +90,19 @@ def contact_request_poison(message: func.QueueMessage, context: func.Context) ->
         event(_requests, "request_poisoned", connection=connection, request=key)
 
 
-def _request(message: func.QueueMessage, context: func.Context) -> tuple[str, str, str]:
-    data = _data(message)
+def _given_up(message: func.QueueMessage, queue: str, connection: str) -> bool:
+    """Counts and tells it; whether it can be one of ours. Of another nothing is repeated but the message's id."""
+    ours = bool(_ID.fullmatch(connection))
+    application().telemetry.count(GIVEN_UP, queue=queue, connection=connection if ours else "unknown")
+    event(_log, "message_given_up", queue=queue, message=message.id, connection=connection if ours else "")
+    return ours
+
+
+def _request(message: func.QueueMessage, data: Mapping[str, object]) -> tuple[str, str]:
     connection, key = _text(data, "connection"), _text(data, "request")
     if not connection or not key:
         raise ConfigError(f"the message {message.id} names no request", code="message_malformed")
-    return connection, key, traceparent(context, _text(data, "traceparent"))
+    return connection, key
 
 
 def _data(message: func.QueueMessage) -> Mapping[str, object]:

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from shared.bootstrap import application
+from shared.errors import SyncError
 
+_log = logging.getLogger("dynasync.functions")
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _current: ContextVar[str] = ContextVar("traceparent", default="")
 
@@ -29,13 +31,21 @@ def traceparent(context: object, sent: str = "") -> str:
 def traced(parent: str, name: str = "function", *, last: bool = True) -> Iterator[None]:
     """Everything inside belongs to this trace, in a span of this name.
 
+    What escapes is told before it goes on to the host: a foreseen error by its code, any other by its type and place.
     `last`: the instance may be gone afterwards, so what was told is sent at the end. Not for a caller that waits.
     """
     token = _current.set(parent)
     telemetry = application().telemetry
     try:
         with telemetry.span(name, parent=parent):
-            yield
+            try:
+                yield
+            except SyncError as error:
+                event(_log, "function_failed", function=name, code=error.code)
+                raise
+            except Exception:
+                _log.exception("a function failed", extra={"function": name})
+                raise
     finally:
         _current.reset(token)
         if last:

@@ -26,7 +26,10 @@ INTERVALS_LATE = "dynasync.lane.intervals_late"
 DAYS_LEFT = "dynasync.secret.days_left"
 """Gauge each hour: days until a secret or certificate of a connection ends."""
 
-METRICS = (RECORDS, RUNS, VENDOR_CALLS, VENDOR_SECONDS, TICKS, BROKEN, INTERVALS_LATE, DAYS_LEFT)
+GIVEN_UP = "dynasync.messages.given_up"
+"""Counter: queue messages that failed five times, or whose worker died each time; by queue and connection."""
+
+METRICS = (RECORDS, RUNS, VENDOR_CALLS, VENDOR_SECONDS, TICKS, BROKEN, INTERVALS_LATE, DAYS_LEFT, GIVEN_UP)
 
 
 class Telemetry(Protocol):

@@ -13,19 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from cli.demo.people import generated
 from cli.demo.world import app, seed
 from scripts.infra import kql
-from shared.ports.telemetry import METRICS
+from shared.ports.telemetry import GIVEN_UP, METRICS
 from tests.app.conftest import FAST, World
 from tests.fakes.ingestion import Ingestion, ingestion
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 PEOPLE = 40
-LATER = {"sync_work", "contact_request", "contact_request_poison"}
+LATER = {"sync_work", "sync_work_poison", "contact_request", "contact_request_poison"}
 """Functions that go on with somebody's trace; every other one begins its own."""
+
+BROKEN = "f" * 32
+"""A connection whose row nobody can read: what is asked of it fails in a way that nobody foresaw."""
+BROKEN_TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("telemetry")]
 
@@ -65,7 +71,26 @@ def day(sims: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             world.tick()
             time.sleep(3)
             seen = asked(sims) - before
+            fail(host.storage_connection, told)
         yield Day(told, seen, connection, [*world.keys.values()])
+
+
+def fail(storage: str, told: Ingestion) -> None:
+    """A message for the connection that cannot be read: five tries, then it is given up."""
+    row = {"PartitionKey": "connections", "RowKey": f"c-{BROKEN}", "format": 1, "data0": "{"}
+    wanted = {"connection": BROKEN, "traceparent": f"00-{BROKEN_TRACE}-b7ad6b7169203331-01"}
+    encoding = TextBase64EncodePolicy()
+    with TableServiceClient.from_connection_string(storage) as service:
+        table = service.get_table_client("dynasyncconnections")
+        table.create_entity(row)
+        QueueClient.from_connection_string(storage, "sync-work", message_encode_policy=encoding).send_message(
+            json.dumps(wanted)
+        )
+        end = time.monotonic() + 90
+        while not [row for row in told.rows("AppMetrics") if row["Name"] == GIVEN_UP]:
+            assert time.monotonic() < end, "the message was not given up"
+            time.sleep(0.3)
+        table.delete_entity("connections", f"c-{BROKEN}")
 
 
 def calls_of(day: Day) -> list[dict[str, Any]]:
@@ -89,7 +114,8 @@ def test_every_vendor_call_belongs_to_a_trace_that_starts_at_its_trigger(day: Da
 def test_a_run_goes_on_with_the_trace_of_the_timer_through_the_queue(day: Day) -> None:
     names: dict[str, set[str]] = {}
     for row in day.told.rows("AppDependencies"):
-        names.setdefault(row["OperationId"], set()).add(row["Name"])
+        if row["OperationId"] != BROKEN_TRACE:
+            names.setdefault(row["OperationId"], set()).add(row["Name"])
     runs = [found for found in names.values() if "sync_work" in found]
     assert runs
     assert all(found & {"tick", "sync_now", "edit_connection"} for found in runs)
@@ -159,7 +185,7 @@ def test_every_query_binds_to_columns_that_real_envelopes_fill(day: Day) -> None
     """A column or a property that the app does not send would be an empty chart, an alert that never fires."""
     columns = day.told.columns()
     declared = kql.tables(INFRA)
-    real = {name: columns.get(name, {}) for name in ("AppMetrics", "AppDependencies", "AppTraces")}
+    real = {name: columns.get(name, {}) for name in kql.tables(INFRA) if name.startswith("App")}
     for name, found in real.items():
         assert found, f"no envelope became a row of {name}"
         both = declared[name].keys() & found.keys()
@@ -197,6 +223,33 @@ def test_values_that_alert_rules_compare_with_are_values_that_are_sent(day: Day)
     assert states == {"failed", "stopped"}
     ended = {row["Properties"]["state"] for row in day.told.rows("AppMetrics") if row["Name"] == "dynasync.runs"}
     assert ended & {"succeeded", "partly_failed"}
+
+
+@pytest.mark.feature("APP-07.4")
+def test_a_message_that_is_given_up_is_counted_where_the_alert_looks(day: Day) -> None:
+    rule = next(rule for rule in json.loads((INFRA / "monitoring" / "alerts.json").read_text())
+                if rule["name"] == "poison")  # fmt: skip
+    assert f'Name == "{GIVEN_UP}"' in "\n".join(rule["query"])
+    rows = [row for row in day.told.rows("AppMetrics") if row["Name"] == GIVEN_UP]
+    assert sum(row["Sum"] for row in rows) == 1 > rule["threshold"]
+    assert rows[0]["Properties"] == {"queue": "sync-work", "connection": BROKEN}
+
+
+@pytest.mark.feature("APP-07.4")
+def test_what_nobody_foresaw_becomes_an_exception_with_its_place_and_without_its_words(day: Day) -> None:
+    """The alert on bugs reads these rows, and no others: the host tells failures in its own words, without a place."""
+    rows = [row for row in day.told.rows("AppExceptions") if row["OperationId"] == BROKEN_TRACE]
+    assert len(rows) == 5  # each try
+    for row in rows:
+        assert row["ExceptionType"] == "JSONDecodeError"
+        assert row["OuterMessage"] == "a function failed"
+        assert "Expecting" not in str(row)  # the error's own words
+        assert re.fullmatch(r"\w+ \(\w+\.py:\d+\)", row["Properties"]["place"]), row["Properties"]
+        assert row["Properties"]["function"] == "sync_work"
+    rule = next(rule for rule in json.loads((INFRA / "monitoring" / "alerts.json").read_text())
+                if rule["name"] == "bugs")  # fmt: skip
+    asked = set(re.findall(r"Properties\.(\w+)", "\n".join(rule["query"])))
+    assert asked == {"place"} <= rows[0]["Properties"].keys()
 
 
 @pytest.mark.feature("HUB-25.4")
