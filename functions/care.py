@@ -16,7 +16,6 @@ from shared import trust
 from shared.bootstrap import Application, application
 from shared.domain.records import Side
 from shared.errors import ConfigError, Rejected
-from shared.manage.revert import CANNOT
 from shared.ports.care import Job
 
 blueprint = func.Blueprint()
@@ -55,6 +54,8 @@ def count_revert(req: func.HttpRequest) -> func.HttpResponse:
     app = application()
     config = app.connections.get(req.route_params["connection"]).config
     counts = trust.reverting(app, config).preview(_run(app, req))
+    from shared.manage.revert import CANNOT  # the engine comes with it, which a start does not need
+
     return ok({"run": req.route_params["run"], "counts": counts, "cannot": list(CANNOT)})
 
 

@@ -69,7 +69,8 @@ def test_nothing_is_called_while_the_app_is_imported() -> None:
         "def refuse(*a, **k): raise AssertionError('a socket was opened at import')\n"
         "socket.socket.connect = refuse; socket.create_connection = refuse; socket.getaddrinfo = refuse\n"
         "import function_app, sys\n"
-        "heavy = ('azure.data', 'azure.storage', 'azure.identity', 'msal', 'rich', 'opentelemetry.sdk', 'pandas')\n"
+        "heavy = ('azure.data', 'azure.storage', 'azure.identity', 'msal', 'rich', 'opentelemetry.sdk', 'pandas',\n"
+        "         'shared.sync', 'shared.manage', 'shared.connectors', 'shared.state', 'shared.http')\n"
         "print([name for name in sys.modules if name.startswith(heavy)])"
     )
     ran = python(code, **SETTINGS)
