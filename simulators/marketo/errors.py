@@ -23,6 +23,8 @@ MESSAGES = {
     "615": "Concurrent access limit reached",
     "616": "Invalid subscription type",
     "713": "Transient Error",
+    "1016": "Too many imports",
+    "1029": "Too many jobs (10) in queue",
 }
 
 

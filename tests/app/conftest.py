@@ -110,9 +110,9 @@ class World:
     def ac(self, act: str, **what: Any) -> Any:
         return self.sims.control("activecampaign", "POST", f"do/{act}", what)
 
-    def rows(self, kind: str) -> list[dict[str, Any]]:
+    def rows(self, kind: str, limit: int = 1000) -> list[dict[str, Any]]:
         """The rows of a Dynamics table, as its simulator holds them."""
-        found: list[dict[str, Any]] = self.sims.control("dataverse", "GET", f"state?table={kind}&limit=1000")["rows"]
+        found: list[dict[str, Any]] = self.sims.control("dataverse", "GET", f"state?table={kind}&limit={limit}")["rows"]
         return found
 
     def contacts(self) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ class MarketoWorld(World):
             time.sleep(2)
         self.tick()
 
+    def next_run(self, connection: str) -> dict[str, Any]:
+        """Lets the next scheduled run come, past the tries of parked people before it, and waits until it ended."""
+        before = self.status(connection)["runsEnded"]
+        end = time.monotonic() + 120
+        while (status := self.status(connection))["runsEnded"] == before:
+            assert "broken" not in status, status
+            assert time.monotonic() < end, f"no run in two minutes: {status}"
+            due = (datetime.fromisoformat(status["nextRun"]) - self.now()).total_seconds() if status["nextRun"] else 0.0
+            if due > 0 and not status["running"]:
+                self.advance(due + 1)
+            self.tick()
+            time.sleep(0.5)
+        return status
+
     # -- Dynamics ----------------------------------------------------------------------------------------------------
     def make(self, table: str, **values: Any) -> str:
         answer = self.sims.control("dataverse", "POST", "do/create", {"table": table, "values": values})
@@ -88,9 +103,9 @@ class MarketoWorld(World):
     def mk(self, act: str, **what: Any) -> Any:
         return self.sims.control("marketo", "POST", f"do/{act}", what)
 
-    def leads(self) -> dict[str, dict[str, Any]]:
+    def leads(self, limit: int = 3000) -> dict[str, dict[str, Any]]:
         """Values of people by e-mail, with their id."""
-        found = self.sims.control("marketo", "GET", "state?kind=leads&limit=1000")["leads"]
+        found = self.sims.control("marketo", "GET", f"state?kind=leads&limit={limit}")["leads"]
         return {str(each["values"].get("email")): {**each["values"], "id": each["id"]} for each in found}
 
     def lead(self, email: str) -> dict[str, Any]:

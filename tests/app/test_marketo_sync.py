@@ -313,3 +313,47 @@ def test_calls_of_an_initial_sync_of_an_idle_cycle_and_of_an_edit(world: Marketo
     print(f"idle cycle: {sum(idle.values())} calls {idle}; a day of them: {288 * sum(idle.values())}")
     print(f"one edit: {sum(world.calls().values())} calls {world.calls()}")
     assert 288 * sum(idle.values()) < 7500
+
+
+# -- bulk import -----------------------------------------------------------------------------------------------------
+@pytest.mark.feature("MK-11.6", system="marketo")
+def test_a_large_load_goes_by_file_and_every_refused_person_is_named(world: MarketoWorld) -> None:
+    world.reseed(1300)
+    for name in ("One", "Two"):
+        world.mk("create_lead", values={"email": "contact7@example.org", "firstName": name})
+    connection = world.connect()
+    world.forget_calls()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    calls = world.calls()
+    print(f"initial sync of 1,300: {sum(calls.values())} calls {calls}")
+    assert calls["/bulk/v1/leads.json"] == 2
+    assert len(world.leads()) == 1300
+    status = world.status(connection)
+    assert status["counts"]["contact.linked"] == 1299, status["counts"]
+    assert status["counts"].get("contact.awaiting", 0) == 0
+    assert status["counts"]["contact.parked"] == 1
+
+    row = next(each for each in world.rows("contact", 2000) if each["emailaddress1"] == email(1))
+    before = len(world.writes("marketo"))
+    world.next_run(connection)
+    assert len(world.writes("marketo")) == before, "the echo of a file is no edit"
+    world.edit("contact", row["contactid"], firstname="Edited")
+    world.mk("edit_lead", lead=email(2), values={"firstName": "There"})
+    world.next_run(connection)
+    assert world.lead(email(1))["firstName"] == "Edited"
+    assert next(r for r in world.rows("contact", 2000) if r["emailaddress1"] == email(2))["firstname"] == "There"
+    assert len(world.leads()) == 1300
+
+
+@pytest.mark.feature("MK-11.6", system="marketo")
+def test_while_the_line_of_imports_is_full_a_load_goes_by_calls_and_nobody_is_lost(world: MarketoWorld) -> None:
+    world.reseed(700)
+    world.sims.control("marketo", "POST", "do/fail", {"code": "1016", "path": "^/bulk/v1/leads.json", "times": 5})
+    connection = world.connect()
+    world.forget_calls()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    assert world.calls()["/bulk/v1/leads.json"] == 1
+    assert len(world.leads()) == 700
+    assert world.status(connection)["counts"]["contact.linked"] == 700

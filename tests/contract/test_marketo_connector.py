@@ -23,7 +23,17 @@ class TestPeople(ConnectorContract):
 
     @pytest.fixture
     def harness(self, ca: Authority) -> Iterator[Harness]:
-        with subscription(ca) as made:
+        with subscription(ca, import_from=0) as made:
+            yield made
+
+
+class TestByImport(ConnectorContract):
+    """New people go by file, even one."""
+
+    @pytest.fixture
+    def harness(self, ca: Authority) -> Iterator[Harness]:
+        with subscription(ca, import_from=1) as made:
+            made.line_break = " "
             yield made
 
 
@@ -42,7 +52,7 @@ class TestAnotherSubscription(ConnectorContract):
             "duplicate_input": "in_turn",
             "refused_calls_count": False,
         }
-        with subscription(ca, switches=switches, concurrency=1) as made:
+        with subscription(ca, switches=switches, import_from=0, concurrency=1) as made:
             yield made
 
 
@@ -51,5 +61,5 @@ class TestSameSecond(ConnectorContract):
 
     @pytest.fixture
     def harness(self, ca: Authority) -> Iterator[Harness]:
-        with subscription(ca, switches={"feed_resume": "same_second"}) as made:
+        with subscription(ca, switches={"feed_resume": "same_second"}, import_from=0) as made:
             yield made

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from shared.connectors.marketo.client import PAGE
 from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY
+from shared.connectors.marketo.importer import MOST
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.domain.records import FieldName, Kind, Value
 from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCapabilities
@@ -27,7 +28,8 @@ def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
         deletes=Deletes.TOLD,
         create_key=CreateKey.UNIQUE_MATCH,
         match_field=EMAIL,
-        bulk_size=PAGE,
+        asynchronous_create=settings.import_from > 0,
+        bulk_size=MOST if settings.import_from else PAGE,
         find_size=PAGE,
         clear=ClearBy.NULL,
         tells_merges=True,

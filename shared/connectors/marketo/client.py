@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from shared.connectors.marketo.errors import (
     BUSY,
@@ -24,13 +25,14 @@ from shared.connectors.marketo.errors import (
 )
 from shared.connectors.marketo.tokens import ServiceToken
 from shared.errors import AuthError, SyncError, Transient
-from shared.http.calls import Answer, Call
+from shared.http.calls import MEGABYTE, Answer, Call
 from shared.http.client import HttpClient
 
 PAGE = 300
 """Records, ids and values a call takes."""
 
 _LONGEST_QUERY = 6000
+_FILE = 32 * MEGABYTE
 _RATE_PAUSE = 10.0
 """After 606: half of its window; calls that are refused count too, so nobody asks meanwhile."""
 _BUSY_PAUSES = (0.7, 1.5, 3.0)
@@ -108,6 +110,25 @@ class Client:
         target = f"/rest/v1/{path}"
         return self._call(Call(method="POST", target=target, purpose=purpose, headers=_JSON, body=data, effect=True))
 
+    def bulk(self, path: str, purpose: str) -> Reply | Refusal:
+        """One read of the bulk API, whose addresses have no `/rest`."""
+        return self._call(Call(method="GET", target=f"/bulk/v1/{path}", purpose=purpose, headers=_ACCEPT))
+
+    def file(self, path: str, purpose: str) -> str:
+        """One file of the bulk API, as text. Raises what `errors.raise_for` makes of a refusal."""
+        call = Call(method="GET", target=f"/bulk/v1/{path}", purpose=purpose, raw=True, max_bytes=_FILE)
+        found = self._call(call)
+        if isinstance(found, Refusal):
+            raise raise_for(found, f"to read {path}")
+        return str(found.data.get("file", ""))
+
+    def upload(self, path: str, purpose: str, query: Query, content: bytes) -> Reply | Refusal:
+        """One file to the bulk API. Raises as `post` does."""
+        kind, body = _form(content)
+        headers = {"Content-Type": kind, "Accept": "application/json"}
+        target = f"/bulk/v1/{path}?{urlencode(query)}"
+        return self._call(Call(method="POST", target=target, purpose=purpose, headers=headers, body=body, effect=True))
+
     def _call(self, call: Call) -> Reply | Refusal:
         """Codes that say wait, and tokens that died, are dealt with here; such calls were not executed."""
         refreshed = False
@@ -147,7 +168,9 @@ class Client:
     def _told(self, call: Call, answer: Answer) -> Reply | Refusal:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise AuthError(f"{TITLE} refused the access token", code="bad_token", next_step="Run the check again.")
-        data = answer.data if not call.effect else _body(answer)
+        if call.raw and answer.ok and "json" not in answer.headers.get("Content-Type", "").lower():
+            return Reply({"file": answer.body.decode("utf-8-sig", "replace")}, answer.date)
+        data = _body(answer) if call.effect or call.raw else answer.data
         if not answer.ok or not isinstance(data, Mapping):
             return Refusal(str(answer.status) if not answer.ok else "502", "")
         if data.get("success") is True:
@@ -161,3 +184,11 @@ def _body(answer: Answer) -> object:
         return answer.json()
     except SyncError:
         return None
+
+
+def _form(content: bytes) -> tuple[str, bytes]:
+    """A form with one file, and its content type. The boundary comes from the content, so that it is not in it."""
+    boundary = f"file-{blake2b(content, digest_size=16).hexdigest()}"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="people.csv"\r\n'
+    body = f"{head}Content-Type: text/csv\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body

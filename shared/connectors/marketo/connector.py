@@ -11,6 +11,7 @@ from shared.connectors.marketo.client import PAGE, Client
 from shared.connectors.marketo.errors import TITLE
 from shared.connectors.marketo.feed import PeopleFeed
 from shared.connectors.marketo.fields import LEAD, describe_object, describe_people
+from shared.connectors.marketo.importer import Importer
 from shared.connectors.marketo.objects import FAMILIES, ObjectStore
 from shared.connectors.marketo.people import PeopleReader
 from shared.connectors.marketo.rejections import RejectionLog
@@ -120,21 +121,32 @@ class MarketoConnector:
             return []
         kind, op = writes[0].ref.kind, writes[0].op
         schema = self._schema(kind)
-        if len(writes) > PAGE or len({write.key for write in writes}) < len(writes):
+        if len(writes) > self._capabilities.kinds[kind].bulk_size or len({write.key for write in writes}) < len(writes):
             raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
         if any(write.ref.kind != kind or write.op is not op for write in writes):
             raise ValueError(f"{kind}: writes of several kinds or operations in one call")
         if kind in FAMILIES:
             return self._objects(kind).write(writes)
         settings = self._settings
-        writer = PeopleWriter(self.client, schema, partition=settings.partition, concurrency=settings.concurrency)
+        writer = PeopleWriter(
+            self.client,
+            schema,
+            importer=self._importer,
+            import_from=settings.import_from,
+            partition=settings.partition,
+            concurrency=settings.concurrency,
+        )
         return writer.write(writes)
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
-        """Nothing is accepted for later here."""
-        return [Settled(ticket=ticket, running=False, lost=True) for ticket in tickets]
+        return self._importer.settle(tickets) if tickets else []
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _importer(self) -> Importer:
+        settings = self._settings
+        return Importer(self.client, self._around.memo, partition=settings.partition, concurrency=settings.concurrency)
 
     @property
     def _rejections(self) -> RejectionLog:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.records import FieldName, Ref
-from shared.errors import AuthError, ConfigError, Rejected, SyncError, Transient
+from shared.errors import AuthError, ConfigError, Rejected, SyncError, Throttled, Transient
 from shared.http.redaction import mask
 from shared.ports.connector import Outcome, Write, WriteResult
 
@@ -24,6 +24,10 @@ PASSING: Final = frozenset({"500", "502", "604", "608", "611", "614", "713", "71
 NOT_EXECUTED: Final = frozenset({"608", "614"})
 NO_LEAD, TAKEN, SEVERAL, TWICE, NATIVE = "1004", "1005", "1007", "1036", "1018"
 NOT_THERE, EXISTS = "1013", "1017"
+QUEUE: Final = frozenset({"1016", "1019", "1029"})
+"""A line of jobs is full, or one of its own kind is under way: later, and nothing is lost."""
+
+_QUEUE_PAUSE = 60.0
 
 _FIELD = re.compile(r"'([A-Za-z_][A-Za-z0-9_]*)'")
 _NEXT: Mapping[str, str] = {
@@ -44,9 +48,12 @@ _WORDS: Mapping[str, str] = {
     "1009": "partition_needed",
     "1010": "partition_fixed",
     "1011": "field_not_supported",
+    "1016": "import_queue_full",
     "1018": "native_sync",
+    "1019": "import_running",
     "1021": "company_field",
     "1022": "in_use",
+    "1029": "export_queue_full",
     "1036": "duplicate_input",
 }
 
@@ -80,6 +87,13 @@ def raise_for(refusal: Refusal, what: str) -> SyncError:
         return AuthError(f"{said}: the API user has no access", code=code, next_step=_NEXT[refusal.code])
     if refusal.code in PASSING or not refusal.code:
         return Transient(said, code=f"mkto_{refusal.code or 'unreadable'}")
+    if refusal.code in QUEUE:
+        return Transient(
+            f"{said}: its line of bulk jobs is full",
+            retry_after=_QUEUE_PAUSE,
+            code=refusal.name,
+            next_step="Nothing to do: it goes on when other clients' jobs have ended.",
+        )
     if refusal.code == NATIVE:
         return Rejected(
             f"{said}: Marketo's own CRM sync owns these records",
@@ -149,3 +163,8 @@ def unknown(write: Write, code: str) -> WriteResult:
 def not_tried(write: Write, code: str, wait: float | None = None) -> WriteResult:
     """Nothing was done for this one."""
     return WriteResult(key=write.key, outcome=Outcome.NOT_TRIED, code=code, retry_after=wait)
+
+
+def wait_of(error: SyncError) -> float | None:
+    """How long an error says to wait."""
+    return error.retry_after if isinstance(error, Throttled | Transient) else None

@@ -34,6 +34,11 @@ SETTINGS: tuple[SettingSpec, ...] = (
         default=REJECTION_ACTIVITY,
     ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
+    SettingSpec(
+        name="import_from",
+        help="New people in one write from which they go by bulk import; 0: never.",
+        default=600,
+    ),
     SettingSpec(name="concurrency", help="Calls in flight; the vendor allows 10 for all its clients.", default=4),
     *limit_settings(LIMIT),
 )
@@ -53,6 +58,7 @@ class MarketoSettings:
     deleted_field: str = ""
     rejection_activity: str = ""
     partition: str = ""
+    import_from: int = 0
     concurrency: int = 4
 
 
@@ -76,6 +82,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         deleted_field=read.text("deleted_field"),
         rejection_activity=_api_name(read.text("rejection_activity")),
         partition=read.text("partition"),
+        import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),
     )
 

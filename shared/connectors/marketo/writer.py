@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.connectors.marketo.client import Client, Reply
+from shared.connectors.marketo.client import PAGE, Client, Reply
 from shared.connectors.marketo.errors import (
     NO_LEAD,
     NOT_EXECUTED,
@@ -21,8 +21,10 @@ from shared.connectors.marketo.errors import (
     raise_for,
     rejected,
     unknown,
+    wait_of,
 )
 from shared.connectors.marketo.fields import EMAIL, BadFieldError, body_of
+from shared.connectors.marketo.importer import Importer, importable
 from shared.connectors.marketo.people import PeopleReader, lead_ref
 from shared.domain.records import Schema
 from shared.errors import OutcomeUnknown, SyncError
@@ -34,12 +36,25 @@ type Row = dict[str, Any]
 class PeopleWriter:
     """Writes people of one subscription."""
 
-    def __init__(self, client: Client, schema: Schema, *, partition: str, concurrency: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        schema: Schema,
+        *,
+        importer: Importer,
+        import_from: int,
+        partition: str,
+        concurrency: int,
+    ) -> None:
         self._client, self._schema, self._partition = client, schema, partition
+        self._importer, self._import_from = importer, import_from
         self._concurrency = concurrency
 
     def write(self, writes: Sequence[Write]) -> list[WriteResult]:
-        """One result each, in order. Raises only when nothing was sent."""
+        """One result each, in order. Raises only when nothing was sent.
+
+        Many new people go by import; the others, and all while imports rest, by calls of 300.
+        """
         results: dict[str, WriteResult] = {}
         rows: list[tuple[Write, Row]] = []
         for write in writes:
@@ -47,9 +62,24 @@ class PeopleWriter:
                 rows.append((write, self._row(write)))
             except BadFieldError as bad:
                 results[write.key] = local(write, bad.code, str(bad), bad.field)
-        if rows:
-            results |= self._send(writes[0].op, rows)
+        bulk = [item for item in rows if importable(*item)] if self._import_from else []
+        if bulk and len(bulk) >= self._import_from:
+            results |= self._importer.send(bulk)
+        left = [item for item in rows if item[0].key not in results]
+        for start in range(0, len(left), PAGE):
+            results |= self._part(writes[0].op, left[start : start + PAGE], results)
         return [results[write.key] for write in writes]
+
+    def _part(
+        self, op: Op, rows: Sequence[tuple[Write, Row]], before: Mapping[str, WriteResult]
+    ) -> dict[str, WriteResult]:
+        """One call. Once something was sent, what keeps a later one back is an answer for its own people."""
+        try:
+            return self._send(op, rows)
+        except SyncError as error:
+            if not any(result.outcome is not Outcome.REJECTED for result in before.values()):
+                raise
+            return {write.key: not_tried(write, error.code, wait_of(error)) for write, _ in rows}
 
     def _row(self, write: Write) -> Row:
         if write.op is Op.DELETE:
@@ -97,7 +127,8 @@ class PeopleWriter:
             return {write.key: unknown(write, f"mkto_{refusal.code}") for write, _ in rows}
         if refusal.code == "413" and len(rows) > 1:
             half = len(rows) // 2
-            return self._send(op, rows[:half]) | self._send(op, rows[half:])
+            sent = self._send(op, rows[:half])
+            return sent | self._part(op, rows[half:], sent)
         raise raise_for(refusal, f"to {op.value} people")
 
     def _results(self, op: Op, rows: Sequence[tuple[Write, Row]], reply: Reply) -> dict[str, WriteResult]:

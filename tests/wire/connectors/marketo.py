@@ -46,6 +46,8 @@ class Subscription(Hands):
     kind = Kind("lead")
     text = FieldName("lastName")
     other = FieldName("motto")
+    line_break = "\n"
+    """Texts of several lines do not go by file."""
 
     def __init__(self, server: RunningServer, system: Marketo, around: Around, **settings: object) -> None:
         self.system = system
@@ -60,7 +62,7 @@ class Subscription(Hands):
             FieldName("lastName"): f"Núñez {number}",
             FieldName("phone"): f"+34 600 000 {number:03}",
             FieldName("motto"): f"motto {number}",
-            FieldName("notes"): f"line one {number}\nline two",
+            FieldName("notes"): f"line one {number}{self.line_break}line two",
             FieldName("dateOfBirth"): date(1980, 3, 1 + number % 28),
             FieldName("metAt"): datetime(2026, 1, 1 + number % 28, 9, 30, tzinfo=UTC),
             FieldName("weight"): Decimal(f"{number}.25"),
@@ -98,6 +100,9 @@ class Subscription(Hands):
     def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
         body = {"requestId": "x", "success": False, "errors": [{"code": _CODES[error], "message": "no"}]}
         return {"match": {"path": "^/(rest|bulk)/"}, "do": {"status": 200, "body": body}}
+
+    def forget_imports(self) -> None:
+        self.system.tenant.jobs.imports.jobs.clear()
 
     def lose_next_answer(self) -> None:
         self.server.host.faults.add(
