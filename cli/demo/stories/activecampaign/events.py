@@ -8,8 +8,9 @@ from typing import Any
 
 from cli.demo.day import Day
 from cli.demo.hub import name_of
+from cli.demo.sides import DYNAMICS
 from cli.demo.stories.activecampaign.cast import EMPLOYEE, NEWS, REFUSED, Cast, email
-from cli.demo.stories.activecampaign.sides import DYNAMICS, PARTNER, Sides
+from cli.demo.stories.activecampaign.sides import PARTNER, Sides
 from cli.demo.story import Row, Watched
 
 LEAD_TAGS = ["D365: Lead", "D365: Pulled from ActiveCampaign"]

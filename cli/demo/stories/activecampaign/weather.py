@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.demo.day import Day
+from cli.demo.sides import DYNAMICS
 from cli.demo.stories.activecampaign.cast import Cast
-from cli.demo.stories.activecampaign.sides import DYNAMICS, PARTNER, Sides
+from cli.demo.stories.activecampaign.sides import PARTNER, Sides
 from cli.demo.story import Line
 
 _LIMIT = json.dumps(

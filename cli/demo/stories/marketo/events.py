@@ -7,8 +7,9 @@ from typing import Any
 
 from cli.demo.day import Day
 from cli.demo.hub import name_of
+from cli.demo.sides import DYNAMICS
 from cli.demo.stories.marketo.cast import OWN, PARTS, Cast, email
-from cli.demo.stories.marketo.sides import DYNAMICS, FLAG, PARTNER, Sides
+from cli.demo.stories.marketo.sides import FLAG, PARTNER, Sides
 from cli.demo.story import Line, Row, Watched
 
 NEW_NAME = "Acme Demo"
@@ -71,8 +72,8 @@ class Events:
             wrote={PARTNER: ["phone"]},
             conflict=("phone", "crm", "+00 555 222222", "+00 555 333333"),
         )
-        self.sides.dynamics("edit", "contact", self.cast.ids["clash"], telephone1="+00 555 222222")
-        self.sides.marketo("edit_lead", lead=email("clash"), values={"phone": "+00 555 333333"})
+        self.sides.edit_row("contact", self.cast.ids["clash"], telephone1="+00 555 222222")
+        self.sides.act("edit_lead", lead=email("clash"), values={"phone": "+00 555 333333"})
         return watched
 
     def lead_same_field(self, day: Day) -> Watched:
@@ -87,8 +88,8 @@ class Events:
             wrote={DYNAMICS: ["telephone1"]},
             conflict=("phone", "partner", "+00 555 444444", "+00 555 555555"),
         )
-        self.sides.dynamics("edit", "lead", self.cast.ids["lead"], telephone1="+00 555 444444")
-        self.sides.marketo("edit_lead", lead=email("lead"), values={"phone": "+00 555 555555"})
+        self.sides.edit_row("lead", self.cast.ids["lead"], telephone1="+00 555 444444")
+        self.sides.act("edit_lead", lead=email("lead"), values={"phone": "+00 555 555555"})
         return watched
 
     def different_fields(self, day: Day) -> Watched:
@@ -102,8 +103,8 @@ class Events:
             partner={"lastName": "García Lorca", "phone": "+00 555 111111"},
             wrote={DYNAMICS: ["telephone1"], PARTNER: ["lastName"]},
         )
-        self.sides.dynamics("edit", "contact", self.cast.ids["both"], lastname="García Lorca")
-        self.sides.marketo("edit_lead", lead=email("both"), values={"phone": "+00 555 111111"})
+        self.sides.edit_row("contact", self.cast.ids["both"], lastname="García Lorca")
+        self.sides.act("edit_lead", lead=email("both"), values={"phone": "+00 555 111111"})
         return watched
 
     def company_edited(self, day: Day) -> Watched:
@@ -118,7 +119,7 @@ class Events:
             return names, self.sides.row("account", self.cast.company), found
 
         writes = self.sides.hand()
-        self.sides.dynamics("edit", "account", self.cast.company, name=NEW_NAME)
+        self.sides.edit_row("account", self.cast.company, name=NEW_NAME)
         return Watched(
             event="a company is renamed",
             where=DYNAMICS,
@@ -141,7 +142,7 @@ class Events:
             partner={FLAG: True},
             wrote={PARTNER: [FLAG]},
         )
-        self.sides.dynamics("delete", "contact", self.cast.ids["removed"])
+        self.sides.delete_row("contact", self.cast.ids["removed"])
         return watched
 
     def deleted_in_marketo(self, day: Day) -> Watched:
@@ -154,13 +155,13 @@ class Events:
             crm={"lastname": "Hughes"},
             partner=None,
         )
-        self.sides.marketo("delete_lead", lead=email("forgotten"))
+        self.sides.act("delete_lead", lead=email("forgotten"))
         return watched
 
     def marketo_only(self, day: Day) -> Watched:
         del day
         writes = self.sides.hand()
-        number = self.sides.marketo("create_lead", values={"email": OWN, "firstName": "Own"})["id"]
+        number = self.sides.act("create_lead", values={"email": OWN, "firstName": "Own"})["id"]
         names = [name_of("partner", "lead", number)]
         return Watched(
             event="somebody fills a form in Marketo",
@@ -183,7 +184,7 @@ class Events:
             partner={"title": "Owner", "lastName": "Hughes"},
             wrote={PARTNER: ["created"]},
         )
-        self.sides.dynamics("edit", "contact", self.cast.ids["forgotten"], jobtitle="Owner")
+        self.sides.edit_row("contact", self.cast.ids["forgotten"], jobtitle="Owner")
         return watched
 
     def _watch(
