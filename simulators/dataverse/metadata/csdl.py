@@ -6,23 +6,8 @@ from collections.abc import Iterator
 from xml.sax.saxutils import quoteattr
 
 from simulators.dataverse.schema import Column, Kind, Schema, Table
+from simulators.dataverse.values import edm_type
 
-_EDM = {
-    Kind.BIGINT: "Edm.Int64",
-    Kind.BOOLEAN: "Edm.Boolean",
-    Kind.DATETIME: "Edm.DateTimeOffset",
-    Kind.DECIMAL: "Edm.Decimal",
-    Kind.DOUBLE: "Edm.Double",
-    Kind.INTEGER: "Edm.Int32",
-    Kind.MONEY: "Edm.Decimal",
-    Kind.PICKLIST: "Edm.Int32",
-    Kind.STATE: "Edm.Int32",
-    Kind.STATUS: "Edm.Int32",
-    Kind.UNIQUEIDENTIFIER: "Edm.Guid",
-    Kind.LOOKUP: "Edm.Guid",
-    Kind.CUSTOMER: "Edm.Guid",
-    Kind.OWNER: "Edm.Guid",
-}
 _BULK = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 
 
@@ -70,7 +55,7 @@ def _entity_type(schema: Schema, table: Table) -> Iterator[str]:
 def _property(column: Column) -> Iterator[str]:
     if column.kind is Kind.PARTYLIST:
         return
-    kind = "Edm.Date" if column.date_only else _EDM.get(column.kind, "Edm.String")
+    kind = edm_type(column)
     extra = ' Unicode="false"' if kind == "Edm.String" else ' Scale="Variable"' if kind == "Edm.Decimal" else ""
     yield f'<Property Name="{column.wire_name}" Type="{kind}"{extra} />'
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.dataverse.errors import DataverseError, error
-from simulators.dataverse.odata.evaluator import OPERATORS
+from simulators.dataverse.odata.evaluator import KIND_NAMES, OPERATORS
 
 type Json = dict[str, Any]
 type Test = Callable[[Json], bool]
@@ -194,18 +194,8 @@ class _Parser:
         raise error(
             "SyntaxError",
             message="A binary operator with incompatible types was detected. Found operand types "
-            f"'{mine}' and '{found}' for operator kind '{_KIND.get(word, word)}'.",
+            f"'{mine}' and '{found}' for operator kind '{KIND_NAMES.get(word, word)}'.",
         )
-
-
-_KIND = {
-    "eq": "Equal",
-    "ne": "NotEqual",
-    "gt": "GreaterThan",
-    "ge": "GreaterThanOrEqual",
-    "lt": "LessThan",
-    "le": "LessThanOrEqual",
-}
 
 
 def _edm(value: object) -> str:

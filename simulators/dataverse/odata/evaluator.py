@@ -32,7 +32,7 @@ from simulators.dataverse.schema import CHOICES, NUMBERS, TEXTS, Column, Kind
 from simulators.dataverse.store import Row, Value, fold
 from simulators.dataverse.values import edm_type
 
-_KIND_NAMES: dict[str, str] = {
+KIND_NAMES: dict[str, str] = {
     "eq": "Equal",
     "ne": "NotEqual",
     "gt": "GreaterThan",
@@ -245,7 +245,7 @@ def stored_form(scope: Scope, op: Comparison, column: Column, constant: Constant
 def _unfit(op: str, left: str, right: str) -> DataverseError:
     message = (
         f"A binary operator with incompatible types was detected. Found operand types '{left}' and '{right}' for "
-        f"operator kind '{_KIND_NAMES[op]}'."
+        f"operator kind '{KIND_NAMES[op]}'."
     )
     return error("SyntaxError", message=message)
 
