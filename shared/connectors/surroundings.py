@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -11,6 +12,7 @@ from shared.connectors.limits import CALLS, PERCENT, Limit
 from shared.errors import ConfigError
 from shared.http.client import Runtime
 from shared.http.entra import TokenPool
+from shared.http.origin import Origin
 from shared.ports.ambient import SecretSource
 from shared.ports.coordination import RequestBudget
 
@@ -144,6 +146,16 @@ class SettingsReader:
         if choices and not set(value) <= set(choices):
             raise self._wrong(name, "holds an unknown value", "Use some of: " + ", ".join(choices))
         return tuple(value)
+
+    def vendor(self, title: str, hosts: re.Pattern[str], trusted: frozenset[str], *, next_step: str) -> Origin:
+        """The origin of `url`. Raises ConfigError (`unknown_host`) where it is neither the vendor's nor trusted."""
+        where = f"{self.where}.url"
+        origin = Origin.parse(self.text("url"), setting=where)
+        if not origin.is_known(hosts, trusted):
+            raise ConfigError(
+                f"{where} is no API address of {title}", setting=where, code="unknown_host", next_step=next_step
+            )
+        return origin
 
     def check_limit(self) -> None:
         """Raises ConfigError when the settings of the limit are wrong."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -53,6 +54,12 @@ class Origin:
         """The origin as text, without a trailing slash and without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}" if self.port == _DEFAULT_PORTS["https"] else f"https://{host}:{self.port}"
+
+    def is_known(self, hosts: re.Pattern[str], trusted: Collection[str]) -> bool:
+        """Whether credentials may go there: the vendor's own (`hosts` fits the whole name, the port is https' own), or
+        one of `trusted`, each a host with its port."""
+        ours = hosts.fullmatch(self.host) is not None and self.port == _DEFAULT_PORTS["https"]
+        return ours or f"{self.host}:{self.port}" in trusted
 
     def pin(self, link: object, *, below: str = "/") -> str:
         """Path and query of a link, ready to be sent to this origin.

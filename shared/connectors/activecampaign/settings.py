@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.connectors.activecampaign.defaults import LIMIT
+from shared.connectors.activecampaign.defaults import LIMIT, TITLE
 from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
-from shared.errors import ConfigError
 from shared.http.origin import Origin
 
 
@@ -94,17 +93,8 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
     """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
     read = SettingsReader(data, SETTINGS, "partner")
     read.check_limit()
-    origin = Origin.parse(read.text("url"), setting="partner.url")
-    ours = _HOST.fullmatch(origin.host) is not None and origin.url == f"https://{origin.host}"
-    if not ours and f"{origin.host}:{origin.port}" not in trusted_hosts:
-        raise ConfigError(
-            "partner.url is no API address of ActiveCampaign",
-            setting="partner.url",
-            code="unknown_host",
-            next_step=_NEXT,
-        )
     return ActiveCampaignSettings(
-        origin=origin,
+        origin=read.vendor(TITLE, _HOST, trusted_hosts, next_step=_NEXT),
         key=read.text("key"),
         custom_values=CustomValues(read.text("custom_values")),
         import_from=read.number("import_from", low=0, high=250),

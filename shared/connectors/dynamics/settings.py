@@ -100,9 +100,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
 
 def _environment(url: str, trusted_hosts: frozenset[str]) -> Origin:
     origin = Origin.parse(url, setting="crm.url")
-    if f"{origin.host}:{origin.port}" in trusted_hosts or (
-        _CLOUD.fullmatch(origin.host) and origin.url == f"https://{origin.host}"
-    ):
+    if origin.is_known(_CLOUD, trusted_hosts):
         return origin
     if is_ip(origin.host) or "." not in origin.host or origin.host.endswith((".local", ".internal", ".lan", ".corp")):
         raise _refused(

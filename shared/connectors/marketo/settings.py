@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.connectors.marketo.defaults import LIMIT
+from shared.connectors.marketo.defaults import LIMIT, TITLE
 from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.origin import Origin
@@ -66,17 +66,8 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
     """Raises ConfigError naming the first setting that is wrong, and what to enter instead."""
     read = SettingsReader(data, SETTINGS, "partner")
     read.check_limit()
-    origin = Origin.parse(read.text("url"), setting="partner.url")
-    ours = _HOST.fullmatch(origin.host) is not None and origin.url == f"https://{origin.host}"
-    if not ours and f"{origin.host}:{origin.port}" not in trusted_hosts:
-        raise ConfigError(
-            "partner.url is no REST address of Marketo",
-            setting="partner.url",
-            code="unknown_host",
-            next_step=_NEXT,
-        )
     return MarketoSettings(
-        origin=origin,
+        origin=read.vendor(TITLE, _HOST, trusted_hosts, next_step=_NEXT),
         client_id=read.text("client_id"),
         client_secret=read.text("client_secret"),
         deleted_field=read.text("deleted_field"),
