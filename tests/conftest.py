@@ -4,8 +4,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from localhost import azurite as azurite_emulator
+
+settings.register_profile("dynasync", deadline=None)  # the time of one example tells how busy the machine is
+settings.load_profile("dynasync")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

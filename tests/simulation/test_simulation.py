@@ -67,7 +67,7 @@ def test_the_digest_does_not_depend_on_what_was_drawn_before() -> None:
     assert [history(5, number) for number in range(12)][9] == alone
 
 
-@settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False), st.sampled_from(sorted(PROFILES)))
 def test_histories_drawn_by_hypothesis_hold(random: Random, profile: str) -> None:
     drawn = Drawer(random, PROFILES[profile], depth=5).history()

@@ -57,7 +57,7 @@ links = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.lists(links, max_size=4))
 def test_links_come_back_exactly(some: list[Link]) -> None:
     words = Words()
@@ -177,7 +177,6 @@ def test_a_body_over_one_property_is_cut_into_chunks() -> None:
         envelope.to_cells(b"x" * (envelope.MAX_BODY_BYTES + 1))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_any_flipped_bit_is_refused_with_the_place_and_the_reason(data: st.DataObject) -> None:
     body = envelope.pack({"some": "value" * data.draw(st.integers(1, 600))})
@@ -221,7 +220,6 @@ def test_a_row_without_a_body_is_damaged() -> None:
 page_keys = st.binary(min_size=12, max_size=12)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(page_keys, st.binary(max_size=40), max_size=60))
 def test_a_page_splits_into_two_that_hold_the_same(entries: dict[bytes, bytes]) -> None:
     page = Page("", dict(entries), Words(["a", "b"], [(0, 1)]))
@@ -252,7 +250,6 @@ def test_a_page_under_another_key_is_damaged() -> None:
         read_page("p", _row(envelope.pack([[], [], dict(page.items())])), "0")
 
 
-@settings(deadline=None)
 @given(st.lists(page_keys, max_size=60), st.lists(page_keys, min_size=1, max_size=20))
 def test_a_directory_knows_the_leaf_of_each_key(splits: list[bytes], probes: list[bytes]) -> None:
     directory = Directory()
