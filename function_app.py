@@ -4,11 +4,14 @@ import os
 
 import azure.functions as func
 
-from functions import activity, care, conflicts, failures, inbound, operate, page, queues, requests, settings, timers
+from functions import inbound, queues, timers
+from functions.api.doors import doors
+from functions.routes import MODULES
 from shared.config import load
 
 load(os.environ)  # a missing app setting stops the start and is named, before any trigger fires
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (timers, queues, settings, operate, requests, failures, conflicts, activity, care, inbound, page):
+for module in (timers, queues, inbound):
     app.register_functions(module.blueprint)
+app.register_functions(doors(MODULES))

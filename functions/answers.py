@@ -1,42 +1,23 @@
-"""HTTP answers in one shape: JSON, and errors as the Azure REST guidelines have them."""
+"""HTTP answers of functions that other systems call; those of the API are made by `functions.api`."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 import azure.functions as func
 
 from functions.tracing import traced, traceparent
-from shared.errors import AuthError, ConfigError, Rejected, StaleRevision, SyncError, Throttled, Transient
+from shared.errors import SyncError
 
 _log = logging.getLogger("dynasync.http")
 
-_STATUS: Mapping[type[SyncError], HTTPStatus] = {
-    ConfigError: HTTPStatus.BAD_REQUEST,
-    Rejected: HTTPStatus.CONFLICT,
-    StaleRevision: HTTPStatus.PRECONDITION_FAILED,
-    AuthError: HTTPStatus.BAD_GATEWAY,
-    Throttled: HTTPStatus.SERVICE_UNAVAILABLE,
-    Transient: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-_BY_CODE: Mapping[str, HTTPStatus] = {
-    "connection_not_found": HTTPStatus.NOT_FOUND,
-    "run_not_found": HTTPStatus.NOT_FOUND,
-    "operation_not_found": HTTPStatus.NOT_FOUND,
-    "request_not_found": HTTPStatus.NOT_FOUND,
-    "unknown_entity": HTTPStatus.NOT_FOUND,
-    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "hook_key": HTTPStatus.UNAUTHORIZED,
-}
 
-
-def ok(body: object, status: HTTPStatus = HTTPStatus.OK, *, etag: str = "") -> func.HttpResponse:
+def ok(body: object, status: int = HTTPStatus.OK, *, etag: str = "") -> func.HttpResponse:
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if etag:
         headers["ETag"] = etag
@@ -45,66 +26,11 @@ def ok(body: object, status: HTTPStatus = HTTPStatus.OK, *, etag: str = "") -> f
     )
 
 
-def listed(items: Sequence[object], next_link: str = "") -> func.HttpResponse:
-    return ok({"value": items, **({"nextLink": next_link} if next_link else {})})
-
-
 def failed(error: SyncError) -> func.HttpResponse:
     """The error a caller can act on: stable code, what happened, what to do next."""
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-    status = _BY_CODE.get(error.code, status)
-    details: dict[str, object] = {"code": error.code, "message": str(error)}
-    if isinstance(error, ConfigError) and error.setting:
-        details["target"] = error.setting
-    if error.next_step:
-        details["nextStep"] = error.next_step
-    details.update(error.facts)
-    response = ok({"error": details}, status)
-    response.headers["x-ms-error-code"] = error.code
-    if isinstance(error, Throttled | Transient) and error.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return response
+    from functions.api.problems import refused
 
-
-def body_of(request: func.HttpRequest) -> Mapping[str, object]:
-    """The JSON object in the body. Raises ConfigError for anything else."""
-    if len(request.get_body()) > 1_000_000:  # noqa: PLR2004 - settings are small; this is not an upload
-        raise ConfigError("The body is over 1 MB", code="body_too_large", next_step="Send less at once.")
-    try:
-        data = request.get_json()
-    except (ValueError, RecursionError):  # nested so deeply that the parser gives up: no setting is
-        raise ConfigError(
-            "The body is not JSON",
-            code="body_not_json",
-            next_step="Send a JSON object with Content-Type application/json.",
-        ) from None
-    if not isinstance(data, dict):
-        raise ConfigError("The body is not a JSON object", code="body_not_json", next_step="Send a JSON object.")
-    return data
-
-
-def texts(data: Mapping[str, object], name: str, most: int = 1000) -> list[str]:
-    """A list of short texts in a body. Raises ConfigError for anything else."""
-    given = data.get(name)
-    if not isinstance(given, list) or not given or len(given) > most or not all(isinstance(x, str) for x in given):
-        raise ConfigError(
-            f"{name} must be a list of 1 to {most} texts", setting=name, next_step=f'Send {{"{name}": ["..."]}}.'
-        )
-    return [str(text) for text in given]
-
-
-def next_page(request: func.HttpRequest, after: str) -> str:
-    """The address of a list's next page; "" at its end. A function key in the query (`code`) is not repeated."""
-    if not after:
-        return ""
-    query = {name: value for name, value in request.params.items() if name not in {"after", "code"}}
-    address, _, _ = request.url.partition("?")
-    return f"{address}?{urlencode({**query, 'after': after})}"
-
-
-def actor_of(request: func.HttpRequest) -> str:
-    """Who asks: the object id that the platform's sign-in put on the request, else the holder of a key."""
-    return request.headers.get("x-ms-client-principal-id", "") or "key"
+    return refused(error)
 
 
 def answering[**Given](handler: Callable[Given, func.HttpResponse]) -> Callable[Given, func.HttpResponse]:
@@ -112,6 +38,8 @@ def answering[**Given](handler: Callable[Given, func.HttpResponse]) -> Callable[
 
     All of it belongs to one span of the caller's trace, which the host tells in the invocation's context.
     """
+    from functions.api.problems import unforeseen
+
     signature = inspect.signature(handler)
     takes_context = "context" in signature.parameters
 
@@ -125,8 +53,7 @@ def answering[**Given](handler: Callable[Given, func.HttpResponse]) -> Callable[
                 return failed(error)
             except Exception:
                 _log.exception("an HTTP function failed")
-                body = {"error": {"code": "internal", "message": "Something went wrong here; the log says what."}}
-                return ok(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+                return unforeseen()
 
     if not takes_context:  # the worker library hands it to who names it
         asked = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=func.Context)

@@ -1,85 +1,78 @@
-"""HTTP triggers about conflicts: the open questions and past decisions with both values, and people's answers."""
+"""Conflicts: the open questions and past decisions with both values, and people's answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import azure.functions as func
-
-from functions.answers import actor_of, answering, body_of, listed, next_page, ok, texts
-from functions.audited import audited
+from functions.api.call import Answer, Call
+from functions.api.operations import next_run
+from functions.api.problems import Refusal
+from functions.api.route import Query, Role, route
 from functions.shapes import plain_value, ref_body
 from shared import trust
-from shared.bootstrap import application
 from shared.domain.records import Side
-from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from shared.manage.deciding import ConflictFilter, Deciding
     from shared.ports.journal import KeptConflict
 
-blueprint = func.Blueprint()
-_NAMES = frozenset({"entity", "field", "link"})
-_STATES = {"waiting": True, "decided": False}
+
+@route(
+    "GET",
+    "connections/{connection}/conflicts",
+    Role.READER,
+    query=(
+        Query(name="state", help="Open questions (the default) or decisions.", values=("waiting", "decided")),
+        Query(name="entity", help="The name of an entity of the connection."),
+        Query(name="field", help="The id of a field of the map."),
+        Query(name="link", help="The link of one record."),
+    ),
+    answer="records.Conflicts",
+    paged=True,
+)
+def list_conflicts(call: Call) -> Answer:
+    """Open questions or decisions, the newest first, with both values for 30 days."""
+    conflicts = trust.deciding(call.app, call.config())
+    where, waiting = _filter(call.request.params), call.query("state", "waiting") == "waiting"
+    return call.page(
+        lambda limit, after: conflicts.list(where, waiting=waiting, limit=limit, after=after),
+        lambda item: _body(conflicts, item),
+    )
 
 
-@blueprint.route(route="connections/{connection}/conflicts", methods=["GET"])
-@answering
-def list_conflicts(req: func.HttpRequest) -> func.HttpResponse:
-    """`state` is waiting (the default) or decided; filters: `entity`, `field`, `link`."""
-    app = application()
-    state = req.params.get("state", "waiting")
-    if state not in _STATES:
-        raise ConfigError("there is no such state", setting="state", next_step="Use waiting or decided.")
-    conflicts = trust.deciding(app, app.connections.get(req.route_params["connection"]).config)
-    where = _filter({name: value for name, value in req.params.items() if name in _NAMES})
-    found = conflicts.list(where, waiting=_STATES[state], limit=100, after=req.params.get("after", ""))
-    return listed([_body(conflicts, item) for item in found.items], next_page(req, found.next))
-
-
-@blueprint.route(route="connections/{connection}/conflicts/decide", methods=["POST"])
-@audited("conflict.decided")
-@answering
-def decide_conflicts(req: func.HttpRequest) -> func.HttpResponse:
-    """`{"winner": "crm" or "partner"}` with `"ids"` or a `"filter"`; `{"filter": {}}` means all open questions.
+@route(
+    "POST",
+    "connections/{connection}/conflicts/decide",
+    Role.ADMIN,
+    body="records.Decision",
+    answer="records.Decided",
+    status=202,
+    audit="conflict.decided",
+)
+def decide_conflicts(call: Call) -> Answer:
+    """Says whose value stays, for `ids` or all that a `filter` finds; `{"filter": {}}` means all open questions.
 
     Applied when the rhythm next runs. A question that changed meanwhile is named in `stale` and asked anew.
     """
-    app = application()
-    config = app.connections.get(req.route_params["connection"]).config
-    data = body_of(req)
-    winner = _winner(data)
-    wanted = data.get("filter")
-    if ("ids" in data) == isinstance(wanted, Mapping):
-        raise ConfigError(
+    ids, wanted = call.body.get("ids"), call.body.get("filter")
+    if (ids is None) == (wanted is None):
+        raise Refusal(
+            "invalid_value",
             "either ids or a filter says which questions are meant",
-            setting="ids",
+            target="ids",
             next_step='Send {"ids": ["..."]}, or {"filter": {"field": "phone"}}; {"filter": {}} means all.',
         )
-    where = _filter({str(name): str(value) for name, value in wanted.items()}) if isinstance(wanted, Mapping) else None
-    conflicts = trust.deciding(app, config)
-    answered = conflicts.decide(texts(data, "ids") if where is None else [], where, winner, actor=actor_of(req))
+    conflicts = trust.deciding(call.app, call.config())
+    where = _filter(wanted) if wanted is not None else None
+    answered = conflicts.decide(ids or [], where, Side(str(call.body["winner"])), actor=call.caller.id)
     body = {"decided": answered.count, "stale": list(answered.stale), "runsAt": conflicts.when.isoformat()}
-    return ok(body, HTTPStatus.ACCEPTED)
-
-
-def _winner(data: Mapping[str, object]) -> Side:
-    try:
-        return Side(str(data.get("winner")))
-    except ValueError:
-        raise ConfigError(
-            "winner says whose value stays", setting="winner", next_step='Send "crm" (Dynamics) or "partner".'
-        ) from None
+    return Answer(body=body, status=202, where=call.address(f"operations/{next_run(call)}"))
 
 
 def _filter(given: Mapping[str, str]) -> ConflictFilter:
     from shared.manage.deciding import ConflictFilter
 
-    unknown = sorted(given.keys() - _NAMES)
-    if unknown:
-        raise ConfigError(f"{unknown[0]} is not a filter", setting=unknown[0], next_step="Use entity, field and link.")
     return ConflictFilter(entity=given.get("entity", ""), field=given.get("field", ""), link=given.get("link", ""))
 
 

@@ -1,87 +1,94 @@
-"""HTTP triggers about failing records: list, export, retry, dismiss."""
+"""Failing records: list, retry, dismiss."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import azure.functions as func
-
-from functions.answers import actor_of, answering, body_of, listed, next_page, ok, texts
-from functions.audited import audited
+from functions.api.call import Answer, Call
+from functions.api.operations import next_run
+from functions.api.problems import Refusal
+from functions.api.route import Query, Role, route
 from functions.shapes import failure_body
-from shared.bootstrap import application
-from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from shared.ports.journal import FailureFilter
 
-blueprint = func.Blueprint()
-_NAMES = frozenset({"entity", "outcome", "field", "dismissed"})
 _DISMISSED: Mapping[str, bool | None] = {"false": False, "true": True, "all": None}
+FILTER = (
+    Query(name="entity", help="The name of an entity of the connection."),
+    Query(name="outcome", help="An outcome code, or the part before its colon."),
+    Query(name="field", help="The id of a field of the map."),
+    Query(name="dismissed", help="Also, or only, those that were dismissed.", values=("false", "true", "all")),
+)
 
 
-@blueprint.route(route="connections/{connection}/failures", methods=["GET"])
-@answering
-def list_failures(req: func.HttpRequest) -> func.HttpResponse:
-    """Filters: `entity`, `outcome` (a code, or the part before its colon), `field`, `dismissed` (false, true, all)."""
-    app = application()
-    config = app.connections.get(req.route_params["connection"]).config
-    where = _filter({name: value for name, value in req.params.items() if name not in {"after", "code"}})
-    found = app.desk.failing(config).store.list(where, limit=100, after=req.params.get("after", ""))
-    return listed([failure_body(item) for item in found.items], next_page(req, found.next))
+@route(
+    "GET",
+    "connections/{connection}/failures",
+    Role.READER,
+    query=FILTER,
+    answer="records.Failures",
+    paged=True,
+)
+def list_failures(call: Call) -> Answer:
+    """Failing records with every problem and what to do about it. A page may be short, and still go on."""
+    store = call.app.desk.failing(call.config()).store
+    where = chosen(call.request.params)
+    return call.page(lambda limit, after: store.list(where, limit=limit, after=after), failure_body)
 
 
-@blueprint.route(route="connections/{connection}/failures/retry", methods=["POST"])
-@audited("failure.retried")
-@answering
-def retry_failures(req: func.HttpRequest) -> func.HttpResponse:
-    """`{"links": [...]}` or `{"filter": {...}}`. Tried again when the rhythm next runs; the answer says when."""
-    app = application()
-    failing = app.desk.failing(app.connections.get(req.route_params["connection"]).config)
-    count = failing.retry(*_which(body_of(req)))
-    return ok({"retried": count, "runsAt": failing.when.isoformat()}, HTTPStatus.ACCEPTED)
+@route(
+    "POST",
+    "connections/{connection}/failures/retry",
+    Role.ADMIN,
+    body="records.WhichFailures",
+    answer="records.Retried",
+    status=202,
+    audit="failure.retried",
+)
+def retry_failures(call: Call) -> Answer:
+    """Tries `links`, or all that a `filter` finds, again when the rhythm next runs; the answer says when."""
+    failing = call.app.desk.failing(call.config())
+    count = failing.retry(*_which(call))
+    where = call.address(f"operations/{next_run(call)}")
+    return Answer(body={"retried": count, "runsAt": failing.when.isoformat()}, status=202, where=where)
 
 
-@blueprint.route(route="connections/{connection}/failures/dismiss", methods=["POST"])
-@audited("failure.dismissed")
-@answering
-def dismiss_failures(req: func.HttpRequest) -> func.HttpResponse:
-    """`{"links": [...]}` or `{"filter": {...}}`: hidden until their code changes."""
-    app = application()
-    failing = app.desk.failing(app.connections.get(req.route_params["connection"]).config)
-    return ok({"dismissed": failing.dismiss(*_which(body_of(req)), actor=actor_of(req))})
+@route(
+    "POST",
+    "connections/{connection}/failures/dismiss",
+    Role.ADMIN,
+    body="records.WhichFailures",
+    answer="records.Dismissed",
+    audit="failure.dismissed",
+)
+def dismiss_failures(call: Call) -> Answer:
+    """Hides `links`, or all that a `filter` finds, until their code changes."""
+    failing = call.app.desk.failing(call.config())
+    return Answer(body={"dismissed": failing.dismiss(*_which(call), actor=call.caller.id)})
 
 
-def _which(data: Mapping[str, object]) -> tuple[list[str], FailureFilter | None]:
+def _which(call: Call) -> tuple[list[str], FailureFilter | None]:
     """One of the two: named links, or everything that a filter finds."""
-    wanted = data.get("filter")
-    if ("links" in data) == isinstance(wanted, Mapping):
-        raise ConfigError(
+    links, where = call.body.get("links"), call.body.get("filter")
+    if (links is None) == (where is None):
+        raise Refusal(
+            "invalid_value",
             "either links or a filter says which failures are meant",
-            setting="links",
+            target="links",
             next_step='Send {"links": [...]}, or {"filter": {"outcome": "failed:rejected"}}; {"filter": {}} means all.',
         )
-    if isinstance(wanted, Mapping):
-        return [], _filter({str(name): str(value) for name, value in wanted.items()})
-    return texts(data, "links"), None
+    return (list(links), None) if links is not None else ([], chosen(where or {}))
 
 
-def _filter(given: Mapping[str, str]) -> FailureFilter:
+def chosen(given: Mapping[str, str]) -> FailureFilter:
+    """The filter of a query or a body."""
     from shared.ports.journal import FailureFilter
 
-    unknown = sorted(given.keys() - _NAMES)
-    if unknown or given.get("dismissed", "false").lower() not in _DISMISSED:
-        name = unknown[0] if unknown else "dismissed"
-        raise ConfigError(
-            f"{name} is not a filter, or has no such value",
-            setting=name,
-            next_step="Use entity, outcome, field, and dismissed (false, true, all).",
-        )
     return FailureFilter(
         entity=given.get("entity", ""),
         code=given.get("outcome", ""),
         field=given.get("field", ""),
-        dismissed=_DISMISSED[given.get("dismissed", "false").lower()],
+        dismissed=_DISMISSED[given.get("dismissed", "false")],
     )

@@ -13,6 +13,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from functions.answers import answering, failed, ok
+from functions.api.route import VERSIONS
 from functions.shapes import request_body
 from functions.tracing import event, traceparent
 from shared.bootstrap import application
@@ -63,7 +64,7 @@ def root(req: func.HttpRequest) -> str:
 
 def accepted(req: func.HttpRequest, connection: str, body: dict[str, object]) -> func.HttpResponse:
     """202, and where to ask how it stands."""
-    address = f"{root(req)}/api/connections/{connection}/requests/{body['id']}"
+    address = f"{root(req)}/api/connections/{connection}/requests/{body['id']}?api-version={VERSIONS[-1]}"
     response = ok({**body, "statusUrl": address}, HTTPStatus.ACCEPTED)
     response.headers["Operation-Location"] = address
     return response

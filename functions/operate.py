@@ -1,70 +1,83 @@
-"""HTTP triggers that set a connection going: run now, start anew, go on after a stop, confirm another ground."""
+"""Sets a connection going: run now, start anew, go on after a stop, confirm another ground."""
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-
-import azure.functions as func
-
-from functions.answers import answering, body_of, ok
-from functions.audited import audited
+from functions.api.call import Answer, Call, etag_of
+from functions.api.operations import next_run
+from functions.api.route import Role, route
 from functions.shapes import connection_body
-from functions.tracing import traceparent
-from shared.bootstrap import application
-
-blueprint = func.Blueprint()
-_QUEUE = "sync-work"
 
 
-@blueprint.route(route="connections/{connection}/sync", methods=["POST"])
-@blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
-@audited("run.requested")
-@answering
-def sync_now(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
+@route(
+    "POST",
+    "connections/{connection}/sync",
+    Role.ADMIN,
+    answer="common.Accepted",
+    status=202,
+    codes=("connection_off", "sync_now_refused"),
+    audit="run.requested",
+    sends=True,
+)
+def sync_now(call: Call) -> Answer:
     """A run at once. 409 with the next run's time where the partner's own integration knows no such thing."""
-    connection = req.route_params["connection"]
-    application().desk.operations.sync_now(connection)
-    return _going(connection, work, context)
+    call.app.desk.operations.sync_now(call.connection)
+    return _going(call)
 
 
-@blueprint.route(route="connections/{connection}/initial-sync", methods=["POST"])
-@blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
-@audited("run.initial_requested")
-@answering
-def start_anew(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
-    """`{"repeat": true}`: the initial sync once more, on purpose: reads everything, writes what differs."""
-    connection = req.route_params["connection"]
-    repeat = body_of(req).get("repeat") is True if req.get_body() else False
-    application().desk.operations.start_anew(connection, repeat=repeat)
-    return _going(connection, work, context)
+@route(
+    "POST",
+    "connections/{connection}/initial-sync",
+    Role.ADMIN,
+    body="connections.Repeat",
+    empty=True,
+    answer="common.Accepted",
+    status=202,
+    codes=("connection_off", "initial_done"),
+    audit="run.initial_requested",
+    sends=True,
+)
+def start_anew(call: Call) -> Answer:
+    """With `repeat` the initial sync once more, on purpose: reads everything, writes what differs."""
+    call.app.desk.operations.start_anew(call.connection, repeat=call.body.get("repeat") is True)
+    return _going(call)
 
 
-@blueprint.route(route="connections/{connection}/resume", methods=["POST"])
-@blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
-@audited("connection.resumed")
-@answering
-def resume(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
-    """Goes on after a stop. `{"releaseGuard": true}` lets one run pass the guard against mass deletes."""
-    connection = req.route_params["connection"]
-    release = body_of(req).get("releaseGuard") is True if req.get_body() else False
-    application().desk.operations.resume(connection, release_guard=release)
-    return _going(connection, work, context)
+@route(
+    "POST",
+    "connections/{connection}/resume",
+    Role.ADMIN,
+    body="connections.Resume",
+    empty=True,
+    answer="common.Accepted",
+    status=202,
+    audit="connection.resumed",
+    sends=True,
+)
+def resume(call: Call) -> Answer:
+    """Goes on after a stop. `releaseGuard` lets one run pass the guard against mass deletes."""
+    call.app.desk.operations.resume(call.connection, release_guard=call.body.get("releaseGuard") is True)
+    return _going(call)
 
 
-@blueprint.route(route="connections/{connection}/confirm-ground", methods=["POST"])
-@blueprint.queue_output(arg_name="work", queue_name=_QUEUE, connection="AzureWebJobsStorage")
-@audited("connection.ground_confirmed")
-@answering
-def confirm_ground(req: func.HttpRequest, work: func.Out[str], context: func.Context) -> func.HttpResponse:
+@route(
+    "POST",
+    "connections/{connection}/confirm-ground",
+    Role.ADMIN,
+    answer="connections.Connection",
+    codes=("auth", "transient"),
+    audit="connection.ground_confirmed",
+    sends=True,
+)
+def confirm_ground(call: Call) -> Answer:
     """The accounts that answer now are the connection's own from here on; everything is compared again."""
-    connection = req.route_params["connection"]
-    stored = application().desk.operations.confirm_ground(connection)
-    _going(connection, work, context)
-    return ok(connection_body(stored.config), etag=stored.etag)
+    stored = call.app.desk.operations.confirm_ground(call.connection)
+    call.wake(call.connection)
+    body = connection_body(stored.config)
+    return Answer(body=body, etag=etag_of(body))
 
 
-def _going(connection: str, work: func.Out[str], context: func.Context) -> func.HttpResponse:
-    """A worker is sent at once; the lane's inbox says what for."""
-    work.set(json.dumps({"connection": connection, "traceparent": traceparent(context)}))
-    return ok({"status": "accepted"}, HTTPStatus.ACCEPTED)
+def _going(call: Call) -> Answer:
+    operation = next_run(call)
+    call.wake(call.connection)
+    where = call.address(f"operations/{operation}")
+    return Answer(body={"id": operation, "status": "NotStarted"}, status=202, where=where)

@@ -1,18 +1,29 @@
-"""HTTP triggers for people and probes: whether the app is alive."""
+"""For people and probes: whether the app is alive, what its API is, who is asking."""
 
 from __future__ import annotations
 
-import azure.functions as func
+from pathlib import Path
 
-from functions.answers import answering, ok
-from shared.bootstrap import application
+from functions.api.call import Answer, Call
+from functions.api.route import Role, route
 
-blueprint = func.Blueprint()
+_DOCUMENT = Path(__file__).with_name("openapi.json")
 
 
-@blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@answering
-def health(req: func.HttpRequest) -> func.HttpResponse:
+@route("GET", "health", Role.OPEN, answer="app.Health", codes=("transient",))
+def health(call: Call) -> Answer:
     """Alive, and the state tables answer. Says nothing about any connection."""
-    application().probe()
-    return ok({"status": "ok"})
+    call.app.probe()
+    return Answer(body={"status": "ok"})
+
+
+@route("GET", "openapi.json", Role.OPEN, answer="app.Document")
+def openapi(call: Call) -> Answer:
+    """This document."""
+    return Answer(body=_DOCUMENT.read_bytes())
+
+
+@route("GET", "me", Role.SIGNED_IN, answer="app.Me")
+def me(call: Call) -> Answer:
+    """Who the app takes the caller for, and with which roles."""
+    return Answer(body={"id": call.caller.id, "roles": sorted(call.caller.roles)})

@@ -1,96 +1,126 @@
-"""HTTP triggers of the REST API: connections, their check, their state and their runs."""
+"""Connections: make, show, change, switch, check, delete; their state and their runs."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from collections.abc import Mapping
 
-import azure.functions as func
-
-from functions.answers import answering, body_of, listed, ok
-from functions.audited import audited
+from functions.api.call import Answer, Call, etag_of
+from functions.api.problems import Refusal
+from functions.api.route import Role, route
 from functions.shapes import connection_body, lane_body, run_body, step_body
-from shared.bootstrap import application
 from shared.domain.connection import Switch
-from shared.errors import ConfigError
+from shared.ports.journal import StoredConnection
 
-blueprint = func.Blueprint()
-
-
-@blueprint.route(route="connections", methods=["POST"])
-@audited("connection.created")
-@answering
-def create_connection(req: func.HttpRequest) -> func.HttpResponse:
-    stored = application().connections.create(body_of(req))
-    return ok(connection_body(stored.config), HTTPStatus.CREATED, etag=stored.etag)
+_SETTINGS = ("config", "map", "unknown_field", "invalid_value", "missing_field")
 
 
-@blueprint.route(route="connections", methods=["GET"])
-@answering
-def list_connections(req: func.HttpRequest) -> func.HttpResponse:
-    return listed([connection_body(stored.config) for stored in application().connections.all()])
+@route(
+    "POST",
+    "connections",
+    Role.ADMIN,
+    body="connections.ConnectionCreate",
+    answer="connections.Connection",
+    status=201,
+    codes=(*_SETTINGS, "connection_exists"),
+    audit="connection.created",
+)
+def create_connection(call: Call) -> Answer:
+    """Makes a connection. Nothing is called, nothing flows until it is switched on."""
+    return _shown(call.app.connections.create(call.body), status=201)
 
 
-@blueprint.route(route="connections/{connection}", methods=["GET"])
-@answering
-def get_connection(req: func.HttpRequest) -> func.HttpResponse:
-    stored = application().connections.get(req.route_params["connection"])
-    return ok(connection_body(stored.config), etag=stored.etag)
+@route("GET", "connections", Role.READER, answer="connections.Connections")
+def list_connections(call: Call) -> Answer:
+    """All connections, by id."""
+    return call.listed([connection_body(stored.config) for stored in call.app.connections.all()])
 
 
-@blueprint.route(route="connections/{connection}", methods=["PATCH"])
-@audited("connection.edited")
-@answering
-def edit_connection(req: func.HttpRequest) -> func.HttpResponse:
-    """Changes settings; `switch` ("on", "off") pauses and resumes. `If-Match` guards against another administrator."""
-    connection, changes = req.route_params["connection"], dict(body_of(req))
+@route("GET", "connections/{connection}", Role.READER, answer="connections.Connection")
+def get_connection(call: Call) -> Answer:
+    """One connection, with its ETag."""
+    return _shown(call.app.connections.get(call.connection))
+
+
+def current(call: Call) -> tuple[Mapping[str, object], StoredConnection]:
+    """A connection as it is shown and as it is stored."""
+    stored = call.app.connections.get(call.connection)
+    return connection_body(stored.config), stored
+
+
+@route(
+    "PATCH",
+    "connections/{connection}",
+    Role.ADMIN,
+    body="connections.ConnectionEdit",
+    answer="connections.Connection",
+    codes=(*_SETTINGS, "connection_ground", "check_failed", "changed_ground"),
+    current=current,
+    audit="connection.edited",
+)
+def edit_connection(call: Call) -> Answer:
+    """Changes the settings that are sent, all or none; `switch` ("on", "off") pauses and resumes, and is sent alone."""
+    stored: StoredConnection = call.found
+    changes = {name: value for name, value in call.body.items() if value is not None}
     to = changes.pop("switch", None)
-    use_cases = application().connections
-    stored = use_cases.get(connection)
-    if changes:
-        stored = use_cases.edit(connection, changes, req.headers.get("If-Match"))
-    if to is not None:
-        if to not in {Switch.ON.value, Switch.OFF.value}:
-            raise ConfigError('switch must be "on" or "off"', setting="switch")
-        stored = use_cases.switch(connection, Switch(str(to)))
-        application().give_back_budgets()
-    return ok(connection_body(stored.config), etag=stored.etag)
+    if to is not None and changes:
+        raise Refusal(
+            "invalid_value",
+            "switch is sent alone",
+            target="switch",
+            next_step="Save the settings first, then switch.",
+        )
+    if to is None:
+        return _shown(call.app.connections.edit(stored, changes) if changes else stored)
+    switched = call.app.connections.switch(stored, Switch(str(to)))
+    call.app.give_back_budgets()
+    return _shown(switched)
 
 
-@blueprint.route(route="connections/{connection}", methods=["DELETE"])
-@audited("connection.deleted")
-@answering
-def delete_connection(req: func.HttpRequest) -> func.HttpResponse:
-    application().connections.delete(req.route_params["connection"])
-    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
+@route(
+    "DELETE",
+    "connections/{connection}",
+    Role.ADMIN,
+    status=204,
+    codes=("connection_on",),
+    audit="connection.deleted",
+)
+def delete_connection(call: Call) -> Answer:
+    """Forgets a connection and its secrets; data on both sides stays as it is. It must be off. Repeating it is safe."""
+    call.app.connections.delete(call.connection)
+    return Answer(status=204)
 
 
-@blueprint.route(route="connections/{connection}/check", methods=["POST"])
-@audited("connection.checked")
-@answering
-def check_connection(req: func.HttpRequest) -> func.HttpResponse:
+@route(
+    "POST",
+    "connections/{connection}/check",
+    Role.ADMIN,
+    answer="connections.Check",
+    audit="connection.checked",
+)
+def check_connection(call: Call) -> Answer:
     """Every step in order, each passed, failed or skipped, with reason and next step."""
-    steps = [step_body(item) for item in application().check(req.route_params["connection"])]
-    application().give_back_budgets()
-    return ok({"passed": all(step["state"] != "failed" for step in steps), "steps": steps})
+    steps = [step_body(item) for item in call.app.check(call.connection)]
+    call.app.give_back_budgets()
+    return Answer(body={"passed": all(step["state"] != "failed" for step in steps), "steps": steps})
 
 
-@blueprint.route(route="connections/{connection}/status", methods=["GET"])
-@answering
-def connection_status(req: func.HttpRequest) -> func.HttpResponse:
-    """How the lane stands: running, next run, counts of links, what is broken and what to do."""
-    connection = req.route_params["connection"]
-    app = application()
-    config = app.connections.get(connection).config
-    lane = app.lane(connection).peek()
+@route("GET", "connections/{connection}/status", Role.READER, answer="connections.Status")
+def connection_status(call: Call) -> Answer:
+    """How the connection stands: running, next run, counts of links, what is broken and what to do."""
+    app, config = call.app, call.config()
+    lane = app.lane(config.id).peek()
     running = str(lane.facts.get("run", ""))
-    run = app.journal(connection).run(running) if running else None
-    return ok(lane_body(config, lane, late=app.desk.lateness(config, lane), run=run))
+    run = app.journal(config.id).run(running) if running else None
+    return Answer(body=lane_body(config, lane, late=app.desk.lateness(config, lane), run=run))
 
 
-@blueprint.route(route="connections/{connection}/runs", methods=["GET"])
-@answering
-def list_runs(req: func.HttpRequest) -> func.HttpResponse:
-    connection = req.route_params["connection"]
-    app = application()
-    app.connections.get(connection)
-    return listed([run_body(run) for run in app.journal(connection).runs()])
+@route("GET", "connections/{connection}/runs", Role.READER, answer="connections.Runs", paged=True)
+def list_runs(call: Call) -> Answer:
+    """The newest runs first."""
+    journal = call.app.journal(call.config().id)
+    return call.page(lambda limit, after: journal.list_runs(limit=limit, after=after), run_body, size=50)
+
+
+def _shown(stored: StoredConnection, status: int = 200) -> Answer:
+    body = connection_body(stored.config)
+    return Answer(body=body, status=status, etag=etag_of(body))

@@ -64,6 +64,12 @@ SETTINGS: tuple[Setting, ...] = (
         "DYNASYNC_TRUSTED_HOSTS",
         "Hosts with port, separated by commas, that connections may name beyond the vendors' own (simulators).",
     ),
+    Setting(
+        "DYNASYNC_EASY_AUTH",
+        "Set to 1 where App Service Authentication stands in front of the app: the sign-in headers it puts on are "
+        "believed. Anywhere else they are not, since anybody could send them.",
+        azure=True,
+    ),
     Setting("DYNASYNC_SLICE_SECONDS", "How long one queue message may work, at most, in seconds.", default="240"),
     Setting("DYNASYNC_CLOCK_FILE", "File with a clock offset, for tests and the demo; ignored in Azure."),
     Setting("DYNASYNC_ALLOW_SYNC_NOW", "Set to 1 to allow runs outside the schedule, which the vendors do not."),
@@ -89,6 +95,7 @@ class Settings:
     trace_share: float = 1.0
     site: str = "dynasync"
     instance: str = ""
+    easy_auth: bool = False
     trusted_hosts: frozenset[str]
     slice_seconds: float
     clock_file: str
@@ -124,6 +131,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         site=environment.get("WEBSITE_SITE_NAME") or "dynasync",
         instance=instance,
         trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
+        easy_auth=values["DYNASYNC_EASY_AUTH"] == "1",
         slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
         clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],
         allow_sync_now=values["DYNASYNC_ALLOW_SYNC_NOW"] == "1",

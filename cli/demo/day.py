@@ -23,6 +23,8 @@ _IDLE_SECONDS = 1.0  # real seconds without a worker after which the next minute
 _REST_SECONDS = 0.4  # the same when the lane itself has said that it waits
 _MORNING = 8
 
+API_VERSION = "2026-11-22"
+
 
 class DemoFailed(Exception):
     """The product did not do what the demo expects; says at which step."""
@@ -37,7 +39,12 @@ class Api:
         self._session.headers["x-functions-key"] = key
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self._session.request(method, f"{self._url}/{path}", json=body, timeout=120)
+        """A change of settings is made on what stands there now: the demo is the only administrator."""
+        headers = {"If-Match": "*"} if method == "PATCH" else {}
+        query = {"api-version": API_VERSION}
+        answer = self._session.request(
+            method, f"{self._url}/{path}", json=body, params=query, headers=headers, timeout=120
+        )
         if answer.status_code >= 400:
             raise DemoFailed(f"{method} /api/{path} answered {answer.status_code}: {answer.text[:500]}")
         found: dict[str, Any] = answer.json() if answer.content else {}

@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,11 +91,12 @@ def app(
     clock_file: Path,
     keep: Path | None = None,
     queue_lease: float = 30.0,
+    users: Mapping[str, Sequence[str]] | None = None,
     **more: str,
 ) -> Iterator[RunningHost]:
     """The app on the local host, trusting the simulators' addresses and certificates and nothing else.
 
-    `more` are further app settings."""
+    `more` are further app settings; `users` who may sign in, with their roles."""
     import localhost
     from localhost.errors import HostError
 
@@ -105,12 +106,19 @@ def app(
         "DYNASYNC_TRUSTED_HOSTS": ",".join(url.removeprefix("https://") for url in sims.urls.values()),
         "REQUESTS_CA_BUNDLE": sims.ca_file,
         "PYTHON_THREADPOOL_THREAD_COUNT": "8",
+        "DYNASYNC_EASY_AUTH": "1",  # the local host puts the headers on, as the platform does
         **more,
     }
     os.environ.pop("CONTAINER_NAME", None)
     try:
         host = localhost.start(
-            ROOT, port=port, keep=keep, settings=settings, clock_file=clock_file, queue_lease=queue_lease
+            ROOT,
+            port=port,
+            keep=keep,
+            settings=settings,
+            clock_file=clock_file,
+            queue_lease=queue_lease,
+            users=users or {},
         )
     except HostError as error:
         raise CannotStart(str(error)) from error

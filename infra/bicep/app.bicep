@@ -29,6 +29,7 @@ var settings = {
   PYTHON_THREADPOOL_THREAD_COUNT: string(system.scale.threads)
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   DYNASYNC_STATE_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/dynasync-state-key)'
+  DYNASYNC_EASY_AUTH: '1'
   DYNASYNC_TABLES: tablePrefix
   DYNASYNC_VAULT: vaultUri
 }

@@ -13,6 +13,7 @@ locals {
     PYTHON_THREADPOOL_THREAD_COUNT            = tostring(local.system.scale.threads)
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID    = azurerm_user_assigned_identity.identity.client_id
     DYNASYNC_STATE_KEY                        = "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault.vault.vault_uri}secrets/dynasync-state-key)"
+    DYNASYNC_EASY_AUTH                        = "1"
     DYNASYNC_TABLES                           = var.table_prefix
     DYNASYNC_VAULT                            = azurerm_key_vault.vault.vault_uri
   }

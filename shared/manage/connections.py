@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -72,13 +72,23 @@ class Connections:
             if _unique(other.config) == _unique(config):
                 raise _exists(other.config.id)
         self._check(config)
+        secrets = {**crm_secrets, **partner_secrets}
         try:
-            stored = self.store.create(config, unique=_unique(config))
+            for name, value in secrets.items():  # first: a connection never stands there without its secrets
+                self.secrets.put(name, value)
+            return self.store.create(config, unique=_unique(config))
         except AlreadyThere as there:
+            self._drop(secrets)
             raise _exists(there.id) from None
-        for name, value in {**crm_secrets, **partner_secrets}.items():
-            self.secrets.put(name, value)
-        return stored
+        except SyncError:
+            self._drop(secrets)
+            raise
+
+    def _drop(self, names: Iterable[str]) -> None:
+        """Takes back secrets of a connection that was not made; what cannot be reached now stays, and opens nothing."""
+        with contextlib.suppress(SyncError):
+            for name in names:
+                self.secrets.remove(name)
 
     def get(self, connection_id: str) -> StoredConnection:
         found = self.store.get(connection_id)
@@ -86,13 +96,13 @@ class Connections:
             raise NotThere(connection_id)
         return found
 
-    def edit(self, connection_id: str, changes: Mapping[str, object], etag: str | None = None) -> StoredConnection:
-        """Replaces the settings named in `changes`; checked as a whole before anything is stored.
+    def edit(self, found: StoredConnection, changes: Mapping[str, object]) -> StoredConnection:
+        """Replaces the settings named in `changes` of a connection as it was read; checked as a whole before anything
+        is stored. Raises StaleRevision when it was changed since.
 
         A new secret takes the place of the old one under the same name: nothing else of the connection changes, and
         one that stopped because the old one was refused goes on.
         """
-        found = self.get(connection_id)
         unknown = sorted(changes.keys() - _EDITABLE)
         if unknown:
             raise ConfigError(f"{unknown[0]} cannot be edited", setting=unknown[0], code="unknown_field")
@@ -104,9 +114,14 @@ class Connections:
                 next_step="Create a new connection for the other environment or account.",
             )
         self._check(config, before=found.config)
-        stored = self.store.update(config, etag or found.etag)
-        for name, value in secrets.items():
-            self.secrets.put(name, value)
+        stored = self.store.update(config, found.etag)
+        try:
+            for name, value in secrets.items():
+                self.secrets.put(name, value)
+        except SyncError:
+            with contextlib.suppress(SyncError):
+                self.store.update(found.config, stored.etag)  # all or nothing
+            raise
         if secrets:
             self.systems.lane(config.id).put_command(Command(key="resume", op="resume"))
         walks = [Command(key=f"walk-{feed}", op="walk", payload={"feed": feed}) for feed in wider(found.config, config)]
@@ -136,9 +151,8 @@ class Connections:
             config = replace(config, options=_mapping(changes, "options"))
         return config, secrets
 
-    def switch(self, connection_id: str, to: Switch) -> StoredConnection:
+    def switch(self, found: StoredConnection, to: Switch) -> StoredConnection:
         """Turns global sync on or off. On: both accounts must pass their check and be the ones they were before."""
-        found = self.get(connection_id)
         config = found.config
         if to is Switch.ON:
             config = self._confirmed(config)

@@ -30,11 +30,21 @@ class World:
     """Whom the app keeps in step with Dynamics here."""
 
     def call(self, method: str, path: str, body: object = None, *, status: int | None = 200, key: bool = True) -> Any:
+        """A change of settings takes what stands there for what was read; `answer` shows the headers."""
         headers = {"x-functions-key": self.host.host_key} if key else {}
-        answer = requests.request(method, f"{self.host.url}/api/{path}", json=body, headers=headers, timeout=90)
+        if method == "PATCH":
+            headers["If-Match"] = "*"
+        answer = self.answer(method, path, body, headers)
         if status is not None:
             assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:400]}"
         return answer.json() if answer.content else None
+
+    def answer(self, method: str, path: str, body: object = None, headers: Any = None) -> requests.Response:
+        """The answer as it came; `path` with a query of its own is sent as it is."""
+        url = f"{self.host.url}/api/{path}"
+        if "api-version=" not in url:
+            url += f"{'&' if '?' in url else '?'}api-version={API_VERSION}"
+        return requests.request(method, url, json=body, headers=headers, timeout=90)
 
     def reseed(self, people: int) -> None:
         """Fresh systems with so many people in Dynamics; connections of earlier tests are deleted."""
@@ -141,6 +151,10 @@ class World:
 TAGS = ["D365: Contact", "D365: Lead", "D365: Pushed from Dynamics", "D365: Pulled from ActiveCampaign"]
 LIMIT = 100
 """Calls a second of the account: one that was granted more than the usual five, so that the tests do not wait."""
+API_VERSION = "2026-11-22"
+USERS = {"reader": ["reader"], "admin": ["admin"], "user": ["user"], "nothing": []}
+"""Who may sign in on the local host, and their roles."""
+
 FAST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 
 
@@ -153,5 +167,5 @@ def sims() -> Iterator[Simulators]:
 @pytest.fixture(scope="session")
 def world(sims: Simulators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     clock_file = tmp_path_factory.mktemp("clock") / "clock.json"
-    with app(sims, port=0, clock_file=clock_file, **FAST) as host:
+    with app(sims, port=0, clock_file=clock_file, users=USERS, **FAST) as host:
         yield World(sims, host, clock_file, {})

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 def ended(world: World, path: str, seconds: float = 60.0) -> dict[str, Any]:
     end = time.monotonic() + seconds
-    while (found := world.call("GET", path))["state"] == "open":
+    while (found := world.call("GET", path))["status"] == "Running":
         assert time.monotonic() < end, found
         world.tick()
         time.sleep(1)
@@ -61,8 +61,8 @@ def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) ->
     world.sims.control("activecampaign", "POST", "faults", silent)
     started = world.call("POST", path, body, status=202)
     report = ended(world, f"operations/{started['id']}")
-    assert (report["state"], report["counts"], report["problems"]) == (
-        "done",
+    assert (report["status"], report["counts"], report["problems"]) == (
+        "Succeeded",
         {"partner.contact": 6, "crm.contact": 1},
         [],
     )
@@ -111,7 +111,7 @@ def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_la
     started = world.call("POST", "erasures", {"email": email.upper(), "dynamics": True}, status=202)
     certificate = ended(world, f"erasures/{started['id']}")
     (part,) = [item for item in certificate["parts"] if item["connection"] == connection]
-    assert part["state"] == "done"
+    assert part["status"] == "Succeeded"
     assert part["problems"] == []
     order = ["suppressed", "find", "queues", "partner", "dynamics", "links", "journals"]
     assert [name for name, _ in sorted(part["steps"].items(), key=lambda item: item[1])] == order

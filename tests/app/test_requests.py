@@ -133,6 +133,7 @@ def test_a_wrong_secret_opens_nothing_and_says_nothing_of_what_there_is(world: W
     ]
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.text for answer in answers}) == 1
+    assert answers[0].json()["error"]["code"] == "hook_key"
     assert answers[0].json()["error"]["nextStep"]
     assert requests_of(world, connection, "queued") == []
     world.call("POST", f"connections/{connection}/hooks/renew")

@@ -31,7 +31,7 @@ def test_a_run_is_taken_back_where_nobody_touched_it_since_and_the_rest_is_liste
     assert shown["cannot"]
     started = world.call("POST", path, {"created": False}, status=202)
     report = ended(world, f"operations/{started['id']}")
-    assert (report["state"], report["counts"]) == ("done", {"restored": 3, "left.touched": 1})
+    assert (report["status"], report["counts"]) == ("Succeeded", {"restored": 3, "left.touched": 1})
     assert report["problems"] == [f"touched:partner:contact:{touched['id']}:firstName"]
     now = {str(item["id"]): item["firstName"] for item in world.contacts()}
     assert now == {**before, str(touched["id"]): "Mine"}
@@ -67,7 +67,7 @@ def test_what_a_run_created_goes_only_when_ticked_and_what_nobody_can_undo_is_na
     assert unticked["counts"].get("removed", 0) == 0
     assert len(world.contacts()) == 4
     ticked = ended(world, f"operations/{world.call('POST', path, {'created': True}, status=202)['id']}")
-    assert (ticked["state"], ticked["counts"]["removed"], ticked["counts"]["left.touched"]) == ("done", 2, 1)
+    assert (ticked["status"], ticked["counts"]["removed"], ticked["counts"]["left.touched"]) == ("Succeeded", 2, 1)
     assert f"touched:partner:contact:{kept}:" in ticked["problems"]
     log = write_log(world.sims, "activecampaign")[begin:]
     assert {str(item["id"]) for item in log if item["op"] == "delete"} == made - {kept}

@@ -12,17 +12,18 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from functions.answers import body_of
+from functions.api.judging import body_of
+from functions.api.problems import Refusal
 from scripts.infra import needs, parity
 from shared.azure.log_export import LogExport
 from shared.azure.sealed import Sealer
 from shared.connectors.activecampaign.hooks import MOST_BYTES
-from shared.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-OPEN = {"health", "activecampaign_hook"}
-"""Functions without a key: the probe that says nothing, and webhooks whose address holds their own secret."""
+OPEN = {"health", "openapi", "activecampaign_hook", "signed_in"}
+"""Functions without a key: the probe that says nothing, the API's public description, webhooks whose address holds
+their own secret, and the door that the platform's sign-in opens (`tests/app/test_api_roles.py`)."""
 
 
 def test_each_threat_has_a_test_that_exists() -> None:
@@ -62,7 +63,7 @@ def request(body: bytes) -> func.HttpRequest:
     ids=["large", "deep object", "deep list", "list", "no text", "empty"],
 )
 def test_a_body_that_is_too_large_too_deep_or_no_object_is_refused(body: bytes, code: str) -> None:
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(Refusal) as refused:
         body_of(request(body))
     assert refused.value.code == code
     assert MOST_BYTES <= 1_000_000

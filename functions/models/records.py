@@ -1,0 +1,164 @@
+"""Records that failed, that wait for a decision, that were asked for; and what people did."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from functions.models.common import Id, Ids, Links, Moment, Reference, Sent, Short, Shown
+
+
+class FailureProblem(Shown):
+    code: str
+    field: str
+    vendorCode: str
+    message: str
+    meaning: str
+    nextStep: str
+
+
+class Failure(Shown):
+    link: str
+    entity: str
+    crm: Reference | None
+    partner: Reference | None
+    problems: list[FailureProblem]
+    at: Moment
+    run: str
+    retryAt: Moment
+    dismissed: bool
+
+
+class Failures(Shown):
+    value: list[Failure]
+    nextLink: str = ""
+
+
+class FailureFilter(Sent):
+    """Which failures are meant; `{}` means all that are not dismissed."""
+
+    entity: Short = ""
+    outcome: Short = Field(default="", description="A code, or the part before its colon.")
+    field: Short = ""
+    dismissed: Literal["false", "true", "all"] = "false"
+
+
+class WhichFailures(Sent):
+    """Either `links` or a `filter`."""
+
+    links: Links | None = None
+    filter: FailureFilter | None = None
+
+
+class Retried(Shown):
+    retried: int
+    runsAt: Moment
+
+
+class Dismissed(Shown):
+    dismissed: int
+
+
+class Value(Shown):
+    """What a side held. `known` is false once the value expired."""
+
+    kind: str
+    id: str
+    known: bool
+    value: Any
+
+
+class Conflict(Shown):
+    id: str
+    link: str
+    entity: str
+    field: str
+    policy: str
+    winner: Literal["crm", "partner", ""]
+    crm: Value
+    partner: Value
+    at: Moment
+    run: str
+    actor: str
+    decidedAt: Moment
+
+
+class Conflicts(Shown):
+    value: list[Conflict]
+    nextLink: str = ""
+
+
+class ConflictFilter(Sent):
+    """Which open questions are meant; `{}` means all."""
+
+    entity: Short = ""
+    field: Short = ""
+    link: Short = ""
+
+
+class Decision(Sent):
+    """Either `ids` or a `filter`; `winner` says whose value stays."""
+
+    winner: Literal["crm", "partner"]
+    ids: Ids | None = None
+    filter: ConflictFilter | None = None
+
+
+class Decided(Shown):
+    decided: int
+    stale: list[str] = Field(description="Questions that were gone or had changed; they are asked anew.")
+    runsAt: Moment
+
+
+class Ask(Sent):
+    """Make this partner record in Dynamics."""
+
+    entity: Id
+    record: Id
+
+
+class Request(Shown):
+    id: str
+    entity: str
+    record: Reference
+    status: Literal["queued", "held", "waiting", "finished", "poison"]
+    receivedAt: Moment
+    changedAt: Moment
+    runsAt: Moment = ""
+    tries: int = 0
+    code: str = ""
+    message: str = ""
+    nextStep: str = ""
+    statusUrl: str = ""
+
+
+class Requests(Shown):
+    value: list[Request]
+    nextLink: str = ""
+
+
+class RequestIds(Sent):
+    ids: Ids
+
+
+class Requeued(Shown):
+    requeued: list[str]
+
+
+class Purged(Shown):
+    purged: int
+
+
+class Activity(Shown):
+    id: str
+    at: Moment
+    actor: str
+    action: str
+    target: str
+    details: dict[str, str]
+
+
+class Activities(Shown):
+    value: list[Activity]
+    nextLink: str = ""
