@@ -160,6 +160,7 @@ class SharedBudget:
         with self._lock:
             self._update(leave=True)
             self._share, self._good_until = 0, 0.0
+            self._seen_at = self._renewed_at = -1e9  # who works again soon asks for a share at once
 
     # -- spending ---------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ from simulators.frame.fleet import start_fleet
 from tests.app.conftest import FAST, World
 
 FIRST_CUSTOM = 100_000
+LIMIT = 2_000
+"""Calls in 20 seconds of a subscription that was granted more than the usual 100, so that the tests do not wait."""
 FLAG = "microsoftIsDeleted"
 FILTER = "new_synctomkto"
 FIELDS = ({"name": FLAG, "displayName": "Microsoft is Deleted", "dataType": "boolean"},)
@@ -41,6 +41,7 @@ class MarketoWorld(World):
         self.sims.control("dataverse", "POST", "seed", spec)
         service = {"clientId": "sync", "secret": secret, "user": "sync@example.com"}
         self.sims.control("marketo", "POST", "seed", {"services": [service], "fields": list(FIELDS)})
+        self.sims.control("marketo", "POST", "switches", {"calls_per_window": LIMIT})
         # The app keeps a token for its hour; a subscription that is made anew knows none of them.
         self.sims.control("marketo", "POST", "do/end_tokens", {"how": "invalid"})
         self.keys = {"client_secret": secret}
@@ -50,6 +51,7 @@ class MarketoWorld(World):
             "url": self.sims.urls["marketo"],
             "client_id": "sync",
             "deleted_field": FLAG,
+            "limit_calls": LIMIT,
             "secrets": {"client_secret": self.keys["client_secret"]},
         }
 
@@ -60,30 +62,6 @@ class MarketoWorld(World):
         self.switch_on(connection)
         self.wait_for(connection, 1)
         return connection
-
-    def switch_on(self, connection: str) -> None:
-        """The check may meet the account's rate, which is that of real time: then it is made again."""
-        for _ in range(20):
-            answer = self.call("PATCH", f"connections/{connection}", {"switch": "on"}, status=None)
-            if "error" not in answer:
-                break
-            assert answer["error"].get("reason") == "throttled", answer
-            time.sleep(2)
-        self.tick()
-
-    def next_run(self, connection: str) -> dict[str, Any]:
-        """Lets the next scheduled run come, past the tries of parked people before it, and waits until it ended."""
-        before = self.status(connection)["runsEnded"]
-        end = time.monotonic() + 120
-        while (status := self.status(connection))["runsEnded"] == before:
-            assert "broken" not in status, status
-            assert time.monotonic() < end, f"no run in two minutes: {status}"
-            due = (datetime.fromisoformat(status["nextRun"]) - self.now()).total_seconds() if status["nextRun"] else 0.0
-            if due > 0 and not status["running"]:
-                self.advance(due + 1)
-            self.tick()
-            time.sleep(0.5)
-        return status
 
     # -- Dynamics ----------------------------------------------------------------------------------------------------
     def make(self, table: str, **values: Any) -> str:

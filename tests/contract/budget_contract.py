@@ -93,6 +93,17 @@ class BudgetContract:
         assert sum(made) >= 0.7 * end / rate.seconds * rate.calls
         assert min(made) >= 0.3 * sum(made)
 
+    def test_who_gave_its_share_back_and_goes_on_does_not_wait(self, store: PartitionStore) -> None:
+        """A run goes on in a next slice at once; the worker gave its share back between the two."""
+        world = World(store, Rate(100, 20.0))
+        worker = world.worker()
+        assert world.call(worker)
+        worker.release()
+        world.clock.pass_(0.2)
+        before = world.clock.seconds
+        assert world.call(worker)
+        assert world.clock.seconds - before < 0.5
+
     def test_a_share_that_is_given_back_is_taken_at_once_but_not_what_was_spent_of_it(
         self, store: PartitionStore
     ) -> None:
