@@ -41,7 +41,7 @@ def traced(parent: str, name: str = "function", *, last: bool = True) -> Iterato
             try:
                 yield
             except SyncError as error:
-                event(_log, "function_failed", function=name, code=error.code)
+                _log.warning("function_failed trace=%s function=%s code=%s", trace_id() or "none", name, error.code)
                 raise
             except Exception:
                 _log.exception("a function failed", extra={"function": name})

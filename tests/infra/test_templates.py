@@ -38,6 +38,8 @@ def test_a_deliberate_break_is_caught(asked: needs.Needs, item: Break, tmp_path:
 
 def test_there_are_enough_breaks_and_each_check_has_some() -> None:
     assert len(BREAKS) >= 15
+    assert len({item.name for item in BREAKS}) == len(BREAKS)
+    assert f"puts {len(BREAKS)} mistakes" in " ".join((INFRA / "README.md").read_text().split())
     assert {item.check for item in BREAKS} == {"types", "schema", "parity", "needs", *SLOW}
 
 
