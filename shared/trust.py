@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.bootstrap import Application
     from shared.domain.records import FieldState
     from shared.manage.deciding import Deciding
+    from shared.manage.describing import Describing
     from shared.manage.erase import Erase, Erasures
     from shared.manage.jobs import JobRunner
     from shared.manage.purge import Purge
@@ -69,6 +70,15 @@ def deciding(app: Application, connection: ConnectionConfig) -> Deciding:
         when=parse_rhythm(connection.rhythm).round_up(app.clock.now()),
         open_value=open_value,
     )
+
+
+def describing(app: Application, connection: ConnectionConfig) -> Describing:
+    """What is asked while mapping."""
+    from shared.domain.records import Side
+    from shared.manage.describing import Describing
+
+    connectors = {Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)}
+    return Describing(config=connection, connectors=connectors, clock=app.clock)
 
 
 # -- long pieces of work -----------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ CODES: Final[Mapping[str, Code]] = {
     "operation_not_found": Code(404, "There is no such operation."),
     "request_not_found": Code(404, "There is no such request about a record."),
     "unknown_entity": Code(404, "The connection has no entity of that name."),
+    "unknown_kind": Code(404, "That side has no kind of that name."),
+    "record_not_found": Code(404, "There is no such record on that side, or the connection may not see it."),
     # how it stands
     "connection_exists": Code(409, "A connection joins the same environment and account already."),
     "connection_ground": Code(409, "The environment or account of a connection cannot be exchanged."),

@@ -63,6 +63,21 @@ PLACES: Final[Mapping[str, Place]] = {
         code="connection_not_found",
         text="there is no such connection",
     ),
+    "side": Place(
+        help="crm (Dynamics) or partner.", pattern="crm|partner", code="route_not_found", text="there is no such side"
+    ),
+    "kind": Place(
+        help="A kind of record, as its system names it.",
+        pattern="[0-9A-Za-z_.-]{1,100}",
+        code="unknown_kind",
+        text="there is no such kind",
+    ),
+    "entity": Place(
+        help="The name of an entity of the connection.",
+        pattern="[0-9A-Za-z_-]{1,60}",
+        code="unknown_entity",
+        text="the connection has no such entity",
+    ),
     "run": Place(help="A run's id.", pattern="[0-9a-f]{32}", code="run_not_found", text="there is no such run"),
     "operation": Place(
         help="An operation's id, as the answer that started it gave it.",

@@ -69,7 +69,8 @@ def _shown(value: FieldState) -> str:
 class Plan:
     """Counts by (entity, side, act, code), samples of each, and a fingerprint of everything added.
 
-    `skips` counts records that would not be written, by (entity, code).
+    `skips` counts records that would not be written, by (entity, code). `complete` is false for a dry run that was
+    stopped before its end.
     """
 
     samples_each: int = 20
@@ -77,6 +78,7 @@ class Plan:
     skips: Counter[tuple[str, str]] = field(default_factory=Counter)
     fields: Counter[tuple[str, Side, str]] = field(default_factory=Counter)
     samples: list[Change] = field(default_factory=list)
+    complete: bool = True
     _sum: int = 0
 
     def add(self, change: Change) -> None:

@@ -231,6 +231,18 @@ class StampFinder(Protocol):
         ...
 
 
+@runtime_checkable
+class Counter(Protocol):
+    """A connector whose system counts rows by a filter in its own words (`shared.domain.criteria.to_odata`)."""
+
+    def count(self, kind: Kind, where: str, *, exact: bool) -> tuple[int, bool]:
+        """How many rows there are, and whether there are more than that: the system stops counting at a limit.
+
+        `exact` walks the keys instead, up to a limit of its own.
+        """
+        ...
+
+
 class Connector(Protocol):
     """One account of one system. Instances are cheap, hold no state that matters, and are used by several threads.
 

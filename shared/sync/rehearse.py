@@ -8,13 +8,13 @@ written anywhere: not to a system, not to the lane, not to the journal, and no l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from shared.domain.identity import Link, LinkKey, LinkState, MatchKey
 from shared.domain.plan import Plan
-from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Schema, Value
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Schema, Side, Value
 from shared.ports.connector import (
     Capabilities,
     ChangePage,
@@ -35,27 +35,56 @@ if TYPE_CHECKING:
     from shared.sync.engine import Engine
 
 _SLICES = 10_000
+_FAR = timedelta(days=3650)
 
 
-def rehearse(engine: Engine, *, seconds: float = 240.0) -> Plan:
-    """What the next run would do, counted, with samples. Raises what the remote sides raise."""
+def rehearse(engine: Engine, *, seconds: float = 240.0, slices: int = _SLICES) -> Plan:
+    """What the next run would do, counted, with samples. Raises what the remote sides raise.
+
+    After so many `slices` of so many `seconds` it stops; `Plan.complete` says whether it got to the end.
+    """
     plan = Plan()
-    lane = _Lane(engine.lane)
-    rehearsed = replace(
+    rehearsed = replace(_swapped(engine, _Lane(engine.lane), plan, _Silent()), due=None)
+    for _ in range(slices):
+        plan.complete = not rehearsed.run_slice("plan", seconds).more
+        if plan.complete:
+            break
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would be done about one record now: the writes that are planned, and the code of each outcome."""
+
+    plan: Plan
+    codes: tuple[str, ...]
+
+
+def judge(engine: Engine, side: Side, ref: Ref, entity: str) -> Verdict:
+    """What the engine would decide about one record, if it looked at it now. Nothing is written anywhere."""
+    plan, journal = Plan(), _Silent()
+    payload = {"entity": entity} if side is Side.CRM else {}
+    look = Command(key="judge", op="look", side=side, ref=ref, payload=payload)
+    far = engine.clock.now() + _FAR
+    rehearsed = _swapped(engine, _Lane(engine.lane, (look,)), plan, journal)
+    replace(rehearsed, due=lambda facts, now: (far, "")).run_slice("judge", 60.0)
+    codes = dict.fromkeys([*(change.code for change in plan.samples), *(code for _, code in plan.skips)])
+    return Verdict(plan, tuple(codes))
+
+
+def _swapped(engine: Engine, lane: _Lane, plan: Plan, journal: _Silent) -> Engine:
+    """The engine with everything that would keep something swapped."""
+    return replace(
         engine,
         crm=_Rehearsed(engine.crm),
         partner=_Rehearsed(engine.partner),
         lane=cast("LaneStore", lane),
-        journal=_Silent(),
+        journal=journal,
         notices=None,
+        answer=None,
+        images=None,
         plan=plan,
-        due=None,
     )
-    for _ in range(_SLICES):
-        result = rehearsed.run_slice("plan", seconds)
-        if not result.more:
-            break
-    return plan
 
 
 class _Rehearsed:
@@ -123,7 +152,8 @@ class _Lane:
 
     fence = 0
 
-    def __init__(self, real: LaneStore) -> None:
+    def __init__(self, real: LaneStore, asked: Sequence[Command] = ()) -> None:
+        self._asked = list(asked)
         self._reader = real.reader()
         self._real = real
         view = real.peek()
@@ -205,9 +235,10 @@ class _Lane:
         return self._cursors[name] if name in self._cursors else self._real.cursor(name)
 
     def inbox(self, limit: int, now: datetime) -> list[Command]:
-        """Commands stay where they are: a dry run serves nobody."""
+        """Commands stay where they are: a dry run serves nobody but who asked for it."""
         del limit, now
-        return []
+        asked, self._asked = self._asked, []
+        return asked
 
     def batches(self) -> list[Batch]:
         return []

@@ -81,11 +81,10 @@ class DataverseClient:
             raise Transient("Dynamics 365 answered something else than an object", code="unreadable_answer")
         return Fetched(data=answer.data, date=answer.date, applied=answer.headers.get("Preference-Applied", ""))
 
-    def count(self, set_name: str) -> int:
+    def count(self, set_name: str, where: str = "") -> int:
         """How many rows there are; the service stops counting at 5,000."""
-        answer = self.http.send(
-            Call(method="GET", target=f"{self.base}{set_name}/$count", purpose="count", headers=_HEADERS, raw=True)
-        )
+        target = self.target(f"{set_name}/$count", **({"filter": where} if where else {}))
+        answer = self.http.send(Call(method="GET", target=target, purpose="count", headers=_HEADERS, raw=True))
         self._check(answer, f"to count {set_name}")
         text = answer.body.decode("utf-8-sig", "replace").strip()
         if not text.isdigit():

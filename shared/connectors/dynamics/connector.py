@@ -7,6 +7,7 @@ from functools import cached_property
 
 from shared.connectors.dynamics.checks import check
 from shared.connectors.dynamics.client import DataverseClient, quoted
+from shared.connectors.dynamics.counting import COUNTED, count_keys
 from shared.connectors.dynamics.errors import is_expired_token
 from shared.connectors.dynamics.feed import Feed
 from shared.connectors.dynamics.metadata import TableMeta, fetch_table
@@ -125,6 +126,14 @@ class DynamicsConnector:
             concurrency=self._settings.concurrency,
         )
         return Writing(self.client, self._meta(kind), sizes, self._surroundings.memo).write(writes)
+
+    def count(self, kind: Kind, where: str, *, exact: bool) -> tuple[int, bool]:
+        """Rows that meet `where`, an OData filter ("" for all). Counted by the service up to 5,000, else key by key."""
+        table = self._table(kind)
+        if not exact:
+            found = self.client.count(table.set_name, where)
+            return found, found >= COUNTED
+        return count_keys(self.client, table.set_name, str(table.key), where)
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         """Dataverse answers every write at once, so it knows no tickets."""
