@@ -67,16 +67,24 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
 @pytest.mark.feature("APP-08.2")
 def test_every_make_recipe_that_a_document_names_exists() -> None:
     recipes = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for recipe in re.findall(r"(?:\$ |`)make ([a-z-]+)", page.read_text()):
-            assert recipe in recipes, f"{page.name} names make {recipe}"
+    named = {
+        (page.name, recipe)
+        for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+        for recipe in re.findall(r"(?:\$ |`)make ([a-z-]+)", page.read_text())
+    }
+    assert len(named) > 10
+    assert [(page, recipe) for page, recipe in named if recipe not in recipes] == []
 
 
 @pytest.mark.feature("APP-08.2")
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+    links = [
+        (page, target)
+        for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    ]
+    assert len(links) > 30
+    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.feature("APP-08.2")

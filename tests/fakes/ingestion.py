@@ -37,7 +37,6 @@ class Ingestion:
     url: str = ""
     envelopes: list[dict[str, Any]] = field(default_factory=list)
     raw: bytearray = field(default_factory=bytearray)
-    keyless: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -177,9 +177,6 @@ def test_an_answer_to_a_put_that_cannot_be_read_does_no_harm(evil: Evil, case: s
     evil.assert_unharmed()
 
 
-TOTAL = {"total": "9" * 12}
-
-
 def endless(_: Request, told: Response) -> Response | None:
     """A list that never ends: always the same full page, always more to come."""
     rows = [{"id": str(number + 1000), "email": f"x{number}@example.org"} for number in range(100)]

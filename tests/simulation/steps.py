@@ -16,7 +16,7 @@ from shared.connectors.memory import Refusal, RowState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from shared.state.model import Command
 from tests.simulation.ports import Trouble
-from tests.simulation.profiles import PROFILES, SCOPE, Profile, SimField
+from tests.simulation.profiles import SCOPE, SimField
 from tests.simulation.values import value_of
 from tests.simulation.world import World
 
@@ -386,7 +386,3 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     "slice": _slice,
     "hint": _hint,
 }
-
-
-def profile_of(history: History) -> Profile:
-    return PROFILES[history.profile]

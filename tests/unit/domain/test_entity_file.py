@@ -284,9 +284,6 @@ PARTNER = schema(
 )
 
 
-SALUTATIONS = CRM.fields[FieldName("salutation")].options
-
-
 def without(found: Schema, *names: str) -> Schema:
     return Schema(found.kind, {name: item for name, item in found.fields.items() if name not in names})
 
