@@ -17,9 +17,9 @@ from typing import Any
 
 from cli.demo import show
 from cli.demo.day import Day, DayClock, DemoFailed
+from cli.demo.report import Report
 from cli.demo.stories import story
-from cli.demo.story import Apart, Chapter, Line, Setting, Story
-from cli.demo.verify import Difference
+from cli.demo.story import Chapter, Setting, Story
 from cli.demo.world import CannotStart, Simulators, app, simulators
 
 _QUEUE_LEASE = 5.0  # seconds after which the message of a killed worker is back; 10 minutes in Azure
@@ -33,29 +33,6 @@ class DemoOptions:
     as_json: bool = False
     keep: bool = False
     port: int = 0
-
-
-@dataclass(slots=True)
-class Report:
-    """What happened, for people and for machines."""
-
-    source: str = ""
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[tuple[str, Line]] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    counts: dict[str, Any] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    apart: list[Apart] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def problems(self) -> list[str]:
-        return [f"{line.event}: {problem}" for _, line in self.lines for problem in line.problems]
-
-    @property
-    def passed(self) -> bool:
-        return not self.differences and not self.problems
 
 
 def play(options: DemoOptions) -> int:

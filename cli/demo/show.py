@@ -14,7 +14,7 @@ from cli.demo.hub import meaning
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from cli.demo.play import Report
+    from cli.demo.report import Report
     from cli.demo.story import Line
 
 _MARKS = {"passed": "[green]✓ passed[/]", "failed": "[red]✗ failed[/]", "skipped": "[yellow]- skipped[/]"}
