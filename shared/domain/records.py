@@ -129,6 +129,15 @@ class Option:
     label: str
 
 
+class Untold(StrEnum):
+    """What it means that a whole walk said nothing of a field of a record it told: nothing is known of it; it is empty;
+    or no read would tell it either."""
+
+    UNKNOWN = "unknown"
+    EMPTY = "empty"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
     """What a system says of one field.
@@ -137,7 +146,7 @@ class FieldSpec:
     decimals kept. `readable` false means its value is unknown to us, never empty. `required` means the system refuses
     a record without it. `blank` false means that the system does not tell "" from cleared (it stores one as the
     other), so that both compare as cleared. `clearable` false means that the field can be changed but never emptied.
-    `earliest` is the first day the system can store.
+    `earliest` is the first day the system can store. `untold` is for fields that feeds tell only of some records.
     """
 
     name: FieldName
@@ -157,6 +166,7 @@ class FieldSpec:
     blank: bool = True
     clearable: bool = True
     earliest: date | None = None
+    untold: Untold = Untold.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -15,11 +15,11 @@ from shared.errors import LeaseLost, SyncError, Transient
 from shared.ports.ambient import Clock
 from shared.ports.state import Conflict, Operation, PartitionStore
 from shared.state import batches as batch_rows
-from shared.state import cursors, inbox, repair
+from shared.state import cursors, inbox, repair, tellings
 from shared.state.folding import Folding
 from shared.state.lease import Fence
 from shared.state.links import tally
-from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
+from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result, Telling
 from shared.state.reader import LaneReader, scan
 from shared.state.series import commit_series, fits_one
 
@@ -101,6 +101,18 @@ class Held:
         """What is known of each match key, verified: links agreed on it, unlinked partner records that carry it."""
         with self._guarded():
             return self._reader.by_match(keys)
+
+    def tellings(self, refs: Collection[Ref], since: datetime) -> dict[Ref, Telling]:
+        """What was told of partner records at or after `since`, for those that were told whole."""
+        with self._guarded():
+            return tellings.read(self._store, self._partition, refs, since)
+
+    def forget_tellings(self) -> None:
+        """Takes away what was kept of them."""
+        with self._guarded():
+            removals = tellings.removals(self._store, self._partition)
+            if removals:
+                commit_series(self._fence, removals)
 
     def scan_links(self, after: LinkKey | None = None, limit: int | None = None) -> Iterator[Link]:
         """Links in key order, those after `after`. Folds in between are fine; a link behind the scan is not shown
@@ -251,6 +263,7 @@ class Held:
             batch_rows.removals(self._rows_of(batch_id)) for batch_id in changes.batches_dropped
         ]
         loose.append(batch_rows.removals(self._orphans))
+        loose.extend([row] for row in tellings.rows(changes.tellings, self._order(), now))
         loose.extend(inbox.removal(waiting) for waiting in taken)
         later = [command for command in changes.commands_postponed if command.key in self._waiting]
         loose.extend(inbox.postponement(self._waiting[command.key], command, now) for command in later)

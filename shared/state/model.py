@@ -32,6 +32,7 @@ __all__ = [
     "MatchEntry",
     "Result",
     "StateDamaged",
+    "Telling",
 ]
 
 type Fact = str | int | float | bool | bytes | datetime | None
@@ -110,6 +111,21 @@ class MatchEntry:
     more: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What a feed told of a partner record without a link, while a first load is under way.
+
+    `digests` are keyed, 8 bytes a column, b"" for a cleared one. A `whole` telling takes the place of earlier ones, any
+    other adds its columns to them. `labels` are those that decide anything, None when they were not told.
+    """
+
+    ref: Ref
+    digests: Mapping[str, bytes]
+    whole: bool = True
+    labels: frozenset[str] | None = None
+    revision: str = ""
+
+
 class BatchState(StrEnum):
     """INTENT: the call is not known to have ended. ACCEPTED: some outcomes come later (the ticket). DONE: all known."""
 
@@ -180,6 +196,7 @@ class LaneChanges:
 
     `links` are put as they are; `links_removed` are taken out. Reverse pages follow by themselves. `candidates` says
     of partner records without a link which match key they carry now (None: none, or the record is gone).
+    `tellings` are kept until `Held.forget_tellings`; for those who are candidates.
     `commands_postponed` replace the commands of the same key that this worker read. A cursor of None is removed.
     `facts` are merged into the lane's facts, a fact of None is removed.
     """
@@ -187,6 +204,7 @@ class LaneChanges:
     links: Collection[Link] = ()
     links_removed: Collection[LinkKey] = ()
     candidates: Mapping[Ref, MatchKey | None] = field(default_factory=dict)
+    tellings: Collection[Telling] = ()
     batches_dropped: Collection[str] = ()
     commands_done: Collection[str] = ()
     commands_postponed: Collection[Command] = ()

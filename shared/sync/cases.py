@@ -49,6 +49,7 @@ class Case:
     rival_lives: bool | None = None  # whether it is there; None: it was not read yet
     claims: dict[LinkKey, bool | None] = field(default_factory=dict)  # pairs agreed under its match value that may have
     # moved on: whether a record of them still holds it; None: they were not read yet
+    recall: bool = False  # its partner record is one that a walk told a while ago
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed
@@ -101,10 +102,10 @@ class Decision:
 
     `link` is the link as it stands before any of `writes` was applied (None: leave it as it is); `done` says what more
     is true once all of them were. `retire` is another link that ends with this decision, `forget` one that is
-    taken out altogether. `need` names sides to be read before anything can be decided. `look_up` asks Dynamics for
-    rows with the case's match value, `find` the partner for records. `candidate` keeps an unlinked partner record under
-    its match key. `code` is the outcome when nothing goes wrong. `retry`: the record is parked, and looked at again
-    after a pause.
+    taken out altogether. `need` names sides to be read before anything can be decided; with `recall` the partner's need
+    not, where a walk told enough of it. `look_up` asks Dynamics for rows with the case's match value, `find` the
+    partner for records. `candidate` keeps an unlinked partner record under its match key. `code` is the outcome when
+    nothing goes wrong. `retry`: the record is parked, and looked at again after a pause.
     """
 
     code: str
@@ -114,6 +115,7 @@ class Decision:
     done: Done = Done()
     writes: tuple[PlannedWrite, ...] = ()
     need: frozenset[Side] = frozenset()
+    recall: bool = False
     look_up: bool = False
     find: bool = False
     candidate: MatchKey | None = None

@@ -20,6 +20,7 @@ from shared.sync import requests
 from shared.sync.context import Work, kinds_in_order
 from shared.sync.feeds import SWEEP, WALK, Feed
 from shared.sync.mending import mended
+from shared.sync.recall import KEPT
 from shared.sync.recover import recover, settle
 from shared.sync.sweep import sweep
 
@@ -86,6 +87,8 @@ class Cycle:
     def end(self) -> None:
         work = self.work
         run = work.text("run")
+        if work.facts.pop(KEPT, 0):
+            work.held.forget_tellings()
         work.engine.journal.end_run(run, state="succeeded")
         for name in ("run", "done", "guard_released", "deletes", "initial", "settled", "echo"):
             work.facts.pop(name, None)

@@ -141,6 +141,7 @@ class Feed:
             facts["walked"] = self.work.now
         elif state is not None:
             phase, facts = state.phase, {**state.facts}
+        facts["more"] = page.more
         return CursorState(token=page.cursor, digest=self.ground, phase=phase, facts=facts)
 
     def _take(self, changes: ChangePage, cursor: CursorState, *, epoch: int) -> None:

@@ -49,6 +49,7 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
                 continue
         if case is None and isinstance(seen, Record):
             if _is_part(maps[0], seen):
+                page.recall.part(seen)
                 continue  # a value of a record nobody is linked to; its row was told, and judged, without it
             text = matches[ref]
             case = _awaiting(page, kind, seen, text) or _own(page, maps, seen)

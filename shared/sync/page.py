@@ -24,6 +24,7 @@ from shared.sync.context import Work
 from shared.sync.lookup import ask_partner, read_rivals
 from shared.sync.notices import tell_refusals
 from shared.sync.parting import part
+from shared.sync.recall import Recall
 from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.suppression import kept_away, keys_of
@@ -50,6 +51,7 @@ class Page:
             journal=work.engine.options.journal,
             anew=bool(work.number("initial")),
         )
+        self.recall = Recall(self)
         self.pairs = pairs_of(work.maps)
         self._waiting: dict[int, frozenset[str]] = {}
 
@@ -110,6 +112,7 @@ class Page:
                 asking.append(case)
             if decision.need or decision.look_up or decision.find or decision.code == "again":
                 case.stale |= decision.need
+                case.recall = decision.recall
                 case.rounds += 1
                 later.append(case)
             elif decision.writes:
@@ -203,6 +206,7 @@ class Page:
             self.work.retry(case, datetime.fromtimestamp(case.base.retry_at, UTC))  # it was asked for before its time
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
+            self.recall.note(case)
         for conflict in decision.conflicts:
             self.tally.conflicted(case, conflict)
 
@@ -222,6 +226,7 @@ class Page:
 
     def _read(self, cases: Sequence[Case]) -> None:
         read_rivals(self, cases)
+        self.recall.answer(cases)
         for side in Side:
             groups: defaultdict[str, list[Case]] = defaultdict(list)
             for case in cases:
@@ -351,6 +356,7 @@ class Page:
         if healed := self.links.healed:
             work.engine.journal.well([key.hex() for key in healed])
         incomplete = postponed is not None or unknown
+        tellings = self.recall.tellings()
         taken = set(commands_done)
         fresh = [command for command in work.retries if command.key not in taken]
         if fresh:
@@ -361,6 +367,7 @@ class Page:
             links=self.links.links,
             links_removed=self.links.removed,
             candidates=self.links.candidates,
+            tellings=tellings,
             batches_dropped=[*self.applier.finished, *batches],
             commands_done=() if incomplete else tuple(key for key in commands_done if key not in again),
             commands_postponed=tuple(again.values()),

@@ -76,7 +76,7 @@ class Unlinked(Linked):
                 return self.park(case, link, f"failed:{AMBIGUOUS}", retry=True)
             if free:
                 case.partner_ref = free[0]
-                return Decision(code="waiting", need=frozenset({Side.PARTNER}))
+                return Decision(code="waiting", need=frozenset({Side.PARTNER}), recall=not waiting)
         return self._create_partner(case, crm, link, text, match)
 
     def _rival(self, case: Case, link: Link | None, rival: Link, match: MatchKey) -> Decision:

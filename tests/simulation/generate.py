@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from shared.domain.records import Side
-from tests.simulation.motifs import contest, motif
+from tests.simulation.motifs import contest, copied, motif
 from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.profiles import PROFILES, Profile
 from tests.simulation.steps import History, Step, slice_step
@@ -64,7 +64,9 @@ class Drawer:
             self.weights = [float(weight) for _, weight in EDITING]
 
     def history(self) -> History:
-        steps: list[Step] = [self._create()]
+        begin = self.profile.labels is not None and self.random.random() < 0.4
+        steps: list[Step] = copied(self.random, self.profile) if begin else []
+        steps.append(self._create())
         if self.random.random() < 0.7:
             steps.append(self._create())
         if self.random.random() < 0.75:

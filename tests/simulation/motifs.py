@@ -138,6 +138,28 @@ def _taken(random: Random, profile: Profile) -> list[Step]:
     ]
 
 
+def copied(random: Random, profile: Profile) -> list[Step]:
+    """People who are on both sides already when the first run begins, alike; somebody may change one meanwhile."""
+    steps: list[Step] = []
+    for _ in range(random.choice((1, 2, 4))):
+        mask = random.getrandbits(len(profile.fields))
+        steps += [("create", CRM, "fresh", random.randrange(SHAPES), mask), ("create", PARTNER, "copy", 0, 0)]
+    if random.random() < 0.3:
+        return [*steps, slice_step("a")]
+    name = _name(random, profile)
+    act: Step = random.choice(
+        (
+            ("edit", PARTNER, _place(random), name, _shape(random)),
+            ("clear", PARTNER, _place(random), name),
+            ("delete", PARTNER, _place(random)),
+            ("rename", PARTNER, _place(random), "fresh", 0),
+            ("label", _place(random), "kind", 1),
+        )
+    )
+    place = random.choice(("remote", "remote", "commit"))
+    return [*steps, slice_step("a", [Trouble(place, random.randrange(1, 12), "users_before", (act,))])]
+
+
 def _twins(random: Random, profile: Profile) -> list[Step]:
     """Two rows with one e-mail address, and a record of the other side that fits both."""
     side = _side(random)

@@ -109,9 +109,30 @@ def _late(world: World) -> timedelta:
 
 
 def _create(world: World, side_name: str, mail: str, shape: int, fields: int = 3) -> None:
-    """`mail`: fresh, match (somebody's of the other side), case (the same in capitals), twin (of this side), none."""
+    """`mail`: fresh, match (somebody's of the other side), case (the same in capitals), twin (of this side), none; with
+    copy the newest person of the other side is entered again, every value alike, without labels."""
     side = Side(side_name)
+    if mail == "copy":
+        _copy(world, side)
+        return
     _make(world, side, world.profile.person(side), mail, shape, fields)
+
+
+def _copy(world: World, side: Side) -> None:
+    rows = world.living(side.other, world.profile.person(side.other))
+    row = world.systems[side.other].row(rows[-1]) if rows else None
+    if row is None:
+        return
+    values: dict[FieldName, Value | None] = {}
+    for item in world.profile.fields:
+        value = row.fields.get(item.name)
+        words = item.words if side is Side.PARTNER else {there: here for here, there in item.words.items()}
+        if isinstance(value, str) and words:
+            value = words.get(value)
+        if not isinstance(value, str) or len(value.encode("utf-16-le")) // 2 <= item.limits.get(side, len(value)):
+            values[item.name] = value
+    shard = world.profile.shard if side is Side.PARTNER else ""
+    world.users[side].create(world.profile.person(side), values, labels=(), shard=shard, late=_late(world))
 
 
 def _make(world: World, side: Side, kind: Kind, mail: str, shape: int, fields: int) -> None:

@@ -5,7 +5,8 @@ A run goes over the list by id (`id_greater`), which nothing that happens meanwh
 because the resolution is a second and the vendor leaves open whether the bound counts. The mark itself is never moved
 back. Rows of lists hold no custom values, no account and no subscription state; those follow as partial records:
 
-* tags: the watched ones, by a list a tag and hundred contacts, in runs of up to a thousand changed contacts;
+* tags: the watched ones, by a list a tag and hundred contacts, in runs of up to a thousand changed contacts; in an
+  account that has none of them yet they are known of all;
 * custom values: one call a contact for a few, else a walk over the mapped fields' values, whichever is fewer calls;
 * the account of a contact and opt-outs have no changed-since filter: walks of their own rhythm.
 """
@@ -134,7 +135,8 @@ class ContactFeed:
         if place.singly or (not place.first and place.total <= FEW):
             return list(self._reader.by_ids_singly([as_id(row.get("id")) for row in rows], purpose="changed").values())
         ids = [as_id(row.get("id")) for row in rows]
-        labels = self._reader.labels_of(ids) if not place.first and place.total <= LABELS_UP_TO else None
+        few = not place.first and place.total <= LABELS_UP_TO
+        labels = self._reader.labels_of(ids) if few or self._reader.none_watched() else None
         if labels is None:
             return [self._mapper.listed(row) for row in rows]
         return [self._mapper.listed(row, None, labels[row_id]) for row, row_id in zip(rows, ids, strict=True)]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from shared.connectors.activecampaign.client import Client
-from shared.domain.records import ABSENT, Absent, FieldName, FieldSpec, FieldType, Kind, Option, Schema, Value
+from shared.domain.records import ABSENT, Absent, FieldName, FieldSpec, FieldType, Kind, Option, Schema, Untold, Value
 from shared.http.shape import shaped
 
 CONTACT = Kind("contact")
@@ -37,6 +38,9 @@ _TYPES: Mapping[str, FieldType] = {
     "number": FieldType.DECIMAL,
     "currency": FieldType.MONEY,
 }
+_READABLE = frozenset({FieldType.TEXT, FieldType.MEMO, FieldType.CHOICE, FieldType.MULTI_CHOICE})
+"""Types of which any stored text is a value: of these a walk over all values leaves out what is empty, and no more."""
+
 _NO_DATE = "0000-00-00"
 _NEVER = re.compile("[\x00\ud800-\udfff]")
 
@@ -67,9 +71,11 @@ def describe_contacts(client: Client, *, accounts: bool, opt_outs: bool) -> Sche
         FieldSpec(name=FieldName("phone"), type=FieldType.PHONE, label="Phone", blank=False),
     ]
     if accounts:
-        specs.append(FieldSpec(name=ACCOUNT_FIELD, type=FieldType.REFERENCE, label="Account", targets=(ACCOUNT,)))
+        reference = FieldSpec(name=ACCOUNT_FIELD, type=FieldType.REFERENCE, label="Account", targets=(ACCOUNT,))
+        specs.append(replace(reference, untold=Untold.EMPTY))
     if opt_outs:
-        specs.append(FieldSpec(name=OPTED_OUT, type=FieldType.BOOLEAN, label="Unsubscribed from everything"))
+        out = FieldSpec(name=OPTED_OUT, type=FieldType.BOOLEAN, label="Unsubscribed from everything")
+        specs.append(replace(out, untold=Untold.SILENT))
     for page in client.pages("fields", "fields", "metadata"):
         options: dict[str, list[Option]] = {}
         for option in sorted(page.rows("fieldOptions"), key=_order):
@@ -100,6 +106,7 @@ def _spec(row: Mapping[str, Any], options: Sequence[Option]) -> FieldSpec | None
         options=tuple(options) if kind in {FieldType.CHOICE, FieldType.MULTI_CHOICE} else (),
         custom=True,
         blank=False,
+        untold=Untold.EMPTY if kind in _READABLE else Untold.UNKNOWN,
     )
 
 

@@ -111,6 +111,10 @@ class ContactReader:
                 labels[row].add(name)
         return {row: frozenset(names) for row, names in labels.items()}
 
+    def none_watched(self) -> bool:
+        """Whether the account has no tag that somebody decides by, so that no contact carries one."""
+        return bool(self._watched) and not self._tags.watched(self._watched)
+
     def watch_anew(self) -> None:
         """See `TagBook.watch_anew`."""
         self._tags.watch_anew(self._watched)
