@@ -6,10 +6,11 @@ Stands beside `shared.bootstrap` and, like it, knows both sides of every port; e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.azure.sealed import Sealer
-from shared.domain.connection import ConnectionConfig
+from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.schedule import parse_rhythm
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from shared.azure.images import TableImages
     from shared.azure.notices import TableNotices
     from shared.bootstrap import Application
+    from shared.domain.plan import Plan
     from shared.domain.records import FieldState
     from shared.manage.deciding import Deciding
     from shared.manage.describing import Describing
     from shared.manage.erase import Erase, Erasures
     from shared.manage.jobs import JobRunner
+    from shared.manage.lookup import LookUp
     from shared.manage.purge import Purge
     from shared.manage.revert import Revert
+    from shared.sync.engine import Engine
 
 APP = "app"
 """The audit log of the installation itself."""
@@ -79,6 +83,35 @@ def describing(app: Application, connection: ConnectionConfig) -> Describing:
 
     connectors = {Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)}
     return Describing(config=connection, connectors=connectors, clock=app.clock)
+
+
+def planned(app: Application, connection: ConnectionConfig, *, seconds: float) -> Plan:
+    """The dry run of a connection, whether it is on or not."""
+    from shared.sync.rehearse import rehearse
+
+    return rehearse(_rehearsing(app, connection), seconds=seconds, slices=1)
+
+
+def looking_up(app: Application, connection: ConnectionConfig) -> LookUp:
+    from shared.azure.conflicts import TableConflicts
+    from shared.azure.failures import TableFailures
+    from shared.manage.lookup import LookUp
+    from shared.sync.rehearse import judge
+
+    engine = _rehearsing(app, connection)
+    return LookUp(
+        engine=engine,
+        failures=TableFailures(app.store("failures"), connection.id),
+        conflicts=TableConflicts(app.store("conflicts"), connection.id),
+        runs=app.journal(connection.id),
+        judge=lambda side, ref, entity: judge(engine, side, ref, entity),
+    )
+
+
+def _rehearsing(app: Application, connection: ConnectionConfig) -> Engine:
+    """The connection's engine as if it were on."""
+    on = replace(connection, switch=Switch.ON)
+    return replace(app.engine(on), still_on=None, keeping=None)
 
 
 # -- long pieces of work -----------------------------------------------------------------------------------------------
