@@ -45,7 +45,11 @@ def test_accounts_people_and_opportunities_arrive_in_order_and_accounts_flow_one
     world.reseed(0)
     account = world.make("account", name="Acme", numberofemployees=12)
     person = world.make("contact", **contact(1), **{"parentcustomerid_account@odata.bind": f"/accounts({account})"})
-    world.make("opportunity", name="Chairs", **{"parentaccountid@odata.bind": f"/accounts({account})"})
+    links = {
+        "parentaccountid@odata.bind": f"/accounts({account})",
+        "parentcontactid@odata.bind": f"/contacts({person})",
+    }
+    world.make("opportunity", name="Chairs", **links)
     connection = world.connect()
     world.switch_on(connection)
     world.wait_for(connection, 1)
@@ -54,9 +58,17 @@ def test_accounts_people_and_opportunities_arrive_in_order_and_accounts_flow_one
     assert world.lead(email(1))["externalCompanyId"] == company["externalCompanyId"]
     (opportunity,) = world.kind("opportunities")
     assert (opportunity["name"], opportunity["externalCompanyId"]) == ("Chairs", company["externalCompanyId"])
-    order = [each["kind"] for each in world.writes("marketo") if each["op"] == "create"]
-    assert order.index("companies") < order.index("lead")
-    assert order.index("companies") < order.index("opportunities")
+    users = {each["externalSalesPersonId"] for each in world.kind("salespersons")}
+    assert len(users) == len(world.rows("systemuser"))
+    for owned in (company, world.lead(email(1)), opportunity):
+        assert owned["externalSalesPersonId"] in users
+    (role,) = world.kind("roles")
+    assert (role["leadId"], role["role"]) == (world.lead(email(1))["id"], "Primary Contact")
+    assert role["externalOpportunityId"] == opportunity["externalOpportunityId"]
+    order = [
+        each["kind"] for each in world.writes("marketo") if each["op"] == "create" and each["kind"] != "activityType"
+    ]
+    assert list(dict.fromkeys(order)) == ["salespersons", "companies", "lead", "opportunities", "roles"]
 
     world.mk("edit_object", kind="companies", key=company["externalCompanyId"], values={"company": "Edited there"})
     world.next_run(connection)

@@ -33,7 +33,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(
         name="tables",
         help="The tables this connection works with; only these are checked.",
-        choices=("account", "contact", "lead", "opportunity"),
+        choices=("systemuser", "account", "contact", "lead", "opportunity"),
         default=("account", "contact", "lead"),
     ),
     SettingSpec(name="page_size", help="Rows a page, at most 5,000.", default=5000),

@@ -43,6 +43,14 @@ def _state(state: str, status: str) -> Mapping[FieldName, Value]:
 
 
 _ALL = (
+    # Only read: who may sign in is decided elsewhere.
+    Table(
+        kind=Kind("systemuser"),
+        set_name="systemusers",
+        key=FieldName("systemuserid"),
+        privilege="User",
+        writes=frozenset(),
+    ),
     Table(
         kind=Kind("account"),
         set_name="accounts",

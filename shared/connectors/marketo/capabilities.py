@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.connectors.marketo.client import PAGE
-from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY
+from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY, SALES_PERSON
 from shared.connectors.marketo.importer import MOST
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.domain.records import FieldName, Kind, Value
@@ -13,7 +13,7 @@ from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCa
 
 
 def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
-    """People come by logs and go by sync; companies and opportunities only go, under ids of ours."""
+    """People come by logs and go by sync; the others only go, under ids of ours."""
     flag: Mapping[FieldName, Value] = {FieldName(settings.deleted_field): True} if settings.deleted_field else {}
     sent = KindCapabilities(
         feed=FeedKind.NONE,
@@ -35,4 +35,4 @@ def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
         tells_merges=True,
         deactivate=flag,
     )
-    return {COMPANY: sent, LEAD: people, OPPORTUNITY: sent}
+    return {SALES_PERSON: sent, COMPANY: sent, LEAD: people, OPPORTUNITY: sent}

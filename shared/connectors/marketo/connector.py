@@ -10,11 +10,12 @@ from shared.connectors.marketo.checks import check
 from shared.connectors.marketo.client import PAGE, Client
 from shared.connectors.marketo.errors import TITLE
 from shared.connectors.marketo.feed import PeopleFeed
-from shared.connectors.marketo.fields import LEAD, describe_object, describe_people
+from shared.connectors.marketo.fields import LEAD, OPPORTUNITY, describe_object, describe_people
 from shared.connectors.marketo.importer import Importer
 from shared.connectors.marketo.objects import FAMILIES, ObjectStore
 from shared.connectors.marketo.people import PeopleReader
 from shared.connectors.marketo.rejections import RejectionLog
+from shared.connectors.marketo.roles import SPEC, Roles
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.connectors.marketo.tokens import ServiceToken
 from shared.connectors.marketo.writer import PeopleWriter
@@ -156,7 +157,13 @@ class MarketoConnector:
         return PeopleReader(self.client, self._schema(LEAD), fields, concurrency=self._settings.concurrency)
 
     def _objects(self, kind: Kind) -> ObjectStore:
-        return ObjectStore(self.client, FAMILIES[kind], self._schema(kind), concurrency=self._settings.concurrency)
+        return ObjectStore(
+            self.client,
+            FAMILIES[kind],
+            self._schema(kind),
+            concurrency=self._settings.concurrency,
+            roles=Roles(self.client, self._settings.opportunity_role) if kind == OPPORTUNITY else None,
+        )
 
     def _schema(self, kind: Kind) -> Schema:
         if kind == LEAD:
@@ -164,8 +171,9 @@ class MarketoConnector:
         family = FAMILIES.get(kind)
         if family is None:
             raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
+        more = (SPEC,) if kind == OPPORTUNITY else ()
         return self._around.memo.get(
-            self._key(kind), _SCHEMA_SECONDS, lambda: describe_object(self.client, kind, family.path, family.key)
+            self._key(kind), _SCHEMA_SECONDS, lambda: describe_object(self.client, kind, family.path, family.key, more)
         )
 
     def _described(self) -> tuple[Schema, frozenset[FieldName]]:

@@ -17,6 +17,7 @@ TITLE = "Marketo"
 LIMIT = Limit(100, 20.0, percent=50)
 """A hundred calls in twenty seconds; half of them for one integration, as the vendor asks."""
 
+_OWNER = ("owner", "ownerid", "externalSalesPersonId")
 _PERSON: Sequence[tuple[str, str, str]] = (
     ("firstname", "firstname", "firstName"),
     ("lastname", "lastname", "lastName"),
@@ -42,6 +43,15 @@ _COMPANY: Sequence[tuple[str, str, str]] = (
     ("country", "address1_country", "billingCountry"),
     ("employees", "numberofemployees", "numberOfEmployees"),
     ("revenue", "revenue", "annualRevenue"),
+    _OWNER,
+)
+_SALES_PERSON: Sequence[tuple[str, str, str]] = (
+    ("email", "internalemailaddress", "email"),
+    ("firstname", "firstname", "firstName"),
+    ("lastname", "lastname", "lastName"),
+    ("title", "jobtitle", "title"),
+    ("phone", "address1_telephone1", "phone"),
+    ("mobile", "mobilephone", "mobilePhone"),
 )
 _OPPORTUNITY: Sequence[tuple[str, str, str]] = (
     ("name", "name", "name"),
@@ -50,6 +60,8 @@ _OPPORTUNITY: Sequence[tuple[str, str, str]] = (
     ("closes", "estimatedclosedate", "closeDate"),
     ("description", "description", "description"),
     ("company", "parentaccountid", "externalCompanyId"),
+    ("contact", "parentcontactid", "primaryContact"),
+    _OWNER,
 )
 _STRICT: Mapping[str, object] = {"rule": "restrictive", "strict": ["true"]}
 _CONSENT: Sequence[Mapping[str, object]] = (
@@ -60,12 +72,13 @@ _CONSENT: Sequence[Mapping[str, object]] = (
 
 
 def default_entities() -> Sequence[Mapping[str, object]]:
-    """Accounts, contacts, leads, opportunities, in the order they are written."""
+    """Users, accounts, contacts, leads, opportunities with their roles, in the order they are written."""
     return (
-        _sent("account", "company", _COMPANY),
+        {**_sent("systemuser", "salesperson", _SALES_PERSON), "name": "user"},
+        {**_sent("account", "company", _COMPANY), "parents": ["user"]},
         _person("contact", policy="owner_crm", rank=2, company="parentcustomerid"),
         _person("lead", policy="owner_partner", rank=1, company="parentaccountid"),
-        {**_sent("opportunity", "opportunity", _OPPORTUNITY), "parents": ["account"]},
+        {**_sent("opportunity", "opportunity", _OPPORTUNITY), "parents": ["user", "account", "contact"]},
     )
 
 
@@ -96,12 +109,13 @@ def _person(name: str, *, policy: str, rank: int, company: str) -> Mapping[str, 
         "policy": policy,
         "creates": ["partner"],
         "fixed": ["email", "company"],
-        "parents": ["account"],
+        "parents": ["user", "account"],
         "deletes": {"partner": "deactivate", "crm": "make_again"},
         "fields": [
             {"id": "email", "crm": "emailaddress1", "partner": "email", "required": True},
             *_fields(_PERSON),
             {"id": "company", "crm": company, "partner": "externalCompanyId", "direction": "to_partner"},
+            {"id": "owner", "crm": _OWNER[1], "partner": _OWNER[2], "direction": "to_partner"},
             *(dict(item) for item in _CONSENT),
         ],
     }

@@ -23,9 +23,12 @@ from shared.domain.records import (
 from shared.errors import ConfigError, Rejected
 from shared.http.shape import shaped
 
-LEAD, COMPANY, OPPORTUNITY = Kind("lead"), Kind("company"), Kind("opportunity")
+LEAD, COMPANY, OPPORTUNITY, SALES_PERSON = Kind("lead"), Kind("company"), Kind("opportunity"), Kind("salesperson")
 EMAIL: Final = FieldName("email")
-COMPANY_LINK: Final = FieldName("externalCompanyId")
+COMPANY_LINK, OWNER_LINK = FieldName("externalCompanyId"), FieldName("externalSalesPersonId")
+_LINKS: Mapping[FieldName, Kind] = {COMPANY_LINK: COMPANY, OWNER_LINK: SALES_PERSON}
+"""References, which can be changed and never emptied."""
+
 SYSTEM: Final = frozenset({"id", "createdAt", "updatedAt", "leadPartitionId", "cookies", "marketoGUID"})
 
 _TYPES: Mapping[str, FieldType] = {
@@ -88,12 +91,12 @@ def _company_names(client: Client) -> frozenset[str]:
     return frozenset(str(field.get("name")) for field in rows[0].get("fields", ())) - own if rows else frozenset()
 
 
-def describe_object(client: Client, kind: Kind, path: str, key: str) -> Schema:
-    """The fields of a kind beside people. Its key is its id here, so it is no field."""
+def describe_object(client: Client, kind: Kind, path: str, key: str, more: Iterable[FieldSpec] = ()) -> Schema:
+    """The fields of a kind beside people, and `more` of ours. Its key is its id here, so it is no field."""
     rows = client.get(f"{path}/describe.json", "schema").rows
     fields = rows[0].get("fields", ()) if rows else ()
     found = [_spec(row, read_only=False) for row in fields if row.get("name") not in {key, *SYSTEM}]
-    return Schema.of(kind, [spec for spec in found if spec is not None])
+    return Schema.of(kind, [*(spec for spec in found if spec is not None), *more])
 
 
 @shaped("Marketo")
@@ -106,8 +109,8 @@ def _spec(row: Mapping[str, Any], *, read_only: bool) -> FieldSpec | None:
         kind = FieldType.TEXT
     writable = not read_only and row.get("updateable") is not False and row.get("crmManaged") is not True
     length = row.get("length")
-    if name == COMPANY_LINK:
-        return FieldSpec(name=name, type=FieldType.REFERENCE, label=str(row["displayName"]), targets=(COMPANY,),
+    if name in _LINKS:
+        return FieldSpec(name=name, type=FieldType.REFERENCE, label=str(row["displayName"]), targets=(_LINKS[name],),
                          creatable=writable, updatable=writable, clearable=False)  # fmt: skip
     return FieldSpec(
         name=name,
@@ -147,7 +150,7 @@ def _parse(spec: FieldSpec, raw: object) -> Value | Absent:
         case FieldType.DATETIME:
             return parse_time(str(raw))
         case FieldType.REFERENCE:
-            return Ref(COMPANY, RemoteId(str(raw)))
+            return Ref(spec.targets[0], RemoteId(str(raw)))
         case _:
             return str(raw)
 

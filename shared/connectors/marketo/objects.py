@@ -1,9 +1,9 @@
-"""Companies and opportunities: written by a key of ours, read back by it, never fed."""
+"""Sales persons, companies and opportunities: written by a key of ours, read back by it, never fed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,8 @@ from shared.connectors.marketo.errors import (
     rejected,
     unknown,
 )
-from shared.connectors.marketo.fields import COMPANY, OPPORTUNITY, BadFieldError, body_of, told
+from shared.connectors.marketo.fields import COMPANY, LEAD, OPPORTUNITY, SALES_PERSON, BadFieldError, body_of, told
+from shared.connectors.marketo.roles import CONTACT, Roles
 from shared.domain.records import FieldName, Gone, GoneReason, Kind, Record, Ref, RemoteId, Schema
 from shared.errors import OutcomeUnknown
 from shared.http.parallel import raised, run_all
@@ -39,6 +40,7 @@ class Family:
 
 
 FAMILIES: Mapping[Kind, Family] = {
+    SALES_PERSON: Family(SALES_PERSON, "salespersons", "externalSalesPersonId"),
     COMPANY: Family(COMPANY, "companies", "externalCompanyId"),
     OPPORTUNITY: Family(OPPORTUNITY, "opportunities", "externalOpportunityId"),
 }
@@ -50,8 +52,11 @@ _UNKNOWN_OWNER = "718"
 class ObjectStore:
     """Reads and writes one kind."""
 
-    def __init__(self, client: Client, family: Family, schema: Schema, *, concurrency: int) -> None:
+    def __init__(
+        self, client: Client, family: Family, schema: Schema, *, concurrency: int, roles: Roles | None = None
+    ) -> None:
         self._client, self._family, self._schema, self._concurrency = client, family, schema, concurrency
+        self._roles = roles
 
     def read(self, ids: Sequence[RemoteId], fields: Sequence[FieldName]) -> Mapping[RemoteId, Record | Gone]:
         """Each id's record, or that it is gone."""
@@ -64,10 +69,26 @@ class ObjectStore:
             ref, row = Ref(self._family.kind, row_id), found.get(row_id.casefold())
             gone = Gone(ref, GoneReason.CONFIRMED)
             answers[row_id] = gone if row is None else Record(ref, told(self._schema, fields, row))
-        return answers
+        return self._with_roles(answers) if self._roles is not None and CONTACT in fields else answers
+
+    def _with_roles(self, answers: Mapping[RemoteId, Record | Gone]) -> Mapping[RemoteId, Record | Gone]:
+        there = [row for row, record in answers.items() if isinstance(record, Record)]
+        people = self._roles.of(there) if self._roles is not None and there else {}
+
+        def contact(row: RemoteId) -> Ref | None:
+            found = people.get(row.casefold())
+            return Ref(LEAD, min(found, key=int)) if found else None
+
+        return {
+            row: replace(record, fields={**record.fields, CONTACT: contact(row)})
+            if isinstance(record, Record)
+            else record
+            for row, record in answers.items()
+        }
 
     def _ask(self, ids: Sequence[RemoteId], fields: Sequence[FieldName]) -> list[Mapping[str, Any]]:
-        names = ",".join(dict.fromkeys([self._family.key, *(name for name in fields if name in self._schema.fields)]))
+        asked = (name for name in fields if name in self._schema.fields and name != CONTACT)
+        names = ",".join(dict.fromkeys([self._family.key, *asked]))
         query = [("filterType", self._family.key), ("filterValues", ",".join(ids)), ("fields", names)]
         return self._client.get(f"{self._family.path}.json", "read", query).rows
 
@@ -78,12 +99,17 @@ class ObjectStore:
         for write in writes:
             try:
                 sent = body_of(self._schema, write.fields) if write.op is not Op.DELETE else {}
+                sent.pop(CONTACT, None)
             except BadFieldError as bad:
                 results[write.key] = local(write, bad.code, str(bad), bad.field)
             else:
                 rows.append((write, {**sent, self._family.key: str(write.ref.id)}))
+        if rows and writes[0].op is Op.DELETE and self._roles is not None:
+            self._roles.clear([write for write, _ in rows])
         if rows:
             results |= self._send(writes[0].op, rows)
+        if rows and writes[0].op is not Op.DELETE and self._roles is not None:
+            results = self._roles.follow([write for write, _ in rows], results)
         return [results[write.key] for write in writes]
 
     def _send(self, op: Op, rows: Sequence[tuple[Write, dict[str, Any]]]) -> dict[str, WriteResult]:

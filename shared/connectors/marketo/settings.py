@@ -12,6 +12,7 @@ from shared.errors import ConfigError
 from shared.http.origin import Origin
 
 REJECTION_ACTIVITY = "dynamicsRejection"
+OPPORTUNITY_ROLE = "Primary Contact"
 
 SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(
@@ -32,6 +33,11 @@ SETTINGS: tuple[SettingSpec, ...] = (
         name="rejection_activity",
         help="API name of the custom activity that tells a person's log what Dynamics refused; empty: none.",
         default=REJECTION_ACTIVITY,
+    ),
+    SettingSpec(
+        name="opportunity_role",
+        help="Name of the role that an opportunity's contact has in Marketo.",
+        default=OPPORTUNITY_ROLE,
     ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(
@@ -57,6 +63,7 @@ class MarketoSettings:
     client_secret: str
     deleted_field: str = ""
     rejection_activity: str = ""
+    opportunity_role: str = OPPORTUNITY_ROLE
     partition: str = ""
     import_from: int = 0
     concurrency: int = 4
@@ -72,6 +79,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         client_secret=read.text("client_secret"),
         deleted_field=read.text("deleted_field"),
         rejection_activity=_api_name(read.text("rejection_activity")),
+        opportunity_role=read.text("opportunity_role") or OPPORTUNITY_ROLE,
         partition=read.text("partition"),
         import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),

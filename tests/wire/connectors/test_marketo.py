@@ -15,7 +15,8 @@ from shared.ports.connector import CheckState, Cursor, Op, Outcome, Write, Write
 from simulators.frame import Authority
 from tests.wire.connectors.marketo import Subscription, subscription
 
-LEAD, COMPANY, OPPORTUNITY = Kind("lead"), Kind("company"), Kind("opportunity")
+LEAD, COMPANY, OPPORTUNITY, SALES = Kind("lead"), Kind("company"), Kind("opportunity"), Kind("salesperson")
+ROLE = FieldName("primaryContact")
 EMAIL, FIRST, LAST, MOTTO, SCORE = (FieldName(n) for n in ("email", "firstName", "lastName", "motto", "leadScore"))
 LINK = FieldName("externalCompanyId")
 N = 2000
@@ -382,13 +383,71 @@ def test_one_opportunity_that_fails_its_whole_call_is_found(marketo: Subscriptio
             key=f"o{n}",
             op=Op.CREATE,
             ref=Ref(OPPORTUNITY, RemoteId(f"o{n}")),
-            fields={name: f"O {n}", owner: "nobody" if n == 5 else None},
+            fields={name: f"O {n}", owner: Ref(Kind("salesperson"), RemoteId("nobody")) if n == 5 else None},
         )
         for n in range(9)
     ]
     results = marketo.connector.write(writes)
     assert [result.key for result in results if result.outcome is Outcome.REJECTED] == ["o5"]
     assert len(marketo.system.state({"kind": "opportunities"})["opportunities"]) == 8
+
+
+@pytest.mark.feature("MK-02.1", system="marketo")
+def test_the_contact_of_an_opportunity_is_its_role_written_after_it_and_deleted_before_it(
+    marketo: Subscription,
+) -> None:
+    schema = marketo.connector.describe(OPPORTUNITY)
+    assert schema.fields[ROLE].targets == (LEAD,)
+    ana, ben = (marketo.create({EMAIL: f"{name}@example.com"}) for name in ("ana", "ben"))
+
+    def written(op: Op, lead: RemoteId | None, key: str = "o1") -> WriteResult:
+        fields = {FieldName("name"): "Chairs"} if op is Op.CREATE else {}
+        contact = {} if op is Op.DELETE else {ROLE: Ref(LEAD, lead) if lead else None}
+        ref = Ref(OPPORTUNITY, RemoteId(key))
+        (result,) = marketo.connector.write([Write(key="k", op=op, ref=ref, fields={**fields, **contact})])
+        return result
+
+    def roles() -> list[tuple[int, str]]:
+        return [(each["leadId"], each["role"]) for each in marketo.system.state({"kind": "roles"})["roles"]]
+
+    def read() -> Any:
+        (found,) = marketo.connector.read(OPPORTUNITY, [RemoteId("o1")], [FieldName("name"), ROLE]).values()
+        return found.fields[ROLE] if isinstance(found, Record) else found
+
+    assert written(Op.CREATE, ana).outcome is Outcome.APPLIED
+    assert roles() == [(int(ana), "Primary Contact")]
+    assert read() == Ref(LEAD, ana)
+    assert written(Op.UPDATE, ben).outcome is Outcome.APPLIED
+    assert roles() == [(int(ben), "Primary Contact")]
+    other = {"externalOpportunityId": "o1", "leadId": int(ana), "role": "Buyer"}
+    marketo.system.seed({"roles": [other]})
+    assert written(Op.UPDATE, None).outcome is Outcome.APPLIED
+    assert (roles(), read()) == ([(int(ana), "Buyer")], None), "another role is somebody else's"
+    refused = written(Op.UPDATE, RemoteId("4711"))
+    assert (refused.outcome, refused.field) == (Outcome.REJECTED, ROLE)
+    assert written(Op.UPDATE, ben).outcome is Outcome.APPLIED
+    marketo.server.host.calls.clear()
+    assert written(Op.DELETE, None).outcome is Outcome.APPLIED
+    paths = [each["path"] for each in marketo.server.host.calls.page() if each["method"] == "POST"]
+    assert paths == ["/rest/v1/opportunities/roles/delete.json", "/rest/v1/opportunities/delete.json"]
+    assert marketo.system.state({"kind": "opportunities"})["opportunities"] == []
+
+
+@pytest.mark.feature("MK-02.1", system="marketo")
+def test_sales_persons_are_named_by_their_own_ids_and_one_in_use_is_kept(marketo: Subscription) -> None:
+    marketo.connector.describe(SALES)
+    made = [
+        Write(key=key, op=Op.CREATE, ref=Ref(SALES, RemoteId(key)), fields={EMAIL: f"{key}@example.com"})
+        for key in ("s1", "s2")
+    ]
+    assert outcomes(marketo.connector.write(made)) == [Outcome.APPLIED] * 2
+    marketo.connector.describe(LEAD)
+    owned = {EMAIL: "a@example.com", FieldName("externalSalesPersonId"): Ref(SALES, RemoteId("s1"))}
+    assert outcomes(marketo.connector.write(creates([owned]))) == [Outcome.APPLIED]
+    gone = [Write(key=key, op=Op.DELETE, ref=Ref(SALES, RemoteId(key))) for key in ("s1", "s2")]
+    kept, deleted = marketo.connector.write(gone)
+    assert (kept.outcome, kept.code) == (Outcome.REJECTED, "in_use")
+    assert deleted.outcome is Outcome.APPLIED
 
 
 @pytest.mark.feature("MK-10", system="marketo")
