@@ -103,7 +103,7 @@ kills: setup ## the worker dies KILLS=50 times at random moments: nothing lost, 
 	@touch $@
 
 .PHONY: infra
-infra: setup .venv-infra/.ready ## the deployment templates: layout, types, parity, queries, policies, deliberate breaks
+infra: setup .venv-infra/.ready ## the deployment templates: layout, types, parity, queries, a plan, policies, deliberate breaks
 	@$(PY) -m scripts.infra
 	@$(PY) -m scripts.infra breaks
 

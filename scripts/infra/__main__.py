@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from scripts.infra import bicep, facts, needs, parity, schema, terraform, types
+from scripts.infra import bicep, facts, needs, parity, planned, schema, terraform, types
 from scripts.infra.breaks import BREAKS, apply, quick_checks
 
 ROOT = needs.ROOT
@@ -151,6 +151,14 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
+def terraform_plan(infra: Path = INFRA) -> Iterator[str]:
+    """Terraform's own plan, with a stand-in for the provider."""
+    if lacks := planned.lacking():
+        yield Skipped(lacks)
+        return
+    yield from planned.findings(infra)
+
+
 def policies(infra: Path = INFRA) -> Iterator[str]:
     """checkov over both templates, less what `SKIPPED` gives a reason for."""
     checkov = VENV / "bin" / "checkov"
@@ -185,6 +193,7 @@ def checks() -> dict[str, Callable[[Path], Iterable[str]]]:
         **quick,
         "schema is fresh": lambda _: fresh_schema(),
         "whole types": lambda _: bicep_whole_types(),
+        "plan": terraform_plan,
         "policies": policies,
     }
 

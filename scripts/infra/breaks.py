@@ -131,11 +131,21 @@ BREAKS: tuple[Break, ...] = (
           '"column": "Tick"', "kql", "does not end with a column Tick"),
     Break("Terraform badly laid out", "terraform/vault.tf", "  sku_name ", "  sku_name      ", "formatting",
           "vault.tf"),
+    Break("an attribute that is not there", "terraform/monitor.tf",
+          "workspace.workspace.id\n  local", "workspace.workspace.ident\n  local", "plan", "monitor.tf:"),
+    Break("an expression of the wrong type", "terraform/app.tf", "http_concurrency                               = "
+          "local.system.scale.httpConcurrency", "http_concurrency                               = local.system.queues",
+          "plan", "Incorrect attribute value type"),
+    Break("a circle: the app's roles wait for the app, which waits for them", "terraform/roles.tf",
+          "azurerm_user_assigned_identity.identity.principal_id",
+          "azurerm_function_app_flex_consumption.app.identity[0].principal_id", "plan", "Cycle"),
+    Break("a name nobody declares", "terraform/vault.tf", "var.private_networking ?", "var.private_network ?", "plan",
+          "Reference to undeclared input variable"),
     Break("public blobs let in, in both", "*", "", "", "policies", "CKV_AZURE_190"),
     Break("old TLS, in both", "**", "", "", "policies", "CKV_AZURE_44"),
 )  # fmt: skip
 
-SLOW = {"formatting", "kql", "policies"}
+SLOW = {"formatting", "kql", "plan", "policies"}
 
 
 def apply(item: Break, infra: Path, folder: Path) -> Path:

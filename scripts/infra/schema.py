@@ -1,7 +1,8 @@
 """Terraform arguments against the provider's own schema.
 
-`infra/terraform/schema.json` holds, for the resource types the templates use, which arguments there are, which must
-be given and which are blocks: facts taken from the PyPI package `cdktn-provider-azurerm` (MPL-2.0), which is generated
+`infra/terraform/schema.json` holds, for the resource types the templates use, which arguments there are, which must be
+given, of which type (text unless said), which are blocks, and which attributes can be read besides. `provider` holds
+those of the provider's own block. They are facts of the PyPI package `cdktn-provider-azurerm` (MPL-2.0), which is made
 from the provider itself. `python -m scripts.infra schema WHEEL` writes it anew; `make infra` sees that it is fresh.
 Values and ranges are not in it.
 """
@@ -25,7 +26,7 @@ _ALWAYS = {"for_each", "count", "depends_on", "lifecycle", "provider", "dynamic"
 
 def findings(module: terraform.Module, schema: Mapping[str, Any]) -> list[str]:
     """Unknown arguments, missing ones, blocks written as arguments and the other way round."""
-    told: list[str] = []
+    told = list(_body(module.provider, schema["provider"], "provider azurerm"))
     for resource in module.resources:
         known = schema.get(resource.type)
         if known is None:
@@ -37,6 +38,7 @@ def findings(module: terraform.Module, schema: Mapping[str, Any]) -> list[str]:
 
 def _body(body: Mapping[str, Any], known: Mapping[str, Any], at: str) -> Iterator[str]:
     given = set(body) | {name for block in _listed(body.get("dynamic")) for name in block}
+    known = {name: facts for name, facts in known.items() if not facts.get("computed")}
     for name in sorted(given - set(known) - _ALWAYS):
         yield f"{at}: unknown argument {name}"
     for name, facts in known.items():
@@ -77,12 +79,14 @@ def extract(wheel: Path, types: set[str]) -> dict[str, Any]:
     """The facts on `types` from the wheel. Raises KeyError naming a type the provider does not have."""
     classes = _classes(wheel)
     configs = {_snake(entry["name"]): entry for entry in classes.values() if entry["name"].endswith("Config")}
-    found = {}
+    provider = next(entry for entry in classes.values() if entry["name"] == "AzurermProviderConfig")
+    found = {"provider": {name: facts for name, facts in _arguments(provider, classes, 0).items() if name != "alias"}}
     for name in sorted(types):
         entry = configs.get(f"{name.removeprefix('azurerm_')}_config")
         if entry is None:
             raise KeyError(f"the provider has no resource type {name}")
-        found[name] = _arguments(entry, classes, 0)
+        read = _readable(entry["name"].removesuffix("Config"), classes)
+        found[name] = dict(sorted({**read, **_arguments(entry, classes, 0)}.items()))
     return found
 
 
@@ -108,9 +112,41 @@ def _arguments(entry: Mapping[str, Any], classes: Mapping[str, Any], depth: int)
         facts: dict[str, Any] = {} if item.get("optional") else {"required": True}
         inner = next((name for name in _references(item["type"]) if name in classes), None)
         if inner is not None and classes[inner].get("kind") == "interface" and depth < 5:  # noqa: PLR2004
-            facts["block"] = _arguments(classes[inner], classes, depth + 1)
+            read = _readable(f"{classes[inner]['name']}OutputReference", classes)
+            facts["block"] = dict(sorted({**read, **_arguments(classes[inner], classes, depth + 1)}.items()))
+            if "collection" not in json.dumps(item["type"]):
+                facts["one"] = True
+        else:
+            facts.update(_typed(item["type"]))
         found[_snake(item["name"])] = facts
     return dict(sorted(found.items()))
+
+
+def _readable(name: str, classes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a class that the provider fills in; arguments are among those that can be set."""
+    entry: Mapping[str, Any] = next((one for one in classes.values() if one["name"] == name), {})
+    return {
+        _snake(item["name"]): {"computed": True, **_typed(item["type"])}
+        for item in entry.get("properties", [])
+        if item.get("immutable") and not item.get("static") and not item["name"].endswith("Input")
+        if _cty(item["type"]) != "dynamic"
+    }
+
+
+def _typed(node: Mapping[str, Any]) -> dict[str, Any]:
+    kind = _cty(node)
+    return {} if kind == "string" else {"type": kind}
+
+
+def _cty(node: Mapping[str, Any]) -> Any:
+    """The type in Terraform's words, such as `bool` or `["list", "string"]`."""
+    if "union" in node:
+        kinds = [kind for kind in map(_cty, node["union"]["types"]) if kind != "dynamic"]
+        return kinds[0] if kinds else "dynamic"
+    if "collection" in node:
+        kind = {"array": "list", "map": "map"}[node["collection"]["kind"]]
+        return [kind, _cty(node["collection"]["elementtype"])]
+    return {"string": "string", "number": "number", "boolean": "bool"}.get(node.get("primitive", ""), "dynamic")
 
 
 def _references(node: Any) -> Iterator[str]:
