@@ -126,7 +126,7 @@ def restrict(draft: Draft, pair: Pair, changed: Side | None) -> None:
         draft.need.update(side for side in Side if not pair.told(side))
         return
     strict = Side.CRM if crm < partner else Side.PARTNER if partner < crm else changed or _tie(pair)
-    if changed not in {None, strict} or not pair.field.flows(strict.other):
+    if changed not in {None, strict} or not pair.field.flows(strict.other) or _says_nothing(pair, crm, partner):
         draft.settle(pair)
         return
     if not pair.told(strict.other) and min(crm, partner) > 0:
@@ -134,6 +134,13 @@ def restrict(draft: Draft, pair: Pair, changed: Side | None) -> None:
         return
     if draft.write(pair, strict.other) and changed is None:
         draft.conflict(pair, strict)
+
+
+def _says_nothing(pair: Pair, crm: int, partner: int) -> bool:
+    """One side is empty and the other's value is none of the strict ones. To fill it in would restrict nobody, and a
+    write without a condition could arrive late, over a stricter value."""
+    loosest = pair.field.policy.rank(None)
+    return max(crm, partner) == loosest and min(crm, partner) >= loosest - 1
 
 
 def _rank(draft: Draft, pair: Pair, side: Side) -> int | None:

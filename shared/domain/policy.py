@@ -39,8 +39,8 @@ class Policy:
 
     `side` owns the field (owner), or wins when times cannot decide (newest). `skew` is how far apart two clocks must
     be to count, in seconds. `strict` lists values from the strictest on, as Dynamics stores them, as text; what is
-    not listed is looser than all that is, and an empty field is the loosest. By default `true` is the strict value,
-    as in Dynamics' "do not allow" columns.
+    not listed is looser than all that is, and an empty field is the loosest (neither fills the other). By default
+    `true` is the strict value, as in Dynamics' "do not allow" columns.
     """
 
     rule: Rule = Rule.OWNER

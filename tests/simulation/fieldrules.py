@@ -44,8 +44,10 @@ def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
     if carries(story.item, values[source], values[target], (source, target)):
         return ""
     own = story.last.get(target)
+    moved = own is not None and mine is not None and not mine.foreign and mine.number > own.number
+    moved = moved and mine not in story.returned and not story.doubt and not story.revived
     if own is not None and (own.foreign or carries(story.item, own.value, values[target], (target, target))):
-        return ""
+        return "" if not moved or own.foreign else f"I1 a one-way field did not yield to its source: {_differ(values)}"
     if story.revived or story.doubt or (mine is None and is_empty(values[source])):
         return ""
     return f"I1 a one-way field did not arrive: {_differ(values)}"
@@ -70,6 +72,8 @@ def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
     """Where a write's answer was lost, or a system cannot refuse a stale write, the last edit of a side may win."""
     if story.doubt or story.revived or story.lost_in_window:
         last = [edit for edit in story.edits if not edit.foreign or story.revived or edit.number < story.met]
+        if not story.revived:
+            last = [edit for edit in last if edit in story.last.values() or edit.number < story.met]
         return any(holds(story.item, [edit], values[Side.CRM], Side.CRM) for edit in last)
     return bool(_before_first(story))
 
@@ -95,7 +99,7 @@ def _lost(
     if _before_first(story):
         return _first_meeting(story, values, winner, loser, disputes)
     if not any(story.bases.get(edit) for edit in frontier):
-        return ""  # nothing was ever agreed on this field: it is still a first meeting, which fills what is empty
+        return _first_meeting(story, values, winner, loser, disputes)  # nothing was ever agreed: it is still at it
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:
         return f"I5 the {owner} side owns the field, but the other's edit stayed: {_differ(values)}"
@@ -131,14 +135,25 @@ def _logged(loser: Edit, disputes: Sequence[ConflictEntry]) -> bool:
 
 def _ask(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:
     frontier = story.frontier()
-    if _agree(story, values):
-        return _owned(story, values, disputes) if len(frontier) < 2 else ""
     asked = any(entry.winner == "" for entry in disputes)
+    if _agree(story, values):
+        return _owned(story, values, disputes) if len(frontier) < 2 else _unasked(story, frontier, asked=asked)
     if asked and (len(frontier) > 1 or story.doubt or story.revived or _before_first(story)):
         return ""
     if story.revived or story.doubt:
         return ""
     return f"I1 the sides differ and nobody was asked: {_differ(values)}"
+
+
+def _unasked(story: Story, frontier: Sequence[Edit], *, asked: bool) -> str:
+    """Of two edits that contradict each other none may win before somebody was asked."""
+    first, second = frontier[0], frontier[1]
+    excused = story.doubt or story.revived or story.lost_in_window or story.returned & set(frontier)
+    if asked or excused or any(edit.foreign for edit in frontier) or not story.bases.get(second):
+        return ""
+    if same(story.item, first.value, second.value, at=(first.side, second.side)):
+        return ""
+    return f"I5 {_show(first.value)} and {_show(second.value)} contradict each other, and nobody was asked"
 
 
 def _fill(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:
@@ -170,7 +185,8 @@ def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Seque
         return ""
     loose = Side.CRM if strict[Side.PARTNER] else Side.PARTNER
     last = story.last.get(loose)
-    if last is not None and last.side is loose and last.value is not True:
+    strictly = story.last.get(loose.other)
+    if last is not None and last.value is not True and (strictly is None or strictly.number < last.number):
         return ""
     if story.revived:
         return ""

@@ -97,7 +97,7 @@ def tell(
         if event.by_hub:
             unsure |= {side} if event.doubtful else set()
             joined = known[side.other] if item.rule == "union" and _joins(new, value) else frozenset()
-            known[side] |= _written(story, event, new, known, conditional) | joined
+            known[side] |= _written(story, event, value, known, conditional) | joined
         else:
             if event.op == "create" and is_empty(new):
                 value[side] = new  # a field that was never filled in is no edit
@@ -166,16 +166,28 @@ def _joins(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
     )
 
 
+def _composed(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
+    """Whether these are choices of this pair: each stands on one of its sides."""
+    held = [item for item in value.values() if isinstance(item, frozenset)]
+    return isinstance(new, frozenset) and new <= frozenset[str]().union(*held)
+
+
 def _written(
-    story: Story, event: Event, new: Value | None, known: dict[Side, frozenset[Edit]], conditional: frozenset[Side]
+    story: Story,
+    event: Event,
+    value: Mapping[Side, Value | None],
+    known: dict[Side, frozenset[Edit]],
+    conditional: frozenset[Side],
 ) -> frozenset[Edit]:
-    """What a user of `event.side` can see after this write of the hub."""
-    side = event.side
+    """What a user of `event.side` can see after this write of the hub. `value` is what both sides held before it."""
+    side, new = event.side, event.fields[story.item.name]
     if side not in conditional:
         for edit in known[side] - known[side.other]:
             if edit.side is side and edit.number > event.knew():
                 story.lost_in_window.add(edit)
     source = _source(story, side, new)
+    if source is None and story.item.rule == "union" and _composed(new, value):
+        return known[side.other]  # who sees it sees what the other side's users chose, as far as it was joined
     if source is None:
         source = Edit(event.number, side, new, foreign=True)
         story.edits.append(source)

@@ -20,7 +20,6 @@ from shared.ports.connector import (
     ChangePage,
     CheckStep,
     Cursor,
-    FeedKind,
     Outcome,
     Settled,
     Ticket,
@@ -223,7 +222,7 @@ class TroubledConnector(Calls):
 
     def _followed(self, kind: Kind, cursor: Cursor | None, page: ChangePage) -> None:
         """Changes of Dynamics are carried over once the partner's own were taken: who read a page of them (no walk)
-        owes a look at the partner's feed, where there is one."""
+        owes a look at the partner's feed, or at each record where there is none but walks."""
         profile, now = self.world.profile, self.world.ledger.now
         partner = profile.kinds(Side.PARTNER)[profile.kinds(self.side).index(kind)]
         walks = self.world.walks
@@ -231,8 +230,8 @@ class TroubledConnector(Calls):
             walks.add((self.side, kind))
         if self.side is Side.PARTNER:
             if not page.more:
-                self.worker.drained[partner] = now
-        elif page.items and (self.side, kind) not in walks and profile.partner.feed is not FeedKind.WALK:
+                self.worker.drained[partner] = self.worker.told[self.side, kind]
+        elif page.items and (self.side, kind) not in walks:
             self.worker.paged[partner] = now
         if page.walked:
             walks.discard((self.side, kind))

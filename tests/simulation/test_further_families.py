@@ -81,6 +81,17 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("rename", "partner", 0, "fresh", 0),
         ),
     ),
+    "a consent that restricts nobody is not sent, so it cannot arrive after an opt-out": (
+        "poor",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("edit", "crm", 0, "optout", 1),
+            _met("write", 0, "late"),
+            ("edit", "crm", 0, "optout", 0),
+            A,
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (

@@ -317,7 +317,7 @@ RESTRICTIVE = [
     ((True, False), False, True, "<!"),
     ((False, False), None, True, "<!"),
     ((None, None), True, False, ">!"),
-    ((None, None), False, None, ">"),
+    ((None, None), False, None, "="),  # it restricts nobody; where nothing is conditional it could arrive late
     ((True, True), None, True, "="),
 ]
 
