@@ -51,7 +51,7 @@ class Page:
             journal=work.engine.options.journal,
             anew=bool(work.number("initial")),
         )
-        self.recall = Recall(self)
+        self.recall = Recall(work, self.links)
         self.pairs = pairs_of(work.maps)
         self._waiting: dict[int, frozenset[str]] = {}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from shared.domain.identity import LinkState, link_key
 from shared.domain.mapping import Carried
@@ -20,9 +20,8 @@ from shared.domain.records import ABSENT, FieldName, Kind, Record, Ref, Side, Un
 from shared.ports.connector import FeedKind
 from shared.state.model import Telling
 from shared.sync.cases import Case
-
-if TYPE_CHECKING:
-    from shared.sync.page import Page
+from shared.sync.context import Work
+from shared.sync.working import WorkingSet
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of what was told up to which it is kept; a larger account's records are read."""
@@ -41,12 +40,13 @@ _FEEDS: Final = frozenset({FeedKind.DELTA, FeedKind.SINCE, FeedKind.LOG})
 class Recall:
     """What a page tells of unlinked partner records, and what it knows of those it meets."""
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
+    def __init__(self, work: Work, links: WorkingSet) -> None:
+        self._work = work
+        self._links = links
         self._told: dict[Ref, Telling] = {}
         self._parts: list[Telling] = []
         self._canonicals: dict[tuple[Kind, FieldName], Canonical] = {}
-        self._labels = [rules for item in page.work.maps if (rules := item.entity.labels) is not None]
+        self._labels = [rules for item in work.maps if (rules := item.entity.labels) is not None]
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
@@ -62,8 +62,8 @@ class Recall:
 
     def tellings(self) -> list[Telling]:
         """What is to be stored; nothing once there is too much of it."""
-        found = [telling for ref, telling in self._told.items() if ref in self._page.links.candidates] + self._parts
-        work = self._page.work
+        found = [telling for ref, telling in self._told.items() if ref in self._links.candidates] + self._parts
+        work = self._work
         if not found or (kept := work.number(KEPT)) < 0:
             return []
         size = kept + sum(_OVERHEAD + _SIZE * len(telling.digests) for telling in found)
@@ -71,7 +71,7 @@ class Recall:
         return found if size <= MOST else []
 
     def _wanted(self, kind: Kind) -> bool:
-        work = self._page.work
+        work = self._work
         feed = work.engine.partner.capabilities.kinds[kind].feed
         return bool(work.number("initial")) and work.engine.plan is None and feed in _FEEDS
 
@@ -86,13 +86,13 @@ class Recall:
     def _digest(self, kind: Kind, name: FieldName, value: Value | None) -> bytes:
         """b"" for an empty value."""
         found = self._canonical(kind, name)(value)
-        draw = self._page.reconciler.digester.raw
+        draw = self._work.engine.digester.raw
         return draw(b"told\x00" + name.encode() + b"\x00" + found)[:_SIZE] if found else b""
 
     def _canonical(self, kind: Kind, name: FieldName) -> Canonical:
         found = self._canonicals.get((kind, name))
         if found is None:
-            compiled = self._page.work.maps_of(Side.PARTNER, kind)[0]
+            compiled = self._work.maps_of(Side.PARTNER, kind)[0]
             found = self._canonicals[kind, name] = canonicaliser(compiled.partner.fields[name])
         return found
 
@@ -100,11 +100,11 @@ class Recall:
 
     def answer(self, cases: Sequence[Case]) -> None:
         """Gives cases that meet a record told before that record, where it is known whole; the others stay stale."""
-        work = self._page.work
+        work = self._work
         asked = {
             case.partner_ref: case
             for case in cases
-            if case.recall and case.partner_ref is not None and case.partner_ref not in self._page.links.candidates
+            if case.recall and case.partner_ref is not None and case.partner_ref not in self._links.candidates
         }
         if not asked or work.number(KEPT) <= 0 or work.engine.options.journal:
             return
@@ -118,7 +118,7 @@ class Recall:
 
     def _ended(self, kind: Kind) -> bool:
         """Whether the partner's feed was read to an end, so that what it said nothing of is told, too."""
-        cursor = self._page.work.held.cursor(f"{Side.PARTNER.value}:{kind}")
+        cursor = self._work.held.cursor(f"{Side.PARTNER.value}:{kind}")
         return cursor is not None and not cursor.facts.get("more")
 
     def _record(self, case: Case, telling: Telling, *, ended: bool) -> Record | None:
@@ -154,5 +154,5 @@ class Recall:
         return values
 
     def _resolve(self, parent: Ref) -> Ref | None:
-        link = self._page.links.link(link_key(parent))
+        link = self._links.link(link_key(parent))
         return link.partner if link is not None and link.state is LinkState.LINKED else None
