@@ -39,8 +39,8 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "S14": ("tests/app/test_requests.py::test_a_wrong_secret_opens_nothing_and_says_nothing_of_what_there_is",),
     "B17": (
         "tests/unit/domain/test_entity_file.py::test_every_mistake_is_told_at_once_with_its_place",
-        "tests/unit/domain/test_entity_file.py::test_a_map_that_does_not_round_trip_for_a_sample_is_refused_unless_one_way",
-        "tests/unit/domain/test_entity_file.py::test_two_connections_may_not_write_one_column_without_an_order",
+        "tests/unit/domain/test_maps_and_schemas.py::test_a_map_that_does_not_round_trip_for_a_sample_is_refused_unless_one_way",
+        "tests/unit/domain/test_maps_and_schemas.py::test_two_connections_may_not_write_one_column_without_an_order",
     ),
 }
 """Scenarios whose test belongs with the part it proves."""
