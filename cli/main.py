@@ -1,4 +1,4 @@
-"""The commands. Each is imported when it is called, so that `--help` answers at once."""
+"""`dynasync`: the commands. Each is imported when it is called, so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -6,39 +6,53 @@ import sys
 
 import click
 
-from cli.demo.stories import STORIES
+from cli.exits import Exit
+from cli.group import Group
+
+COMMANDS = {
+    "connections": ("cli.commands.connections", "Make, show, change, check, switch, clean up and delete connections."),
+    "run": ("cli.commands.run", "Start a run and follow it to its end."),
+    "status": ("cli.commands.status", "How connections stand, with the reason and the next step."),
+    "runs": ("cli.commands.runs", "What ran and how it ended; take a run back."),
+    "errors": ("cli.commands.errors", "Records that fail: why, and what to do; try again, dismiss."),
+    "conflicts": ("cli.commands.conflicts", "Fields that both sides changed: open questions and decisions."),
+    "pending": ("cli.commands.pending", "Requests about single records that are under way."),
+    "poison": ("cli.commands.poison", "Requests that failed five times: try again, forget."),
+    "activity": ("cli.commands.activity", "Who did what."),
+    "openapi": ("cli.commands.openapi", "The OpenAPI document of the app."),
+    "demo": ("cli.commands.demo", "Play a day between Dynamics 365 and another system on this machine."),
+}
+EXAMPLES = (
+    ("demo", "a day on this machine with simulated systems, checked at the end"),
+    ("status", "how every connection stands"),
+    ("run CRM-AC", "a run now, followed to its end"),
+    ("errors list CRM-AC", "which records fail, why, and what to do"),
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def main() -> None:
-    """Operate dynasync.
+@click.group(cls=Group, lazy=COMMANDS, examples=EXAMPLES)
+def dynasync() -> None:
+    """Operate dynasync over its REST API.
 
-    \b
-    Examples:
-      python -m cli demo                 a day on this machine, checked at the end
-      python -m cli demo --people 300    with so many generated people
-      python -m cli demo --whole         with the whole sample file
-      python -m cli demo --json          for machines
-      python -m cli demo --keep          leave everything running and print the addresses
+    The app is named by DYNASYNC_URL or --url; you are known by a function key (DYNASYNC_KEY, --key-file) or an Entra
+    token (DYNASYNC_TOKEN, --token-file). Connections are named by id or by name. Results go to standard output, all
+    else to standard error. The exit codes stand in docs/reference/cli.md.
     """
 
 
-@main.command()
-@click.option("--system", type=click.Choice(sorted(STORIES)), default="activecampaign", help="Whose day is played.")
-@click.option("--people", type=click.IntRange(20, 100_000), help="Generate this many people instead of the sample's.")
-@click.option("--whole", is_flag=True, help="Take the whole sample file, not its first 1,040 rows.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C and print the addresses.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="HTTP port of the app; 0: any free one.")
-def demo(*, system: str, people: int | None, whole: bool, as_json: bool, keep: bool, port: int) -> None:
-    """Play a day between Dynamics 365 and another system on this machine, through the app's own entry points.
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: runs a command and ends the process with its exit code."""
+    sys.exit(run(arguments))
 
-    Starts simulators of both systems, a storage emulator and the local Functions host; connects, checks and switches
-    on. Then the hours of a day come one by one: people edit on both sides, a worker is killed, calls are refused. A
-    table says of each event what the app did and why. At the end both systems are read and compared field by field.
-    Exit status 1 when something differs without a reason, 3 when something could not be started.
-    """
-    from cli.demo.play import DemoOptions, play
 
-    options = DemoOptions(system=system, people=people, whole=whole, as_json=as_json, keep=keep, port=port)
-    sys.exit(play(options))
+def run(arguments: list[str] | None = None) -> int:
+    """Runs a command and answers its exit code."""
+    try:
+        code = dynasync.main(arguments, prog_name="dynasync", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("dynasync: interrupted", err=True)
+        return int(Exit.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return int(code or 0)

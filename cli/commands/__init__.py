@@ -1,0 +1,1 @@
+"""The commands, a module each: `command` is what `dynasync NAME` runs."""
