@@ -201,7 +201,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     found.url = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("DYNASYNC_URL", found.url)
     monkeypatch.setenv("DYNASYNC_KEY", "k")
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield found
     server.shutdown()
