@@ -4,14 +4,30 @@ from functions import (
     activity,
     care,
     conflicts,
+    exchange,
     failures,
     mapping,
     operate,
     page,
     planning,
     requests,
+    runs,
     schedule,
     settings,
 )
 
-MODULES = (settings, mapping, schedule, planning, operate, requests, failures, conflicts, activity, care, page)
+MODULES = (
+    settings,
+    mapping,
+    schedule,
+    planning,
+    operate,
+    runs,
+    requests,
+    failures,
+    conflicts,
+    exchange,
+    activity,
+    care,
+    page,
+)

@@ -130,6 +130,9 @@ class Desk:
             store=TableFailures(self.app.store("failures"), connection.id),
             lane=self.app.lane(connection.id),
             when=parse_rhythm(connection.rhythm).round_up(self.app.clock.now()),
+            clock=self.app.clock,
+            jobs=trust.jobs(self.app),
+            ids=self.app.ids,
         )
 
 

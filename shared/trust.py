@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.bootstrap import Application
     from shared.domain.plan import Plan
     from shared.domain.records import FieldState
+    from shared.manage.configuration import Configuration
     from shared.manage.deciding import Deciding
     from shared.manage.describing import Describing
     from shared.manage.erase import Erase, Erasures
@@ -85,6 +86,12 @@ def describing(app: Application, connection: ConnectionConfig) -> Describing:
     return Describing(config=connection, connectors=connectors, clock=app.clock)
 
 
+def configuration(app: Application) -> Configuration:
+    from shared.manage.configuration import Configuration
+
+    return Configuration(connections=app.connections)
+
+
 def planned(app: Application, connection: ConnectionConfig, *, seconds: float) -> Plan:
     """The dry run of a connection, whether it is on or not."""
     from shared.sync.rehearse import rehearse
@@ -131,10 +138,11 @@ def suppressions(app: Application) -> TableSuppressions:
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     """What works the connection's open jobs."""
-    from shared.manage import erase, purge, revert
+    from shared.manage import erase, failing, purge, revert
     from shared.manage.jobs import JobRunner
 
     steps = {
+        failing.KIND: lambda job, held: app.desk.failing(connection).step(job, held),
         purge.KIND: lambda job, held: purging(app, connection).step(job, held),
         revert.KIND: lambda job, held: reverting(app, connection).step(job, held),
         erase.KIND: lambda job, held: _erase(app, connection).step(job, held),

@@ -29,12 +29,14 @@ _NOT_REPEATED = frozenset({"after", "code"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`body` is JSON, or the bytes of another media type. `where` is the address to ask how accepted work stands."""
+    """`body` is JSON, or the bytes of another media type. `where` is the address to ask how accepted work
+    stands; `media` the type of bytes, where it is not the route's."""
 
     body: object = None
     status: int = 200
     etag: str = ""
     where: str = ""
+    media: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,10 +101,15 @@ class Call:
         self, fetch: Callable[[int, str], Listing[T]], show: Callable[[T], object], size: int = _PAGE
     ) -> Answer:
         """A page of a list as an answer, with the address of the next. `fetch` takes the size and where to go on."""
+        found = self.fetched(fetch, size)
+        return self.listed([show(item) for item in found.items], found.next)
+
+    def fetched[T](self, fetch: Callable[[int, str], Listing[T]], size: int = _PAGE) -> Listing[T]:
+        """The page of a list that the call asks for."""
         after = self.query("after")
         limit = int(self.query("maxpagesize", str(size)))
         try:
-            found = fetch(limit, after)
+            return fetch(limit, after)
         except ValueError:
             if not after:
                 raise
@@ -112,7 +119,6 @@ class Call:
                 target="after",
                 next_step="Take nextLink of the page before as it is, or begin again without `after`.",
             ) from None
-        return self.listed([show(item) for item in found.items], found.next)
 
     def listed(self, items: Sequence[object], after: str = "") -> Answer:
         return Answer(body={"value": list(items), **({"nextLink": self.next_link(after)} if after else {})})

@@ -14,6 +14,7 @@ from functions.api.judging import model
 from functions.api.route import PLACES, ROUTES, VERSIONS, Query, Role, Route
 from functions.api.serve import describe
 from functions.api.signin import CSRF_HEADER
+from functions.exports import NDJSON
 
 _REF = "#/components/schemas/{model}"
 _ALWAYS = ("internal",)
@@ -165,7 +166,8 @@ def _responses(route: Route, names: dict[str, str]) -> dict[str, Any]:
     if route.answer:
         done["content"] = {route.media: {"schema": {"$ref": names[route.answer]}}}
     elif route.media != "application/json":
-        done["content"] = {route.media: {"schema": {"type": "string"}}}
+        done["content"] = {media: {"schema": {"type": "string"}} for media in (route.media, NDJSON)}
+        done["headers"] = {"Link": {"description": "The next part.", "schema": {"type": "string"}}}
     error = {"application/json": {"schema": {"$ref": names["common.Error"]}}}
     by_status: dict[int, list[str]] = {}
     for code in codes_of(route):

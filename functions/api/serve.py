@@ -118,7 +118,7 @@ def _refused(call: Call, error: SyncError) -> func.HttpResponse:
 
 def _response(answer: Answer, route: Route) -> func.HttpResponse:
     if isinstance(answer.body, bytes):
-        response = func.HttpResponse(answer.body, status_code=answer.status, mimetype=route.media)
+        response = func.HttpResponse(answer.body, status_code=answer.status, mimetype=answer.media or route.media)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
     elif answer.body is None:

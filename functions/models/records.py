@@ -51,13 +51,42 @@ class WhichFailures(Sent):
     filter: FailureFilter | None = None
 
 
+class FailureCount(Shown):
+    count: int
+    more: bool
+    shown: str = Field(description='For people: "17", or "more than 1000".')
+
+
+class Outcome(Shown):
+    """What became of one record in a run."""
+
+    link: str
+    entity: str
+    outcome: str
+    meaning: str
+    nextStep: str
+    crm: Reference
+    partner: Reference
+    field: str
+    vendorCode: str
+    message: str
+    retryAt: Moment
+
+
+class Outcomes(Shown):
+    value: list[Outcome]
+    nextLink: str = ""
+
+
 class Retried(Shown):
     retried: int
+    more: bool = Field(description="The operation goes on with the rest of the filter.")
     runsAt: Moment
 
 
 class Dismissed(Shown):
     dismissed: int
+    more: bool
 
 
 class Value(Shown):

@@ -54,6 +54,20 @@ class Connections:
         Raises ConfigError naming a wrong setting, Refused (`connection_exists`) for a second connection of the same
         environment, account and kind. Nothing is called, nothing flows until it is switched on.
         """
+        config, secrets = self.drafted(data)
+        try:
+            for name, value in secrets.items():  # first: a connection never stands there without its secrets
+                self.secrets.put(name, value)
+            return self.store.create(config, unique=ground(config))
+        except AlreadyThere as there:
+            self._drop(secrets)
+            raise _exists(there.id) from None
+        except SyncError:
+            self._drop(secrets)
+            raise
+
+    def drafted(self, data: Mapping[str, object]) -> tuple[ConnectionConfig, dict[str, str]]:
+        """The connection that `create` would store, judged, and its secrets by name."""
         system = _text(data, "system")
         connection_id = self.ids.new_id()
         crm, crm_secrets = self._side(connection_id, system, "crm", data)
@@ -69,20 +83,10 @@ class Connections:
             options=_mapping(data, "options"),
         )
         for other in self.store.list():
-            if _unique(other.config) == _unique(config):
+            if ground(other.config) == ground(config):
                 raise _exists(other.config.id)
         self._check(config)
-        secrets = {**crm_secrets, **partner_secrets}
-        try:
-            for name, value in secrets.items():  # first: a connection never stands there without its secrets
-                self.secrets.put(name, value)
-            return self.store.create(config, unique=_unique(config))
-        except AlreadyThere as there:
-            self._drop(secrets)
-            raise _exists(there.id) from None
-        except SyncError:
-            self._drop(secrets)
-            raise
+        return config, {**crm_secrets, **partner_secrets}
 
     def _drop(self, names: Iterable[str]) -> None:
         """Takes back secrets of a connection that was not made; what cannot be reached now stays, and opens nothing."""
@@ -96,24 +100,15 @@ class Connections:
             raise NotThere(connection_id)
         return found
 
-    def edit(self, found: StoredConnection, changes: Mapping[str, object]) -> StoredConnection:
+    def edit(self, found: StoredConnection, changes: Mapping[str, object], *, whole: bool = False) -> StoredConnection:
         """Replaces the settings named in `changes` of a connection as it was read; checked as a whole before anything
-        is stored. Raises StaleRevision when it was changed since.
+        is stored. Raises StaleRevision when it was changed since. `whole`: a side that is named has no other settings
+        than those sent.
 
         A new secret takes the place of the old one under the same name: nothing else of the connection changes, and
         one that stopped because the old one was refused goes on.
         """
-        unknown = sorted(changes.keys() - _EDITABLE)
-        if unknown:
-            raise ConfigError(f"{unknown[0]} cannot be edited", setting=unknown[0], code="unknown_field")
-        config, secrets = self._edited(found.config, changes)
-        if _unique(config) != _unique(found.config):
-            raise Refused(
-                "the environment or account of a connection cannot be exchanged",
-                code="connection_ground",
-                next_step="Create a new connection for the other environment or account.",
-            )
-        self._check(config, before=found.config)
+        config, secrets = self.edited(found, changes, whole=whole)
         stored = self.store.update(config, found.etag)
         try:
             for name, value in secrets.items():
@@ -129,16 +124,33 @@ class Connections:
             self.systems.lane(config.id).put_commands(walks)
         return stored
 
-    def _edited(
-        self, config: ConnectionConfig, changes: Mapping[str, object]
+    def edited(
+        self, found: StoredConnection, changes: Mapping[str, object], *, whole: bool = False
+    ) -> tuple[ConnectionConfig, dict[str, str]]:
+        """The connection that `edit` would store, judged, and the secrets among the changes by name."""
+        unknown = sorted(changes.keys() - _EDITABLE)
+        if unknown:
+            raise ConfigError(f"{unknown[0]} cannot be edited", setting=unknown[0], code="unknown_field")
+        config, secrets = self._merged(found.config, changes, whole=whole)
+        if ground(config) != ground(found.config):
+            raise Refused(
+                "the environment or account of a connection cannot be exchanged",
+                code="connection_ground",
+                next_step="Create a new connection for the other environment or account.",
+            )
+        self._check(config, before=found.config)
+        return config, secrets
+
+    def _merged(
+        self, config: ConnectionConfig, changes: Mapping[str, object], *, whole: bool
     ) -> tuple[ConnectionConfig, dict[str, str]]:
         """The connection with the changes, and the secrets among them by name."""
         secrets: dict[str, str] = {}
         for side in ("crm", "partner"):
             if side in changes:
-                merged, given = self._side(
-                    config.id, config.system, side, {side: {**getattr(config, side), **_mapping(changes, side)}}
-                )
+                before = {} if whole else getattr(config, side)
+                both = {side: {**before, **_mapping(changes, side)}}
+                merged, given = self._side(config.id, config.system, side, both)
                 config = replace(config, **{side: merged})  # type: ignore[arg-type]
                 secrets.update(given)
         if "name" in changes:
@@ -186,8 +198,12 @@ class Connections:
         given = dict(_mapping(data, side))
         secrets = _mapping(given, "secrets")
         given.pop("secrets", None)
+        awaited = given.pop("secretsStored", ())
         known = self.systems.secret_settings(system if side == "partner" else "")
         stored: dict[str, str] = {}
+        for setting in awaited if isinstance(awaited, list) else ():
+            if setting in known:  # as it is shown and exported: there is one, or it is entered afterwards
+                given[setting] = f"{connection_id}-{side}-{setting}"
         for setting, value in secrets.items():
             if setting not in known:
                 raise ConfigError(
@@ -283,8 +299,8 @@ def wider(before: ConnectionConfig, after: ConnectionConfig) -> list[str]:
     return list(feeds)
 
 
-def _unique(config: ConnectionConfig) -> str:
-    """Names the pair of accounts, without showing it."""
+def ground(config: ConnectionConfig) -> str:
+    """Names the pair of accounts and the kind of connection, without showing it."""
     crm, partner = _address(config.crm), _address(config.partner)
     return blake2b(f"{crm}|{config.system}|{partner}".encode(), digest_size=16).hexdigest()
 

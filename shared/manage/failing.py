@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from shared.domain.records import Side
+from shared.ports.ambient import Clock, IdSource
+from shared.ports.care import Job, JobStore
 from shared.ports.journal import Failure, FailureFilter, FailureStore
-from shared.state.lane import LaneStore
+from shared.state.lane import Held, LaneStore
 from shared.state.model import Command
 
-_PAGE = 200
+KIND: Final = "failures"
+RETRY: Final = "retry"
+DISMISS: Final = "dismiss"
+COUNTED: Final = 1000
+"""A filter has no counter of its own: beyond so many the answer is "more than"."""
+
+_PAGE: Final = 200
+_AT_ONCE: Final = 0.8
+"""Seconds that one call works on a filter; what is left then goes on as a job."""
+_A_STEP: Final = 10.0
+_DISMISSED: Final = {"false": False, "true": True, "all": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many failures of a filter were done, and where to go on; "" at the end."""
+
+    count: int
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,31 +42,85 @@ class Failing:
     store: FailureStore
     lane: LaneStore
     when: datetime
+    clock: Clock
+    jobs: JobStore
+    ids: IdSource
 
-    def retry(self, links: Sequence[str], where: FailureFilter | None) -> int:
-        """Leaves word to look at these again (or at all that fit `where`); both sides are read then, under the mapping
-        of that day. Answers how many."""
-        return self._each(links, where, self._ask_again)
+    def retry(self, links: Sequence[str]) -> int:
+        """Leaves word to look at these again; both sides are read then, under the mapping of that day."""
+        return self._ask_again(self._named(links))
 
-    def dismiss(self, links: Sequence[str], where: FailureFilter | None, *, actor: str) -> int:
-        """Hides these (or all that fit `where`) until their code changes. Answers how many there were."""
-        return self._each(links, where, lambda found: self.store.dismiss([item.link for item in found], actor=actor))
+    def dismiss(self, links: Sequence[str], *, actor: str) -> int:
+        """Hides these until their code changes. Answers how many there were."""
+        found = self._named(links)
+        return self.store.dismiss([item.link for item in found], actor=actor) if found else 0
 
-    def _each(self, links: Sequence[str], where: FailureFilter | None, act: Callable[[Sequence[Failure]], int]) -> int:
-        if where is None:
-            named = [found for link in dict.fromkeys(links) if (found := self.store.get(link)) is not None]
-            return act(named) if named else 0
-        return sum(act(page) for page in self._pages(where))
+    def count(self, where: FailureFilter) -> tuple[int, bool]:
+        """How many a filter finds, and whether there are more: counting stops at `COUNTED`, and after a while."""
+        found, after, end = 0, "", self.clock.monotonic() + _AT_ONCE
+        while True:
+            page = self.store.list(where, limit=_PAGE, after=after)
+            found, after = found + len(page.items), page.next
+            if not after:
+                return found, False
+            if found >= COUNTED or self.clock.monotonic() >= end:
+                return min(found, COUNTED), True
 
-    def _pages(self, where: FailureFilter) -> Iterator[Sequence[Failure]]:
-        after = ""
+    # -- all that a filter finds ---------------------------------------------------------------------------------------
+
+    def sweep(self, act: str, where: FailureFilter, *, actor: str, after: str = "", seconds: float = _AT_ONCE) -> Swept:
+        """Retries or dismisses what a filter finds, for so many seconds. What was done is done for good."""
+        count, end = 0, self.clock.monotonic() + seconds
         while True:
             page = self.store.list(where, limit=_PAGE, after=after)
             if page.items:
-                yield page.items
+                count += self._act(act, page.items, actor)
             after = page.next
-            if not after:
-                return
+            if not after or self.clock.monotonic() >= end:
+                return Swept(count, after)
+
+    def later(self, connection: str, act: str, where: FailureFilter, done: Swept, *, actor: str) -> Job:
+        """The rest of a sweep, as a job of the lane's worker."""
+        dismissed = next(name for name, value in _DISMISSED.items() if value is where.dismissed)
+        job = Job(
+            id=self.ids.new_id(),
+            kind=KIND,
+            connection=connection,
+            actor=actor,
+            at=self.clock.now(),
+            spec={
+                "act": act,
+                "entity": where.entity,
+                "code": where.code,
+                "field": where.field,
+                "dismissed": dismissed,
+            },
+            position=done.after,
+            counts={act: done.count},
+        )
+        self.jobs.put(job)
+        return job
+
+    def step(self, job: Job, held: Held) -> Job:
+        """Some pages of a sweep."""
+        del held
+        act, spec = job.spec["act"], job.spec
+        where = FailureFilter(
+            entity=spec["entity"], code=spec["code"], field=spec["field"], dismissed=_DISMISSED[spec["dismissed"]]
+        )
+        done = self.sweep(act, where, actor=job.actor, after=job.position, seconds=_A_STEP)
+        counts = {act: job.counts.get(act, 0) + done.count}
+        return replace(job, position=done.after, counts=counts, state="open" if done.after else "done")
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _named(self, links: Sequence[str]) -> list[Failure]:
+        return [found for link in dict.fromkeys(links) if (found := self.store.get(link)) is not None]
+
+    def _act(self, act: str, failures: Sequence[Failure], actor: str) -> int:
+        if act == RETRY:
+            return self._ask_again(failures)
+        return self.store.dismiss([item.link for item in failures], actor=actor)
 
     def _ask_again(self, failures: Sequence[Failure]) -> int:
         commands = [

@@ -56,14 +56,14 @@ def test_what_dynamics_refuses_is_listed_with_its_words_and_retried_at_the_next_
     assert failures(world, connection, "?outcome=failed:too_long") == []
     world.call("GET", f"connections/{connection}/failures?colour=red", status=400)
     dismissed = world.call("POST", f"connections/{connection}/failures/dismiss", {"links": [found[2]["link"]]})
-    assert dismissed == {"dismissed": 1}
+    assert dismissed == {"dismissed": 1, "more": False}
     assert len(failures(world, connection)) == 2
     assert [item["link"] for item in failures(world, connection, "?dismissed=true")] == [found[2]["link"]]
     world.ac("edit_contact", contact=found[0]["partner"]["id"], lastName="Corrected")
     retried = world.call(
         "POST", f"connections/{connection}/failures/retry", {"filter": {"outcome": "failed"}}, status=202
     )
-    assert retried == {"retried": 2, "runsAt": due}
+    assert retried == {"retried": 2, "more": False, "runsAt": due}
     world.tick()
     assert failures(world, connection)  # none earlier
     world.next_run(connection)
