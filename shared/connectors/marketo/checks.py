@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared.connectors.marketo.client import Client, Reply
-from shared.connectors.marketo.errors import NATIVE
 from shared.connectors.marketo.fields import describe_people
+from shared.connectors.marketo.native import LOCKED, WORKS, is_on, refuse
 from shared.connectors.marketo.rejections import RejectionLog
 from shared.connectors.marketo.settings import MarketoSettings
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
@@ -29,7 +29,7 @@ def check(client: Client, settings: MarketoSettings, around: Surroundings) -> It
     yield steps.run("people", lambda: _people(client), needs=("token",))
     yield steps.run("logs", lambda: _logs(client), needs=("token",))
     yield steps.run("quota", lambda: _quota(client), needs=("token",), optional=True)
-    yield steps.run("native_sync", lambda: _native(client), needs=("token",), optional=True)
+    yield steps.run("native_sync", lambda: _native(client, settings.native_sync), needs=("token",))
     yield steps.run("deleted_field", lambda: _flag(schemas[0], settings.deleted_field), needs=("fields",))
     yield steps.run("rejection_log", lambda: _log(client, settings.rejection_activity, around), needs=("token",))
 
@@ -65,19 +65,14 @@ def _quota(client: Client) -> str:
     return f"{total} API calls were made today by all clients together"
 
 
-def _native(client: Client) -> str:
-    """Reading roles is refused where Marketo's own CRM sync is on; nothing else tells."""
-    found = client.try_get("opportunities/roles/describe.json", "check", interactive=True)
-    if isinstance(found, Reply):
-        return "Marketo's own CRM sync is off"
-    if found.code != NATIVE:
+def _native(client: Client, mode: str) -> str:
+    on = is_on(client)
+    if on is None:
         raise NotTold("whether Marketo's own CRM sync is on is not told", "Look at Admin, CRM in Marketo.")
-    raise ConfigError(
-        "Marketo's own CRM sync is on: people, lists and custom objects can be synced from here; companies, "
-        "opportunities, their roles and sales persons are read only",
-        code="native_sync",
-        next_step="Switch those entities off here, or end the native sync under Admin, Microsoft Dynamics.",
-    )
+    if not on:
+        return "Marketo's own CRM sync is off"
+    refuse(mode)
+    return f"Marketo's own CRM sync is on, and only people go from here: {WORKS}; {LOCKED}"
 
 
 def _flag(schema: Schema, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from shared.connectors.marketo.capabilities import kinds
@@ -12,6 +13,7 @@ from shared.connectors.marketo.errors import TITLE
 from shared.connectors.marketo.feed import PeopleFeed
 from shared.connectors.marketo.fields import LEAD, OPPORTUNITY, describe_object, describe_people
 from shared.connectors.marketo.importer import Importer
+from shared.connectors.marketo.native import is_on, locked, refuse
 from shared.connectors.marketo.objects import FAMILIES, ObjectStore
 from shared.connectors.marketo.people import PeopleReader
 from shared.connectors.marketo.rejections import RejectionLog
@@ -27,6 +29,17 @@ from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, 
 from shared.ports.logbook import Notice
 
 _SCHEMA_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The fields of people, those that scores are kept in, and whether Marketo's own CRM sync is on."""
+
+    schema: Schema
+    scores: frozenset[FieldName]
+    native: bool
+
+
 _MANNERS = Manners(title=TITLE)
 
 
@@ -89,7 +102,7 @@ class MarketoConnector:
         if kind != LEAD:
             self._schema(kind)
             raise ConfigError(f"{TITLE}: {kind} has no feed", code="no_feed")
-        _, scores = self._described()
+        scores = self._described().scores
         feed = PeopleFeed(
             self.client,
             self._people(fields),
@@ -167,17 +180,27 @@ class MarketoConnector:
 
     def _schema(self, kind: Kind) -> Schema:
         if kind == LEAD:
-            return self._described()[0]
+            return self._described().schema
         family = FAMILIES.get(kind)
         if family is None:
             raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
+        if self._described().native:
+            raise locked(kind)
         more = (SPEC,) if kind == OPPORTUNITY else ()
         return self._around.memo.get(
             self._key(kind), _SCHEMA_SECONDS, lambda: describe_object(self.client, kind, family.path, family.key, more)
         )
 
-    def _described(self) -> tuple[Schema, frozenset[FieldName]]:
-        return self._around.memo.get(self._key(LEAD), _SCHEMA_SECONDS, lambda: describe_people(self.client))
+    def _described(self) -> People:
+        return self._around.memo.get(self._key(LEAD), _SCHEMA_SECONDS, self._describe)
+
+    def _describe(self) -> People:
+        """Raises ConfigError while Marketo's own CRM sync is on, unless people may go beside it."""
+        native = is_on(self.client) is True
+        if native:
+            refuse(self._settings.native_sync)
+        schema, scores = describe_people(self.client)
+        return People(schema, scores, native=native)
 
     def _key(self, kind: Kind) -> tuple[object, ...]:
         return ("marketo", "schema", self._settings.origin, kind)

@@ -10,6 +10,7 @@ from typing import Any
 from shared.connectors.marketo.client import PAGE, Client
 from shared.connectors.marketo.errors import (
     EXISTS,
+    NATIVE,
     NOT_EXECUTED,
     NOT_THERE,
     PASSING,
@@ -23,6 +24,7 @@ from shared.connectors.marketo.errors import (
     unknown,
 )
 from shared.connectors.marketo.fields import COMPANY, LEAD, OPPORTUNITY, SALES_PERSON, BadFieldError, body_of, told
+from shared.connectors.marketo.native import locked
 from shared.connectors.marketo.roles import CONTACT, Roles
 from shared.domain.records import FieldName, Gone, GoneReason, Kind, Record, Ref, RemoteId, Schema
 from shared.errors import OutcomeUnknown
@@ -128,6 +130,8 @@ class ObjectStore:
         answers = reply.rows
         if len(answers) != len(rows):
             return {write.key: unknown(write, "unreadable_answer") for write, _ in rows}
+        if all(first(answer.get("reasons")).code == NATIVE for answer in answers):
+            raise locked(self._family.kind)  # nothing of it was done, and nothing of the kind will be
         pairs = zip(rows, answers, strict=True)
         return {write.key: _result(op, write, row, answer) for (write, row), answer in pairs}
 

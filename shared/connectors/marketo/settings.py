@@ -13,6 +13,7 @@ from shared.http.origin import Origin
 
 REJECTION_ACTIVITY = "dynamicsRejection"
 OPPORTUNITY_ROLE = "Primary Contact"
+REFUSE, PEOPLE_ONLY = "refuse", "people_only"
 
 SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(
@@ -39,6 +40,12 @@ SETTINGS: tuple[SettingSpec, ...] = (
         help="Name of the role that an opportunity's contact has in Marketo.",
         default=OPPORTUNITY_ROLE,
     ),
+    SettingSpec(
+        name="native_sync",
+        help="Where Marketo's own CRM sync is on: refuse to run, or sync people alone.",
+        choices=(REFUSE, PEOPLE_ONLY),
+        default=REFUSE,
+    ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(
         name="import_from",
@@ -64,6 +71,7 @@ class MarketoSettings:
     deleted_field: str = ""
     rejection_activity: str = ""
     opportunity_role: str = OPPORTUNITY_ROLE
+    native_sync: str = REFUSE
     partition: str = ""
     import_from: int = 0
     concurrency: int = 4
@@ -80,6 +88,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         deleted_field=read.text("deleted_field"),
         rejection_activity=_api_name(read.text("rejection_activity")),
         opportunity_role=read.text("opportunity_role") or OPPORTUNITY_ROLE,
+        native_sync=read.text("native_sync") or REFUSE,
         partition=read.text("partition"),
         import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),

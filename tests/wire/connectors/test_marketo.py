@@ -10,7 +10,7 @@ import pytest
 
 from shared.connectors.marketo.errors import until_midnight
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Value
-from shared.errors import AuthError, ConfigError, Throttled
+from shared.errors import AuthError, ConfigError, Rejected, Throttled
 from shared.ports.connector import CheckState, Cursor, Op, Outcome, Write, WriteResult
 from simulators.frame import Authority
 from tests.wire.connectors.marketo import Subscription, subscription
@@ -451,14 +451,46 @@ def test_sales_persons_are_named_by_their_own_ids_and_one_in_use_is_kept(marketo
 
 
 @pytest.mark.feature("MK-10", system="marketo")
-def test_native_sync_is_found_named_and_people_still_go(ca: Authority) -> None:
+def test_where_the_native_sync_is_on_nothing_is_begun_and_the_check_says_what_works(ca: Authority) -> None:
     with subscription(ca, switches={"native_sync": True}) as made:
-        steps = {step.name: step for step in made.connector.check()}
-        assert steps["native_sync"].code == "native_sync" or "own CRM sync is on" in steps["native_sync"].reason
-        assert "people" in steps["native_sync"].reason
-        (result,) = made.connector.write([company("c-1", company="Acme")])
-        assert (result.outcome, result.code) == (Outcome.REJECTED, "native_sync")
+        step = next(each for each in made.connector.check() if each.name == "native_sync")
+        assert (step.state, step.code) == (CheckState.FAILED, "native_sync")
+        assert "people, lists, custom objects and custom activities can be written" in step.reason
+        assert "companies, opportunities, their roles and sales persons are read only" in step.reason
+        assert "people_only" in step.next_step
+        with pytest.raises(ConfigError, match="own CRM sync is on"):
+            made.connector.describe(LEAD)
+        assert made.system.state({})["counts"]["leads"] == 0
+
+
+@pytest.mark.feature("MK-10", system="marketo")
+def test_people_alone_go_beside_the_native_sync_where_an_administrator_says_so(ca: Authority) -> None:
+    switches = {"native_sync": True}
+    with subscription(ca, switches=switches, native_sync="people_only") as made:
+        made.system.seed({"crmFields": ["leadSource"]})
+        step = next(each for each in made.connector.check() if each.name == "native_sync")
+        assert step.state is CheckState.PASSED
+        assert "only people go from here" in step.reason
+        schema = made.connector.describe(LEAD)
+        assert not schema.fields[FieldName("leadSource")].updatable, "what the native sync owns is read only"
         assert outcomes(made.connector.write(creates([{EMAIL: "a@example.com"}]))) == [Outcome.APPLIED]
+        for kind in (COMPANY, OPPORTUNITY, SALES):
+            with pytest.raises(Rejected) as raised:
+                made.connector.describe(kind)
+            assert raised.value.code == "native_sync"
+            assert "Switch this entity off here" in raised.value.next_step
+
+
+@pytest.mark.feature("MK-10", system="marketo")
+def test_a_native_sync_that_is_switched_on_later_stops_the_next_write_and_the_next_cycle(marketo: Subscription) -> None:
+    marketo.connector.describe(COMPANY)
+    marketo.system.switches.set({"native_sync": True})
+    with pytest.raises(Rejected) as raised:
+        marketo.connector.write([company("c-1", company="Acme"), company("c-2", company="Other")])
+    assert raised.value.code == "native_sync"
+    with pytest.raises(ConfigError) as stopped:
+        marketo.connector.describe(LEAD)  # what each cycle begins with
+    assert stopped.value.code == "native_sync"
 
 
 def test_a_foreign_address_is_refused_before_anything_is_called(marketo: Subscription) -> None:
