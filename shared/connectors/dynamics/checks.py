@@ -56,6 +56,13 @@ def _user(answers: Sequence[Fetched]) -> str:
 
 def _table(client: DataverseClient, table: Table, user: str, found: list[TableMeta]) -> str:
     found.append(fetch_table(client, table, user))
+    if table.writes and not found[0].guarded:
+        raise ConfigError(
+            f"optimistic concurrency is off for {table.kind}: Dynamics would refuse every update of ours",
+            code="concurrency_off",
+            next_step="Set IsOptimisticConcurrencyEnabled in the table's definition (Web API, EntityDefinitions), then "
+            "run the check again.",
+        )
     closed = sorted(name for name, column in found[0].columns.items() if not column.spec.readable)
     return f"{len(found[0].columns)} columns" + (f", {len(closed)} of them not readable" if closed else "")
 

@@ -67,7 +67,8 @@ _BY_PLATFORM = frozenset({"ownerid", "statecode", "statuscode", "transactioncurr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMeta:
-    """One table as this environment has it and as we may use it."""
+    """One table as this environment has it and as we may use it. `tracked`: it tells its changes; `guarded`: it takes
+    updates on the condition that the row is still the one that was read."""
 
     table: Table
     columns: Mapping[FieldName, Column]

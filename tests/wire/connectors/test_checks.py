@@ -38,6 +38,16 @@ def test_a_sound_environment_passes_step_by_step(ca: Authority) -> None:
 
 
 @pytest.mark.feature("HUB-02.1")
+def test_a_written_table_must_be_able_to_refuse_a_stale_update(ca: Authority) -> None:
+    off = {kind: {"concurrency": False} for kind in ("contact", "opportunity")}
+    with organisation(ca, seeds={"table_options": off}, tables=["contact", "opportunity"]) as org:
+        steps = checked(org.connector)
+        assert (steps["table:contact"].state, steps["table:contact"].code) == (FAILED, "concurrency_off")
+        assert states(steps, "privileges:contact") == [SKIPPED]
+        assert steps["table:opportunity"].state is PASSED, "it is only read"
+
+
+@pytest.mark.feature("HUB-02.1")
 def test_a_missing_and_a_narrow_privilege_are_named(ca: Authority) -> None:
     for change, word in (({"Delete": "None"}, "prvDeleteContact"), ({"Read": "Local"}, "prvReadContact")):
         tables = {"contact": {**FULL, **change}, "systemuser": {"Read": "Global"}}
