@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class DemoOptions:
     as_json: bool = False
     keep: bool = False
     port: int = 0
+    storage: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Where the storage emulator keeps its files, and further app settings."""
+
+    at_end: Callable[[Day], None] = lambda day: None
+    """Told when the day is over, while everything still runs."""
 
 
 def play(options: DemoOptions) -> int:
@@ -70,13 +76,15 @@ class _Stage:
             self.report.source = self.story.seed(sims, Setting(self.options.people, whole=self.options.whole))
             self.out.title(self.report.source)
             key = base64.b64encode(secrets.token_bytes(32)).decode()
+            more: dict[str, Any] = {"DYNASYNC_STATE_KEY": key, **self.options.settings}
             clock = DayClock(Path(folder) / "clock.json", sims)
             started = app(
                 sims,
                 port=self.options.port,
                 clock_file=clock.file,
+                keep=self.options.storage,
                 queue_lease=_QUEUE_LEASE,
-                DYNASYNC_STATE_KEY=key,
+                **more,
             )
             with started as host:
                 clock.to_morning()
@@ -85,6 +93,7 @@ class _Stage:
                 self._play(day)
                 self.report.seconds["all"] = time.monotonic() - began
                 self.out.result(self.report)
+                self.options.at_end(day)
                 if self.options.keep:
                     _keep(host.url, host.host_key, sims, self.out)
 

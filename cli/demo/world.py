@@ -92,15 +92,18 @@ def app(
     keep: Path | None = None,
     queue_lease: float = 30.0,
     users: Mapping[str, Sequence[str]] | None = None,
+    app_dir: Path = ROOT,
     **more: str,
 ) -> Iterator[RunningHost]:
     """The app on the local host, trusting the simulators' addresses and certificates and nothing else.
 
-    `more` are further app settings; `users` who may sign in, with their roles."""
+    `more` are further app settings; `users` who may sign in, with their roles; `app_dir` another release's folder. A
+    clock file that is there already goes on."""
     import localhost
     from localhost.errors import HostError
 
-    clock_file.write_text('{"offset": 0}')
+    if not clock_file.exists():
+        clock_file.write_text('{"offset": 0}')
     settings = {
         "DYNASYNC_STATE_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "DYNASYNC_TRUSTED_HOSTS": ",".join(url.removeprefix("https://") for url in sims.urls.values()),
@@ -112,7 +115,7 @@ def app(
     os.environ.pop("CONTAINER_NAME", None)
     try:
         host = localhost.start(
-            ROOT,
+            app_dir,
             port=port,
             keep=keep,
             settings=settings,
