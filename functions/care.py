@@ -8,7 +8,7 @@ from functions.api.problems import Refusal
 from functions.api.route import Role, route
 from shared import trust
 from shared.domain.records import Side
-from shared.ports.care import Job
+from shared.ports.care import NEXT_TRY, WAITS, Job
 
 
 @route("GET", "connections/{connection}/cleanup", Role.READER, answer="care.CleanUpCounts")
@@ -120,6 +120,23 @@ def erase(call: Call) -> Answer:
     return Answer(body={"id": group, "status": "Running", "parts": parts}, status=202, where=where)
 
 
+@route(
+    "POST",
+    "erasures/lift",
+    Role.ADMIN,
+    body="care.Lift",
+    answer="care.Lifted",
+    codes=("erasure_running",),
+    audit="person.lifted",
+)
+def lift(call: Call) -> Answer:
+    """Lets a person who was erased be synchronised again, such as one who signed up anew.
+
+    Nothing is brought back: their records are taken up when they are next changed, or by a repeated initial sync.
+    """
+    return Answer(body={"lifted": trust.erasures(call.app).lift(str(call.body["email"]))})
+
+
 @route("GET", "erasures/{erasure}", Role.READER, answer="care.Erasure")
 def get_erasure(call: Call) -> Answer:
     """The certificate: which steps were done when, on which connection, and how much of each. No personal data."""
@@ -137,6 +154,11 @@ def _begun(call: Call, job: Job) -> Answer:
 
 
 def _part_body(job: Job) -> dict[str, object]:
-    hidden = {"records", "keys", "rows"}
+    hidden = {"records", "keys", "rows", "person", WAITS, NEXT_TRY}
     steps = {name: text for name, text in job.spec.items() if name not in hidden}
-    return {**job_body(job), "steps": steps, "dynamicsDeleted": job.spec.get("rows") == "yes"}
+    return {
+        **job_body(job),
+        "steps": steps,
+        "dynamicsDeleted": job.spec.get("rows") == "yes",
+        "waitsFor": job.spec.get(WAITS, ""),
+    }

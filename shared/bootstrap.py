@@ -233,6 +233,9 @@ class Application:
 
         return LaneStore(self.store("lanes"), LaneId(connection_id, shard), clock=self.clock, ids=self.ids)
 
+    def forget(self, connection_id: str) -> None:
+        trust.forget(self, connection_id)
+
     def journal(self, connection_id: str) -> TableJournal:
         """The runs of a connection, with its failures and conflicts; a conflict's values are sealed."""
         from shared.azure.conflicts import TableConflicts
@@ -314,12 +317,13 @@ class Application:
 
     def due_lanes(self) -> list[dict[str, str]]:
         """The lanes that want a worker now: due, wanted, left by a worker that died, or set going by somebody."""
+        from shared.manage import jobs
         from shared.manage.status import wants_worker
         from shared.manage.watch import tell_lane
 
         now = self.clock.now()
         due = []
-        working = {job.connection for job in trust.jobs(self).open()}
+        working = {job.connection for job in trust.jobs(self).open() if jobs.due(job, now)}
         for stored in self.connections.all():
             wanted = stored.config.id in working
             if stored.config.switch is Switch.ON:

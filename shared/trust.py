@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 APP = "app"
 """The audit log of the installation itself."""
 
+_BESIDE = ("images", "conflicts", "failures", "requests", "runs")
+"""Tables with a partition for each connection; sealed values first. The activity log outlives its connection."""
+
 
 def audit(app: Application, connection_id: str) -> TableAudit:
     from shared.azure.audit import TableAudit
@@ -136,6 +139,19 @@ def suppressions(app: Application) -> TableSuppressions:
     return TableSuppressions(app.store("suppressed"))
 
 
+def forget(app: Application, connection_id: str) -> None:
+    """Drops what is kept beside the lane of a connection that is to go. Its open pieces of work end with that."""
+    from shared.azure.log_rows import erase_partition
+
+    store = jobs(app)
+    for job in store.open():
+        if job.connection == connection_id:
+            problems = (*job.problems, "connection_deleted")
+            store.put(replace(job, state="stopped", problems=problems, ended=app.clock.now(), sealed=b""))
+    for table in _BESIDE:
+        erase_partition(app.store(table), connection_id)
+
+
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     """What works the connection's open jobs."""
     from shared.manage import erase, failing, purge, revert
@@ -147,7 +163,8 @@ def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
         revert.KIND: lambda job, held: reverting(app, connection).step(job, held),
         erase.KIND: lambda job, held: _erase(app, connection).step(job, held),
     }
-    return JobRunner(jobs=jobs(app), lane=app.lane(connection.id), clock=app.clock, steps=steps)
+    patient = frozenset({erase.KIND})
+    return JobRunner(jobs=jobs(app), lane=app.lane(connection.id), clock=app.clock, steps=steps, patient=patient)
 
 
 def purging(app: Application, connection: ConnectionConfig) -> Purge:

@@ -71,6 +71,7 @@ CODES: Final[Mapping[str, Code]] = {
     "initial_done": Code(409, "The initial sync has been run; repeating it has to be said."),
     "sync_now_refused": Code(409, "The partner's own integration knows no run outside its rhythm; see `nextRun`."),
     "purge_running": Code(409, "A clean-up of this connection is under way."),
+    "erasure_running": Code(409, "The person is being erased."),
     "nothing_to_revert": Code(409, "Nothing is kept of what this run wrote."),
     "rejected": Code(409, "A system refused what was asked of it; `innererror` holds its code."),
     "guard": Code(409, "A guard stopped the connection until a person releases it."),

@@ -37,9 +37,18 @@ class Erase(Sent):
 class ErasurePart(Operation):
     steps: dict[str, str]
     dynamicsDeleted: bool
+    waitsFor: str = Field(description="What has to be mended first: the connection's error code, else empty.")
 
 
 class Erasure(Shown):
     id: str
     status: Literal["Running", "Succeeded", "Failed"]
     parts: list[ErasurePart] = []
+
+
+class Lift(Sent):
+    email: Annotated[str, Field(min_length=1, max_length=320)]
+
+
+class Lifted(Shown):
+    lifted: int = Field(description="Keys taken off the list; 0: the person was not on it.")

@@ -1,7 +1,7 @@
 """Jobs and suppressions in tables.
 
 Jobs: `o-<id>` while open, `d-<id>` once ended, `g-<group>-<id>` names the parts of a request; an id begins with its
-time. Suppressions: `s-<digest>`, nothing else: the row is its key.
+time. Suppressions: `s-<digest>`; its body is the time, and the digest of the address it belongs to.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class TableJobs:
     def get(self, job_id: str) -> Job | None:
         if not _ID.fullmatch(job_id):
             return None
-        rows = self._store.get_many(_JOBS, [f"d-{job_id}", f"o-{job_id}"])
-        row = rows.get(f"d-{job_id}") or rows.get(f"o-{job_id}")
+        # The open one first: a job that ends between the two reads is found by the second.
+        row = self._store.get(_JOBS, f"o-{job_id}") or self._store.get(_JOBS, f"d-{job_id}")
         return _job(row) if row is not None else None
 
     def open(self) -> Sequence[Job]:
@@ -61,16 +61,22 @@ class TableSuppressions:
     def __init__(self, store: PartitionStore) -> None:
         self._store = store
 
-    def add(self, keys: Iterable[bytes], *, at: datetime) -> None:
-        cells = packed([at.astimezone(UTC)])
+    def add(self, keys: Iterable[bytes], *, at: datetime, person: bytes = b"") -> None:
+        cells = packed([at.astimezone(UTC), person])
         in_transactions(self._store, _ALL, [Put(_key(key), cells) for key in sorted(set(keys))])
 
     def all(self) -> frozenset[bytes]:
         return frozenset(bytes.fromhex(row.key[2:]) for row in scan_all(self._store, _ALL, "s-", "s.", step=1000))
 
-    def remove(self, keys: Iterable[bytes]) -> None:
-        found = self._store.get_many(_ALL, [_key(key) for key in set(keys)])
-        in_transactions(self._store, _ALL, [Remove(name) for name in found])
+    def lift(self, person: bytes) -> int:
+        rows = [row.key for row in scan_all(self._store, _ALL, "s-", "s.", step=1000) if _belongs(row, person)]
+        in_transactions(self._store, _ALL, [Remove(name) for name in rows])
+        return len(rows)
+
+
+def _belongs(row: Row, person: bytes) -> bool:
+    """A row of the first release says nothing but its time."""
+    return row.key == _key(person) or (len(body := envelope.read(_ALL, row)) > 1 and body[1] == person)
 
 
 def _key(digest: bytes) -> str:

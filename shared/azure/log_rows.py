@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shared.domain.records import Kind, Ref, RemoteId
 from shared.ports.journal import Listing
-from shared.ports.state import Cell, Operation, PartitionStore, Row
+from shared.ports.state import Cell, Operation, PartitionStore, Remove, Row
 from shared.state import envelope
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,6 +80,12 @@ def in_transactions(store: PartitionStore, partition: str, operations: Iterable[
     """Applies operations that need not be one transaction."""
     for group in batched(operations, size, strict=False):
         store.transact(partition, group)
+
+
+def erase_partition(store: PartitionStore, partition: str) -> None:
+    """Deletes every row of a partition."""
+    while rows := store.scan(partition, "!", "~", limit=100):
+        store.transact(partition, [Remove(row.key) for row in rows])
 
 
 def scan_all(store: PartitionStore, partition: str, first: str, last: str, step: int = 200) -> Iterator[Row]:

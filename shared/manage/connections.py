@@ -171,7 +171,8 @@ class Connections:
         return self.store.update(replace(config, switch=to), found.etag)
 
     def delete(self, connection_id: str) -> None:
-        """Forgets a connection and its secrets; data on both sides stays as it is. Succeeds when it is already gone."""
+        """Forgets a connection, its secrets and all that is kept about its records; data on both sides stays as it is.
+        Succeeds when it is already gone."""
         found = self.store.get(connection_id)
         if found is None:
             return
@@ -181,6 +182,7 @@ class Connections:
                 code="connection_on",
                 next_step="Switch it off first.",
             )
+        self.systems.forget(connection_id)
         self.systems.lane(connection_id).erase()
         self.store.delete(connection_id)
         for name in self._secret_names(found.config):

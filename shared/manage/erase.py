@@ -17,6 +17,7 @@ from shared.domain.identity import Digester, LinkKey, link_key
 from shared.domain.normalize import match_value
 from shared.domain.records import FieldType, Kind, Ref, RemoteId, Side
 from shared.errors import ConfigError, Transient
+from shared.manage.connections import Refused
 from shared.ports.ambient import Clock, IdSource
 from shared.ports.care import Job, JobStore, Suppressions
 from shared.ports.connector import Connector, Op, Outcome, Write
@@ -43,19 +44,27 @@ class Erasures:
     def request(self, email: str, connections: Sequence[str], *, dynamics: bool, actor: str) -> list[Job]:
         """Keeps the person away from this moment on, and leaves a job for each connection. Raises ConfigError for what
         is no address."""
-        key = address_key(self.digester, email)
-        if key is None:
-            raise ConfigError(
-                "email must be an e-mail address", setting="email", next_step="Send the address of one person."
-            )
-        self.suppressions.add([key], at=self.clock.now())
+        key = _key_of(self.digester, email)
+        self.suppressions.add([key], at=self.clock.now(), person=key)
         group = self.ids.new_id()
-        jobs = [self._job(group, connection, email, dynamics=dynamics, actor=actor) for connection in connections]
+        jobs = [self._job(group, connection, email, key, dynamics=dynamics, actor=actor) for connection in connections]
         for job in jobs:
             self.jobs.put(job)
         return jobs
 
-    def _job(self, group: str, connection: str, email: str, *, dynamics: bool, actor: str) -> Job:
+    def lift(self, email: str) -> int:
+        """Lets a person be synchronised again; answers how many keys were taken off the list. Raises ConfigError for
+        what is no address, Refused while the person is being erased."""
+        key = _key_of(self.digester, email)
+        if any(job.spec.get("person") == key.hex() for job in self.jobs.open() if job.kind == KIND):
+            raise Refused(
+                "this person is being erased",
+                code="erasure_running",
+                next_step="Wait for the certificate, then lift it.",
+            )
+        return self.suppressions.lift(key)
+
+    def _job(self, group: str, connection: str, email: str, key: bytes, *, dynamics: bool, actor: str) -> Job:
         job_id = self.ids.new_id()
         return Job(
             id=job_id,
@@ -64,7 +73,11 @@ class Erasures:
             group=group,
             actor=actor,
             at=self.clock.now(),
-            spec={"rows": "yes" if dynamics else "no", "suppressed": self.clock.now().isoformat()},
+            spec={
+                "rows": "yes" if dynamics else "no",
+                "suppressed": self.clock.now().isoformat(),
+                "person": key.hex(),
+            },
             sealed=self.seal(email.encode(), f"erase|{job_id}"),
             position="find",
         )
@@ -98,7 +111,7 @@ class Erase:
         spec = {**done.spec, job.position: self.clock.now().isoformat()}
         if after < len(names):
             return replace(done, position=names[after], spec=spec)
-        kept = {name: text for name, text in spec.items() if name not in {"records", "keys"}}
+        kept = {name: text for name, text in spec.items() if name not in {"records", "keys", "person"}}
         return replace(done, position="", state="done", spec=kept)
 
     def _find(self, job: Job, held: Held) -> Job:
@@ -118,7 +131,8 @@ class Erase:
             if link.partner is not None:
                 refs[Side.PARTNER].add(link.partner)
         known = [record_key(self.digester, self.config.id, side, ref) for side in Side for ref in refs[side]]
-        self.suppressions.add(known, at=self.clock.now())
+        person = address_key(self.digester, email) or b""
+        self.suppressions.add(known, at=self.clock.now(), person=person)
         records = ";".join(f"{side.value}|{ref.kind}|{ref.id}" for side in Side for ref in sorted(refs[side], key=str))
         return replace(job, spec={**job.spec, "records": records, "keys": ";".join(sorted(key.hex() for key in keys))})
 
@@ -186,6 +200,15 @@ class Erase:
                         "the record was not deleted", retry_after=result.retry_after, code="page_incomplete"
                     )
         return replace(job, counts=dict(counts), problems=tuple(problems))
+
+
+def _key_of(digester: Digester, email: str) -> bytes:
+    key = address_key(digester, email)
+    if key is None:
+        raise ConfigError(
+            "email must be an e-mail address", setting="email", next_step="Send the address of one person."
+        )
+    return key
 
 
 def _refs(job: Job, side: Side) -> list[Ref]:

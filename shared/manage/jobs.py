@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from shared.errors import LeaseLost, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock
-from shared.ports.care import Job, JobStore
+from shared.ports.care import NEXT_TRY, WAITS, Job, JobStore
 from shared.state.heartbeat import kept
 from shared.state.lane import Held, LaneStore
 
 type Step = Callable[[Job, Held], Job]
 """One stretch of a job: what is done is done for good, and the answer says where to go on. Repeating it is safe."""
 
+_PAUSE: Final = timedelta(minutes=15)
+
+
+def due(job: Job, now: datetime) -> bool:
+    """Whether an open job may be worked on now."""
+    when = job.spec.get(NEXT_TRY)
+    return when is None or datetime.fromisoformat(when) <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunner:
-    """The open jobs of one connection. `steps` by kind."""
+    """The open jobs of one connection. `steps` by kind. Jobs of a `patient` kind wait for a connection that is broken
+    instead of ending: nobody may have to ask for them twice."""
 
     jobs: JobStore
     lane: LaneStore
     clock: Clock
     steps: Mapping[str, Step]
+    patient: frozenset[str] = frozenset()
     lease_seconds: float = 60.0
 
     def work(self, owner: str, seconds: float) -> bool:
         """Works for up to `seconds`; answers whether more is left to do at once. A lane that is busy is left alone: its
         holder is told that it is wanted, and the timer comes back."""
-        todo = [job for job in self.jobs.open() if job.connection == self.lane.lane.connection]
+        now = self.clock.now()
+        todo = [job for job in self.jobs.open() if job.connection == self.lane.lane.connection and due(job, now)]
         if not todo:
             return False
         held = self.lane.acquire(owner, self.lease_seconds)
@@ -50,14 +63,28 @@ class JobRunner:
                 held.renew()
                 try:
                     with kept(held):
-                        open_job = self.steps[open_job.kind](open_job, held)
+                        open_job = _going(self.steps[open_job.kind](open_job, held))
                 except LeaseLost:
                     raise
                 except (Throttled, Transient):
                     break  # the timer comes back
                 except SyncError as fault:
+                    if open_job.kind in self.patient:
+                        self.jobs.put(_waiting(open_job, fault.code, self.clock.now() + _PAUSE))
+                        break
                     open_job = replace(open_job, state="stopped", problems=(*open_job.problems, fault.code))
                 if open_job.state != "open":
                     open_job = replace(open_job, ended=self.clock.now(), sealed=b"")
                 self.jobs.put(open_job)
         return False
+
+
+def _waiting(job: Job, code: str, until: datetime) -> Job:
+    return replace(job, spec={**job.spec, WAITS: code, NEXT_TRY: until.isoformat()})
+
+
+def _going(job: Job) -> Job:
+    """The job without word of what it waited for."""
+    if WAITS not in job.spec:
+        return job
+    return replace(job, spec={name: text for name, text in job.spec.items() if name not in {WAITS, NEXT_TRY}})

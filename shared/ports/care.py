@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+WAITS: Final = "waiting"
+NEXT_TRY: Final = "next_try"
+"""Words of a job's `spec`: the code of what somebody has to mend first, and when it is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +57,13 @@ class JobStore(Protocol):
 class Suppressions(Protocol):
     """Keyed digests of people, and of their records, that are never taken up again."""
 
-    def add(self, keys: Iterable[bytes], *, at: datetime) -> None:
-        """Repeating it changes nothing."""
+    def add(self, keys: Iterable[bytes], *, at: datetime, person: bytes = b"") -> None:
+        """`person`: the key of the address they belong to, by which all of them are lifted. Repeating it changes
+        nothing."""
         ...
 
     def all(self) -> frozenset[bytes]: ...
 
-    def remove(self, keys: Iterable[bytes]) -> None: ...
+    def lift(self, person: bytes) -> int:
+        """Takes an address and all that belongs to it off the list; answers how many keys. 0: it was not there."""
+        ...

@@ -52,6 +52,7 @@ RAISED: dict[str, SyncError] = {
     "outcome_unknown": OutcomeUnknown("lost"),
     "throttled": Throttled("wait", retry_after=7.2, scope="account", code="too_many"),
     "transient": Transient("later", retry_after=3.0, code="storage_unavailable"),
+    "erasure_running": Refused("this person is being erased", code="erasure_running"),
     "purge_running": Refused("a clean-up is under way", code="purge_running"),
 }
 """What systems and moments have to give, raised where a use case would raise it."""

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
 
 from cli.demo.verify import write_log
 from tests.app.conftest import World
@@ -81,11 +82,24 @@ def test_a_clean_up_deletes_exactly_what_the_connection_created(world: World) ->
 
     # A connection that is deleted leaves all data where it is.
     before = [write_log(world.sims, system) for system in ("dataverse", "activecampaign")]
+    assert kept_of(world, connection) > {"dynasyncaudit", "dynasyncimages", "dynasyncruns"}
     world.call("DELETE", f"connections/{connection}", status=204)
     world.tick()
     assert [write_log(world.sims, system) for system in ("dataverse", "activecampaign")] == before
+    assert kept_of(world, connection) == {"dynasyncaudit"}
     assert {str(contact["id"]) for contact in world.contacts()} == left
     assert len(world.rows("contact")) == 7
+
+
+def kept_of(world: World, connection: str) -> set[str]:
+    """The tables that hold a row about a connection."""
+    found = set()
+    service = TableServiceClient.from_connection_string(world.host.storage_connection)
+    for table in service.list_tables():
+        for entity in service.get_table_client(table.name).list_entities():
+            if connection in {str(entity["PartitionKey"]).partition(".")[0], str(entity["RowKey"])[2:]}:
+                found.add(table.name)
+    return found
 
 
 def _created(write: Any) -> bool:
@@ -122,7 +136,7 @@ def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_la
     again = world.ac("create_contact", email=email, lastName="Again")
     for tag in ("D365: Contact", "D365: Pulled from ActiveCampaign"):
         world.ac("add_tag", contact=again["id"], tag=tag)
-    row(world, 1, emailaddress1=email)
+    twin = row(world, 1, emailaddress1=email)
     before = [len(write_log(world.sims, system)) for system in ("dataverse", "activecampaign")]
     world.next_run(connection)
     world.next_run(connection)
@@ -130,8 +144,14 @@ def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_la
     assert world.status(connection)["counts"]["contact.linked"] == 3
     error = world.call("POST", "erasures", {"email": "nobody"}, status=400)["error"]
     assert error["target"] == "email"
+    assert world.call("POST", "erasures/lift", {"email": "Someone.else@example.org"}) == {"lifted": 0}
+    assert world.call("POST", "erasures/lift", {"email": email.title()})["lifted"] > 1
+    world.sims.control("dataverse", "POST", "do/delete", {"table": "contact", "id": twin})  # two would be a question
+    world.ac("edit_contact", contact=again["id"], firstName="Anew")
+    world.next_run(connection)
+    assert world.status(connection)["counts"]["contact.linked"] == 4
     log = world.call("GET", "connections/app/activity")["value"]
-    assert "person.erased" in {item["action"] for item in log}
+    assert {"person.erased", "person.lifted"} <= {item["action"] for item in log}
     assert email.lower() not in str(log).lower()
 
 

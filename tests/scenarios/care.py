@@ -91,7 +91,9 @@ class Care:
             revert.KIND: self.reverting.step,
             purge.KIND: self.purging.step,
         }
-        JobRunner(jobs=self.jobs, lane=self.world.lane, clock=self.world.clock, steps=steps).work("carer", 60.0)
+        patient = frozenset({erase.KIND})
+        runner = JobRunner(jobs=self.jobs, lane=self.world.lane, clock=self.world.clock, steps=steps, patient=patient)
+        runner.work("carer", 60.0)
 
     def ended(self, job: Job) -> Job:
         self.work()

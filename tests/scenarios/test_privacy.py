@@ -259,3 +259,64 @@ def test_S03_an_erasure_that_dies_in_the_middle_goes_on_where_it_was_and_shows_e
     assert {"suppressed", "find", "queues", "partner", "dynamics", "links", "journals"} <= done.spec.keys()
     assert world.get_row(row) is None
     assert world.links() == []
+
+
+def test_S03_an_erasure_waits_for_a_connection_that_is_broken_and_is_finished_when_it_is_mended(make: Make) -> None:
+    world = make()
+    row, person = world.pair()
+    care = Care(world)
+    world.fault("activecampaign", {"status": 403, "body": "{}"}, path="/api/3")
+    job = care.erase("ann1@example.org", dynamics=True)
+    assert job.state == "open"
+    assert job.spec["waiting"] == "bad_key"
+    assert job.sealed
+    world.heal()
+    assert care.ended(job).state == "open"  # not every minute
+    world.mark()
+    world.edit_row(row, firstname="Anna")
+    world.run(1, pause=1000.0)
+    assert world.ours() == []  # kept away meanwhile
+    done = care.ended(job)
+    assert (done.state, done.sealed, "waiting" in done.spec) == ("done", b"", False)
+    assert world.get_person(person) is None
+    assert world.get_row(row) is None
+
+
+@pytest.mark.parametrize("dynamics", [True, False])
+def test_S02_who_signed_up_anew_is_taken_up_again_once_it_was_lifted_and_never_before(
+    make: Make, dynamics: bool
+) -> None:
+    from shared.manage.connections import Refused
+    from tests.scenarios.world import PULLED_PAIR
+
+    world = make()
+    row, _ = world.pair()
+    world.pair(2)
+    care = Care(world)
+    (job,) = care.requests.request("Ann1@example.org", ["c1"], dynamics=dynamics, actor="me")
+    with pytest.raises(Refused):
+        care.requests.lift("ann1@example.org")
+    care.ended(job)
+    care.erase("ann2@example.org")
+    kept = care.suppressions.all()
+    world.mark()
+    again = world.person(1, firstName="Anew", tags=PULLED_PAIR)
+    world.run(2)
+    assert world.ours() == []
+    assert care.requests.lift("ANN1@example.org ") > 1
+    assert care.requests.lift("ann1@example.org") == 0
+    assert care.suppressions.all() < kept
+    world.edit_person(again, lastName="Again")
+    if not dynamics:
+        world.edit_row(row, telephone1="+00 1")
+    world.run(3)
+    linked = [link.partner.id for link in world.links() if link.state is LinkState.LINKED and link.partner]
+    assert linked == [again]
+    people = [found for found in world.rows() if found["emailaddress1"] == "ann1@example.org"]
+    assert len(people) == 1
+    world.edit_row(people[0]["contactid"], firstname="Later")
+    world.edit_row(
+        next(r["contactid"] for r in world.rows() if r["emailaddress1"] == "ann2@example.org"), firstname="N"
+    )
+    world.run(2)
+    assert {found["email"] for found in world.people()} == {"ann1@example.org"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared.domain.plan import Act
@@ -50,7 +52,10 @@ def test_a_plan_writes_nothing_anywhere_and_is_the_same_twice() -> None:
     before = rig.store.usage.copy()
     rows = rig.store.rows("c1.main")
     writes = rig.crm_system.calls["write"], rig.partner_system.calls["write"]
-    first, second = rehearse(rig.engine), rehearse(rig.engine)
+    told: list[object] = []
+    engine = replace(rig.engine, images=lambda *image: told.append(image), answer=told.append)
+    first, second = rehearse(engine), rehearse(engine)
+    assert told == []
     assert first.fingerprint == second.fingerprint
     assert sum(first.counts.values()) == 1
     assert rig.store.usage.since(before).commits == 0
