@@ -34,7 +34,10 @@ def scenario_tests() -> dict[str, list[tuple[str, str, str]]]:
             match = _NAME.fullmatch(node.name) if isinstance(node, ast.FunctionDef) else None
             if match is None or not isinstance(node, ast.FunctionDef):
                 continue
-            systems = "both" if any(arg.arg in {"make", "star"} for arg in node.args.args) else "memory"
+            names = {arg.arg for arg in node.args.args}
+            systems = "both" if names & {"make", "star"} else "memory"
+            if file.stem == "test_marketo":
+                systems = "Dynamics, Marketo" if "marketo" in names else "Marketo"
             if systems == "memory" and "decode_json" in ast.unparse(node):
                 systems = "HTTP client"
             statement = match[2].replace("_", " ")
