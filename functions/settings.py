@@ -8,6 +8,7 @@ from functions.api.call import Answer, Call, etag_of
 from functions.api.problems import Refusal
 from functions.api.route import Role, route
 from functions.shapes import connection_body, lane_body, run_body, step_body
+from shared import trust
 from shared.domain.connection import Switch
 from shared.ports.journal import StoredConnection
 
@@ -53,7 +54,7 @@ def current(call: Call) -> tuple[Mapping[str, object], StoredConnection]:
     Role.ADMIN,
     body="connections.ConnectionEdit",
     answer="connections.Connection",
-    codes=(*_SETTINGS, "connection_ground", "check_failed", "changed_ground"),
+    codes=(*_SETTINGS, "connection_ground", "check_failed", "changed_ground", "plan_needed", "plan_differs"),
     current=current,
     audit="connection.edited",
 )
@@ -61,16 +62,20 @@ def edit_connection(call: Call) -> Answer:
     """Changes the settings that are sent, all or none; `switch` ("on", "off") pauses and resumes, and is sent alone."""
     stored: StoredConnection = call.found
     changes = {name: value for name, value in call.body.items() if value is not None}
-    to = changes.pop("switch", None)
-    if to is not None and changes:
+    to, plan = changes.pop("switch", None), str(changes.pop("plan", ""))
+    if changes and (to is not None or plan):
         raise Refusal(
             "invalid_value",
             "switch is sent alone",
             target="switch",
             next_step="Save the settings first, then switch.",
         )
+    if to is None and plan:
+        raise Refusal("invalid_value", "plan goes with switch", target="plan", next_step="Send both, or neither.")
     if to is None:
         return _shown(call.app.connections.edit(stored, changes) if changes else stored)
+    if to == Switch.ON.value:
+        trust.confirm_plan(call.app, stored.config, plan)
     switched = call.app.connections.switch(stored, Switch(str(to)))
     call.app.give_back_budgets()
     return _shown(switched)

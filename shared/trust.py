@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from shared.manage.revert import Revert
     from shared.sync.engine import Engine
 
+_CONFIRMING = 180.0
+"""Seconds that the plan of a first start may take to be made again."""
+
 APP = "app"
 """The audit log of the installation itself."""
 
@@ -100,6 +103,29 @@ def planned(app: Application, connection: ConnectionConfig, *, seconds: float) -
     from shared.sync.rehearse import rehearse
 
     return rehearse(_rehearsing(app, connection), seconds=seconds, slices=1)
+
+
+def confirm_plan(app: Application, connection: ConnectionConfig, fingerprint: str) -> None:
+    """Before the first start of a connection with the option `plan_first`: is the plan that was looked at still what
+    would be done? Raises Refused (`plan_needed`, `plan_differs`)."""
+    from shared.manage.connections import Refused
+    from shared.sync.options import parse_options
+
+    if connection.switch is not Switch.SETUP or not parse_options(connection.options).plan_first:
+        return
+    if not fingerprint:
+        raise Refused(
+            "this connection asks for a plan before its first start",
+            code="plan_needed",
+            next_step="Make a plan (POST .../plan), look at it, and send its fingerprint as `plan` with `switch`.",
+        )
+    plan = planned(app, connection, seconds=_CONFIRMING)
+    if plan.fingerprint != fingerprint or not plan.complete:
+        raise Refused(
+            "the plan that was looked at is not what would be done now",
+            code="plan_differs",
+            next_step="Make a plan again and look at it.",
+        ).with_facts(fingerprint=plan.fingerprint)
 
 
 def looking_up(app: Application, connection: ConnectionConfig) -> LookUp:

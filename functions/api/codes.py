@@ -68,6 +68,8 @@ CODES: Final[Mapping[str, Code]] = {
     "connection_off": Code(409, "The connection is switched off, and this is for one that is on."),
     "check_failed": Code(409, "The connection's check failed, so it stays off; `step` and `reason` say where."),
     "changed_ground": Code(409, "Another environment or account answers at the connection's addresses."),
+    "plan_needed": Code(409, "The connection asks for a plan before its first start, and none was named."),
+    "plan_differs": Code(409, "The plan that was looked at is not what would be done by now; `fingerprint` is."),
     "initial_done": Code(409, "The initial sync has been run; repeating it has to be said."),
     "sync_now_refused": Code(409, "The partner's own integration knows no run outside its rhythm; see `nextRun`."),
     "purge_running": Code(409, "A clean-up of this connection is under way."),

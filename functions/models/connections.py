@@ -42,6 +42,9 @@ class ConnectionEdit(Sent):
     rhythm: Anything | None = None
     options: Anything | None = None
     switch: Literal["on", "off"] | None = None
+    plan: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="With `switch`: the fingerprint of the plan that was looked at (option `plan_first`)."
+    )
 
 
 class Connection(Shown):

@@ -21,7 +21,8 @@ class Options:
     their ids waits until the next one will not tell them all again. `order` is the connection's place among those
     that write the same Dynamics columns, the smallest number the strongest; 0: it shares none. `vendor_app`: what
     to do when the vendor's own integration is installed on the same data: refuse to run, or run because somebody
-    said that its sync is off.
+    said that its sync is off. `plan_first`: the first switch-on names the plan that somebody looked at, and is refused
+    when it would do something else by now.
     """
 
     slice_seconds: float = 240.0
@@ -40,6 +41,7 @@ class Options:
     journal: bool = False
     order: int = 0
     vendor_app: str = "refuse"
+    plan_first: bool = False
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {"vendor_app": ("refuse", "switched_off")}

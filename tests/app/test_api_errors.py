@@ -32,6 +32,8 @@ ELSEWHERE = {
     "body_too_large": "test_api_frame.py",
     "body_malformed": "test_requests.py",
     "contact_missing": "test_requests.py",
+    "plan_needed": "test_api_planning.py",
+    "plan_differs": "test_api_planning.py",
     "unknown_kind": "test_api_mapping.py",
     "record_not_found": "test_api_mapping.py",
     "not_signed_in": "test_api_roles.py",

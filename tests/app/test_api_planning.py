@@ -41,6 +41,29 @@ def test_a_plan_made_before_the_start_counts_what_the_run_then_does_and_writes_n
     assert run["counts"]["writes:partner"] == 4
 
 
+@pytest.mark.feature("HUB-15.4", system="activecampaign")
+def test_a_connection_that_asks_for_a_plan_starts_only_with_the_one_that_still_holds(world: World) -> None:
+    world.reseed(2)
+    connection = world.connect(options={"plan_first": True})
+    path = f"connections/{connection}"
+    on = {"switch": "on"}
+    error(world.answer("PATCH", path, on, keyed(world, **{"If-Match": "*"})), 409, "plan_needed")
+    seen = world.call("POST", f"{path}/plan", {})["fingerprint"]
+    more = [{"lastname": "Third", "emailaddress1": "third@example.org"}]
+    world.sims.control("dataverse", "POST", "seed", {"rows": {"contact": more}})
+    refused = world.answer("PATCH", path, {**on, "plan": seen}, keyed(world, **{"If-Match": "*"}))
+    fresh = error(refused, 409, "plan_differs")["fingerprint"]
+    assert world.call("GET", path)["switch"] == "setup"
+    assert world.contacts() == []
+    assert fresh == world.call("POST", f"{path}/plan", {})["fingerprint"]
+    assert world.call("PATCH", path, {**on, "plan": fresh})["switch"] == "on"
+    world.wait_for(connection, 1)
+    assert len(world.contacts()) == 3
+    world.call("PATCH", path, {"switch": "off"})
+    assert world.call("PATCH", path, on)["switch"] == "on"  # the first start only
+    world.call("PATCH", path, {"plan": fresh}, status=400)
+
+
 def look(world: World, connection: str, **body: Any) -> dict[str, Any]:
     found: dict[str, Any] = world.call("POST", f"connections/{connection}/lookup", {"entity": "contact", **body})
     return found
