@@ -6,7 +6,8 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 name="dynasync-${1:-${AZURE_ENV_NAME:?name of the installation}}"
 
-client=$(az ad app list --display-name "$name" --query "[0].appId" --output tsv)
+# The list holds every name that begins like this one.
+client=$(az ad app list --display-name "$name" --query "[?displayName=='$name'] | [0].appId" --output tsv)
 if [ -z "$client" ]; then
   client=$(az ad app create --display-name "$name" --sign-in-audience AzureADMyOrg --query appId --output tsv)
   az ad sp create --id "$client" --output none

@@ -70,6 +70,18 @@ def test_a_registration_asks_for_tokens_of_version_two_and_offers_a_scope(run: R
     issuer = (INFRA / "bicep" / "app.bicep").read_text()
     assert "/v2.0'" in issuer  # the issuer that sign-in checks is that of tokens of version 2
     assert done.place("az ad app update --id client-1 --app-roles") < done.place("az rest")
+    listed = done.calls[done.place("az ad app list")]
+    assert "[?displayName=='dynasync-prod'] | [0].appId" in listed  # `prod2` is listed for `prod`, too
+
+
+def test_the_registrations_roles_are_those_the_app_knows_and_apps_may_have_two_of_them() -> None:
+    roles = json.loads((INFRA / "entra" / "app-roles.json").read_text())
+    text = (ROOT / "functions" / "api" / "signin.py").read_text()
+    known = re.search(r"_ROLES: Final = frozenset\(\{(.+)\}\)", text)
+    assert known
+    assert {role["value"] for role in roles if role["isEnabled"]} == set(re.findall(r"\w+", known[1]))
+    assert {role["value"] for role in roles if "Application" in role["allowedMemberTypes"]} == {"admin", "reader"}
+    assert len({role["id"] for role in roles}) == len(roles)
 
 
 def test_preparing_registers_providers_first_and_says_the_client_id_and_nothing_else(run: Run) -> None:
