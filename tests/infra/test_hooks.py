@@ -155,7 +155,7 @@ def test_every_variable_of_azd_is_explained() -> None:
 def test_files_with_secrets_are_nobody_elses_to_read(page: str) -> None:
     text = (HOW_TO / f"{page}.md").read_text()
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        writes = re.search(r"(?:secret|key)[\w-]*\.(?:json|txt)|keyvault secret (?:download|set)", block)
+        writes = re.search(r"(?:>|EDITOR\S*) *\S*(?:secret|key)[\w.-]*|keyvault secret (?:download|set)", block)
         if writes:
             assert block.lstrip().startswith("umask 077"), f"{page}: {block}"
             assert re.search(r"\brm ", block), f"{page}: {block}"
