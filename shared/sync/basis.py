@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -40,9 +40,10 @@ class Basis:
         initial: bool = False,
         journal: bool = False,
         anew: bool = False,
+        is_open: Callable[[str], bool] = bool,
     ) -> None:
         """`initial`: this run is the one-time load, which writes to the partner only. `anew`: it is the initial sync,
-        or its repetition."""
+        or its repetition. `is_open`: whether the accepted write of a ticket may still be refused."""
         self.connection = connection
         self.capabilities = capabilities
         self.digester = digester
@@ -50,6 +51,7 @@ class Basis:
         self.initial = initial
         self.journal = journal
         self.anew = anew
+        self.is_open = is_open
 
     def merge(
         self,

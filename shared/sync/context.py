@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from shared.state.lane import Held
     from shared.sync.engine import Engine
 
+EARLY = "early"
+"""The lane's fact that an unlinked record was told while creates were awaited: it may be what one of them made."""
+
 _MARGIN = 10.0  # seconds of lease that must be left before a remote write is sent
 
 
@@ -37,6 +40,7 @@ class Work:
         self._end = engine.clock.monotonic() + seconds
         self._looked = engine.clock.monotonic()
         self._suppressed: frozenset[bytes] | None = None
+        self._open: frozenset[str] | None = None
 
     @property
     def suppressed(self) -> frozenset[bytes]:
@@ -75,6 +79,22 @@ class Work:
         """How many pairs are linked, by the lane's exact counters."""
         counts = self.held.counts
         return sum(count for name, count in counts.items() if name.endswith((".linked", ".awaiting")))
+
+    def awaiting(self) -> int:
+        """How many pairs wait for the id of an accepted create."""
+        return sum(count for name, count in self.held.counts.items() if name.endswith(".awaiting"))
+
+    def is_open(self, ticket: str) -> bool:
+        """Whether the accepted write of a ticket may still be refused: its batch was not settled yet. A link keeps the
+        ticket of its create until the record is told, so that what ended well rewrites no link."""
+        if self._open is None:
+            batches = self.held.each_batch()
+            self._open = frozenset(result.ticket for batch in batches for result in batch.results.values())
+        return ticket in self._open
+
+    def batches_changed(self) -> None:
+        """What was known of open tickets may be no longer so."""
+        self._open = None
 
     def changed_facts(self) -> dict[str, Fact]:
         changed = {name: value for name, value in self.facts.items() if self.stored.get(name) != value}

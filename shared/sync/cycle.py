@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from shared.domain.identity import LinkState
 from shared.domain.records import Side
 from shared.errors import GuardTripped
 from shared.ports.connector import FeedKind
 from shared.state.model import BatchState, LaneChanges
 from shared.sync import requests
-from shared.sync.context import Work, kinds_in_order
+from shared.sync.context import EARLY, Work, kinds_in_order
 from shared.sync.feeds import SWEEP, WALK, Feed
 from shared.sync.mending import mended
 from shared.sync.recall import KEPT
@@ -87,6 +86,8 @@ class Cycle:
     def end(self) -> None:
         work = self.work
         run = work.text("run")
+        if not work.awaiting():
+            work.facts.pop(EARLY, None)
         if work.facts.pop(KEPT, 0):
             work.held.forget_tellings()
         work.engine.journal.end_run(run, state="succeeded")
@@ -166,16 +167,13 @@ class Cycle:
 
     def _expects_echo(self, feed: Feed) -> bool:
         """Ids of accepted creates come by the feed: it is read once more in the run that made them."""
-        return feed.capabilities.asynchronous_create and self._awaiting() > 0
-
-    def _awaiting(self) -> int:
-        return sum(n for name, n in self.work.held.counts.items() if name.endswith(f".{LinkState.AWAITING}"))
+        return feed.capabilities.asynchronous_create and self.work.awaiting() > 0
 
     def _too_early(self, feed: Feed) -> bool:
         """A feed asks again for what changed shortly before its mark. After many creates it is cheaper to wait that
         long than to be told all of them twice."""
         settled, options = self.work.text("settled"), self.work.engine.options
-        if not settled or self._awaiting() < options.echo_pause_from:
+        if not settled or self.work.awaiting() < options.echo_pause_from:
             return False
         rest = (datetime.fromisoformat(settled) + feed.capabilities.look_back - self.work.now).total_seconds()
         if rest <= 0 or rest > feed.capabilities.look_back.total_seconds():

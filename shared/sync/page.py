@@ -20,7 +20,7 @@ from shared.state.model import CursorState, LaneChanges
 from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
-from shared.sync.context import Work
+from shared.sync.context import EARLY, Work
 from shared.sync.lookup import ask_partner, read_rivals
 from shared.sync.notices import tell_refusals
 from shared.sync.parting import part
@@ -50,6 +50,7 @@ class Page:
             initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
             journal=work.engine.options.journal,
             anew=bool(work.number("initial")),
+            is_open=work.is_open,
         )
         self.recall = Recall(work, self.links)
         self.pairs = pairs_of(work.maps)
@@ -207,6 +208,8 @@ class Page:
         if decision.candidate is not None and case.partner_ref is not None:
             self.links.remember(case.partner_ref, decision.candidate)
             self.recall.note(case)
+            if self.work.awaiting():
+                self.work.facts[EARLY] = 1
         for conflict in decision.conflicts:
             self.tally.conflicted(case, conflict)
 
@@ -381,6 +384,7 @@ class Page:
             work.held.fold(replace(changes, links=self.links.links))
         work.stored = dict(work.facts)
         work.retries = []
+        work.batches_changed()
         if incomplete:
             raise Transient(
                 "the other side did not take every write of this page",

@@ -68,10 +68,10 @@ class Reconciler(Unlinked):
         partner = record_of(case.partner)
         if partner is not None:
             case.partner_ref = partner.ref
-            if link.ticket and self.merge(case, link.agreed).writes[Side.CRM]:
+            if link.ticket and self.merge(case, link.agreed).writes[Side.CRM] and self.is_open(link.ticket):
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
-            adopted = link.with_(partner=partner.ref, state=LinkState.LINKED)
+            adopted = link.with_(partner=partner.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0)
             if DIRTY in link.flags and case.crm is None:
                 return Decision(code="waiting", link=adopted, need=frozenset({Side.CRM}))
             return self.linked(case, adopted)

@@ -21,7 +21,7 @@ from shared.sync.after import done_of, link_after, link_before
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
-from shared.sync.context import Work
+from shared.sync.context import EARLY, Work
 from shared.sync.deletes import gone_flags
 from shared.sync.finding import find_written
 from shared.sync.page import Page
@@ -254,13 +254,19 @@ def _fold_ended(work: Work, ended: Sequence[tuple[Batch, Sequence[Settled]]]) ->
     if not ended:
         return
     page = Page(work, "settle|" + "|".join(batch.id for batch, _ in ended))
-    entries = [entry for batch, _ in ended for entry in batch.entries]
+    found = [
+        (batch, entry, answer, code)
+        for batch, answers in ended
+        for answer in answers
+        for entry, code in _outcomes(page, batch, answer)
+        if code is not None or entry.op is not Op.CREATE or work.number(EARLY)
+    ]
+    entries = [entry for _, entry, _, _ in found]
     page.links.load(
         keys=[entry.key for entry in entries], matches=[entry.match for entry in entries if entry.match is not None]
     )
-    for batch, answers in ended:
-        for answer in answers:
-            _settled(page, batch, answer)
+    for batch, entry, answer, code in found:
+        _settled(page, batch, entry, answer, code)
     page.fold(batches=[batch.id for batch, _ in ended])
 
 
@@ -268,22 +274,26 @@ def _tickets(batch: Batch) -> list[str]:
     return list(dict.fromkeys(result.ticket for result in batch.results.values() if result.ticket))
 
 
-def _settled(page: Page, batch: Batch, answer: Settled) -> None:
+def _outcomes(page: Page, batch: Batch, answer: Settled) -> Iterator[tuple[Entry, str | None]]:
+    """The entries of a ticket, each with the code it was refused with. A create that ended well changes nothing: its
+    link says so as soon as its batch is gone, and is written when its record is told."""
     digest = page.reconciler.digester.match
     refused = {digest(key): code for text, code in answer.refused.items() if (key := match_value(text)) is not None}
     for entry in batch.entries:
         result = batch.results.get(entry.key)
-        if result is None or result.ticket != answer.ticket:
-            continue
-        code = LOST if answer.lost else refused.get(entry.match) if entry.match is not None else None
-        known = page.links.link(entry.key)
-        if known is None or known.ticket != answer.ticket:
-            continue
-        if code is None:
-            page.links.put(known.with_(ticket="", tries=0, retry_at=0))
-            _adopt(page, known)
-        else:
-            _take_back(page, batch, entry, known, code)
+        if result is not None and result.ticket == answer.ticket:
+            yield entry, LOST if answer.lost else refused.get(entry.match) if entry.match is not None else None
+
+
+def _settled(page: Page, batch: Batch, entry: Entry, answer: Settled, code: str | None) -> None:
+    known = page.links.link(entry.key)
+    if known is None or known.ticket != answer.ticket:
+        return
+    if code is None:
+        page.links.put(known.with_(ticket="", tries=0, retry_at=0))
+        _adopt(page, known)
+    else:
+        _take_back(page, batch, entry, known, code)
 
 
 def _adopt(page: Page, known: Link) -> None:

@@ -55,7 +55,7 @@ def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int) -> N
         compiled = feed.work.map_named(link.entity)
         if feed.side is Side.CRM or compiled is None or compiled.kind(feed.side) != feed.kind:
             continue
-        if link.state is not LinkState.AWAITING or link.ticket:
+        if link.state is not LinkState.AWAITING or (link.ticket and feed.work.is_open(link.ticket)):
             continue
         if link.seen_partner in {0, epoch}:
             page.links.put(replace(link, seen_partner=epoch))
