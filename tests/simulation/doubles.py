@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.domain.records import FieldName, Kind, Ref, Side
@@ -48,18 +48,23 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
 
 def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
     """A record came back after users had given the one made for it to somebody else, by its match value."""
-    renamed = any(
-        MAIL in event.fields and not event.by_hub and event.op == "update"
-        for ref in refs
-        for event in court.ledger.of[side, ref]
-    )
     origins = {
         ref: events
         for (where, ref), events in court.ledger.of.items()
         if where is side.other and events[0].fields.get(TAG) == tag
     }
     living = sum(court.row(side.other, ref) is not None for ref in origins)
-    return (renamed or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
+    given_away = any(_is_anothers(court, side, ref, origins) for ref in refs)
+    return (given_away or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
+
+
+def _is_anothers(court: Court, side: Side, ref: Ref, origins: Iterable[Ref]) -> bool:
+    """Whether users changed the match value of a record made for others, and it is linked with somebody else now."""
+    renamed = any(
+        MAIL in event.fields and not event.by_hub and event.op == "update" for event in court.ledger.of[side, ref]
+    )
+    pairs = [(link.crm, link.partner) if side is Side.PARTNER else (link.partner, link.crm) for link in court.links]
+    return renamed and any(mine == ref and other is not None and other not in origins for other, mine in pairs)
 
 
 def _was_restored(events: Sequence[Event]) -> bool:

@@ -44,13 +44,19 @@ def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
     if carries(story.item, values[source], values[target], (source, target)):
         return ""
     own = story.last.get(target)
-    moved = own is not None and mine is not None and not mine.foreign and mine.number > own.number
-    moved = moved and mine not in story.returned and not story.doubt and not story.revived
     if own is not None and (own.foreign or carries(story.item, own.value, values[target], (target, target))):
-        return "" if not moved or own.foreign else f"I1 a one-way field did not yield to its source: {_differ(values)}"
+        yields = not own.foreign and mine is not None and _moved_since(story, mine, own)
+        return f"I1 a one-way field did not yield to its source: {_differ(values)}" if yields else ""
     if story.revived or story.doubt or (mine is None and is_empty(values[source])):
         return ""
     return f"I1 a one-way field did not arrive: {_differ(values)}"
+
+
+def _moved_since(story: Story, mine: Edit, own: Edit) -> bool:
+    """Whether the source was edited after the target, in a way that the hub can see."""
+    if mine.foreign or story.doubt or story.revived or mine in story.returned:
+        return False
+    return mine.number > max(own.number, story.first_hub or mine.number)
 
 
 def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:

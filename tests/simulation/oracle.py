@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
+from shared.ports.connector import Deletes
 from tests.simulation.conduct import judge_conduct
 from tests.simulation.doubles import nothing_doubled
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
-from tests.simulation.ledger import TAG, Ledger
+from tests.simulation.ledger import TAG, Event, Ledger
 from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
@@ -313,11 +314,16 @@ def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> boo
             return True  # ambiguous: a question for a person
         if other is not side and any(_taken(court, Ref(kind, row), ref) for row in holders):
             return True  # its only counterpart belongs to somebody else since a user gave it this mail
-    family = court.root((side, ref))
-    return any(
-        event.op in {"delete", "merge", "restore"} and court.root((event.side, event.ref)) == family
-        for event in court.ledger.events
-    )
+    return any(_parts(court, event, side, ref) for event in court.ledger.events)
+
+
+def _parts(court: Court, event: Event, side: Side, ref: Ref) -> bool:
+    """Whether this may have taken a record its counterpart, or kept it from one: records of the other side went or came
+    back, or some of its own side were merged or came back, or went where no delete is ever told."""
+    if event.op not in {"delete", "merge", "restore"} or court.root((event.side, event.ref)) != court.root((side, ref)):
+        return False
+    untold = court.profile.capabilities(side).deletes is Deletes.NEVER
+    return event.side is not side or event.op != "delete" or untold
 
 
 def _taken(court: Court, holder: Ref, ref: Ref) -> bool:

@@ -56,7 +56,8 @@ def run(
 
 
 def come_to_rest(world: World) -> int:
-    """Faults are over: works until two cycles, a day apart, wrote nothing (I2). Answers how many cycles wrote."""
+    """Faults are over: works until two cycles, a day apart, wrote nothing (I2) and paired or parted nobody. Answers how
+    many cycles wrote."""
     world.note("come to rest")
     world.settle_world()
     show_all(world)
@@ -64,10 +65,11 @@ def come_to_rest(world: World) -> int:
     _resume(world)
     wrote, quiet = 0, 0
     for _ in range(CYCLES):
-        before = world.ledger.hub_writes
+        before, links = world.ledger.hub_writes, world.lane().peek().counts
         cycle(world)
         world.settle_world()
-        if world.ledger.hub_writes == before and not _expected(world):
+        still = world.ledger.hub_writes == before and world.lane().peek().counts == links
+        if still and not _expected(world):
             quiet += 1
             if quiet == 2:
                 return wrote
