@@ -196,6 +196,8 @@ class Applier:
         self._links.prove(after.key, *(() if task.last else (DIVERGED,)))  # the rest is decided again, both sides read
         for key in task.case.others:
             self._links.prove(key)
+        if not task.last:  # should the case be decided again, what it knows of this side is from before the write
+            task.case.stale.add(task.write.side)
         self._tally.wrote(task.case, task.write.side, task.decision.code)
         if self._work.engine.images is not None:
             self.images.append(_image(task))

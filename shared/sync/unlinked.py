@@ -158,10 +158,10 @@ class Unlinked(Linked):
             if link is not None:
                 return self.park(case, link, "conflicted:duplicate_match", retry=True)
             return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
-        if self.initial or not entity.makes(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
-            return Decision(code="skipped:not_linked", candidate=match)
-        if entity.labels is not None and not entity.labels.asks_to_create(partner.labels):
-            return Decision(code="skipped:not_linked", candidate=match)
+        asks = entity.labels is None or entity.labels.asks_to_create(partner.labels)
+        if self.initial or not asks or not entity.makes(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
+            begun = link is not None and link.state is LinkState.PARKED and not link.parked
+            return Decision(code="skipped:not_linked", candidate=match, forget=case.key if begun else None)
         if case.ambiguous:
             return self.park(case, link, f"failed:{AMBIGUOUS}", retry=True)
         if text is not None and not case.looked_up and self.crm_caps(case).match_field is not None:

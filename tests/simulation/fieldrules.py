@@ -79,7 +79,8 @@ def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
     if story.doubt or story.revived or story.lost_in_window:
         last = [edit for edit in story.edits if not edit.foreign or story.revived or edit.number < story.met]
         if not story.revived:
-            last = [edit for edit in last if edit in story.last.values() or edit.number < story.met]
+            fresh = {*story.last.values(), *story.late}
+            last = [edit for edit in last if edit in fresh or edit.number < story.met]
         return any(holds(story.item, [edit], values[Side.CRM], Side.CRM) for edit in last)
     return bool(_before_first(story))
 

@@ -32,6 +32,7 @@ class Story:
 
     `returned` are edits that put back what both sides had agreed on last, or enter just what a write of the hub was to
     put there whose answer was lost: nobody who compares with that can see them.
+    `late` are edits that a write carried which took effect after its sender had given it up.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `bases` holds what both sides may have agreed on when an edit was made.
@@ -42,6 +43,7 @@ class Story:
     past: dict[Edit, frozenset[Edit]] = field(default_factory=dict)
     last: dict[Side, Edit] = field(default_factory=dict)
     lost_in_window: set[Edit] = field(default_factory=set)
+    late: set[Edit] = field(default_factory=set)
     returned: set[Edit] = field(default_factory=set)
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
@@ -192,6 +194,8 @@ def _written(
         source = Edit(event.number, side, new, foreign=True)
         story.edits.append(source)
         story.past[source] = frozenset()
+    if event.afterwards:
+        story.late.add(source)
     return story.past[source] | {source}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shared.connectors.memory import HUB, Commit, MemorySystem, RowState
 from shared.domain.records import FieldName, Ref, RemoteId, Side, Value
 from shared.ports.connector import CreateKey, Op, Write
-from tests.simulation.forms import plain
+from tests.simulation.forms import carries, is_empty, plain
 
 if TYPE_CHECKING:
     from tests.simulation.ports import Worker
@@ -100,6 +100,7 @@ class Ledger:
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
+    entered: dict[FieldName, list[tuple[Side, Value | None]]] = field(default_factory=dict)  # what users ever entered
     met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
@@ -190,6 +191,8 @@ class Ledger:
         self.of.setdefault((side, commit.ref), []).append(event)
         self._seqs[side].append((commit.after.seq, event.number))
         if not event.by_hub:
+            for name, value in event.fields.items():
+                self.entered.setdefault(name, []).append((side, value))
             return []
         self.hub_writes += 1
         self.shown[side] = commit.after.seq
@@ -212,6 +215,7 @@ class Ledger:
             *self._loosened(event),
             *self._double(event),
             *self._revived(event),
+            *self._made_up(event),
         ]
 
     def column_dropped(self, side: Side, name: FieldName) -> None:
@@ -317,6 +321,24 @@ class Ledger:
             if since and since <= known:
                 return [f"I3 the hub made {event.side} {event.ref} though {ref} held its match value"]
         return []
+
+    def _made_up(self, event: Event) -> list[str]:
+        """I4: what the hub writes some user entered once, in this field of some record."""
+        known = self._fields(event)
+        return [
+            f"I4 the hub made up {value!r} for {name} of {event.side} {event.ref}"
+            for name, value in event.fields.items()
+            if name in known and not self._anybodys(known[name], value, event.side)
+        ]
+
+    def _anybodys(self, item: SimField, value: Value | None, side: Side) -> bool:
+        if is_empty(value) or isinstance(value, bool | Ref) or any(name == item.name for _, name in self.lengths):
+            return True
+        entered = self.entered.get(item.name, ())
+        if isinstance(value, frozenset):
+            return value <= frozenset[str]().union(*(held for _, held in entered if isinstance(held, frozenset)))
+        ways = [(source, held, (source, target)) for source, held in entered for target in {side, source.other}]
+        return any(carries(item, held, value, way) for _, held, way in ways)
 
     def _revived(self, event: Event) -> list[str]:
         """I6: what was deleted is not made again under its own id, unless nobody can know that it had been made."""

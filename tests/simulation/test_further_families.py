@@ -92,6 +92,40 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             A,
         ),
     ),
+    "what was written to one side is known when the other's write is refused and the pair decided again": (
+        "coarse",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("swap", "crm", 0, 1),
+            ("edit", "partner", 1, "name", 0),
+            _met("write", 4, "late"),
+            ("edit", "partner", 1, "name", 0),
+        ),
+    ),
+    "a record that came back and asks for nothing leaves no link behind": (
+        "tags",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("part", "partner", -1, "nick", 0),
+            A,
+            ("delete", "crm", 0),
+            ("restore", "partner", 0),
+        ),
+    ),
+    "where nothing is conditional, a write that takes effect after a later one stays": (
+        "plain",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("edit", "crm", -1, "name", 0),
+            _met("write", 0, "late"),
+            ("edit", "crm", -1, "name", 0),
+            A,
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (
