@@ -16,6 +16,9 @@ az ad app update --id "$client" --app-roles "@$here/entra/app-roles.json" --iden
 # Tokens of version 2 name the issuer and the audience that the app's sign-in checks; the scope is what callers ask for.
 az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
   --headers Content-Type=application/json --body "@$here/entra/api.json" --output none
+# The Azure CLI may ask for it without a question to each person; it has to be there before it can be given.
+az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
+  --headers Content-Type=application/json --body "@$here/entra/callers.json" --output none
 # Nobody gets in without a role: sign-in itself is refused to those who have none.
 az ad sp update --id "$client" --set appRoleAssignmentRequired=true
 

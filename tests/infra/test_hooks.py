@@ -67,6 +67,10 @@ def test_a_registration_asks_for_tokens_of_version_two_and_offers_a_scope(run: R
     assert body["api"]["requestedAccessTokenVersion"] == 2
     (scope,) = body["api"]["oauth2PermissionScopes"]
     assert (scope["value"], scope["isEnabled"]) == ("user_impersonation", True)
+    later = [call for call in done.calls if call.startswith("az rest --method patch")][1]
+    callers = json.loads(Path(re.search(r"--body @(\S+)", later)[1]).read_text())  # type: ignore[index]
+    (azure_cli,) = callers["api"]["preAuthorizedApplications"]
+    assert azure_cli["delegatedPermissionIds"] == [scope["id"]]
     issuer = (INFRA / "bicep" / "app.bicep").read_text()
     assert "/v2.0'" in issuer  # the issuer that sign-in checks is that of tokens of version 2
     assert done.place("az ad app update --id client-1 --app-roles") < done.place("az rest")

@@ -25,6 +25,7 @@ OPERATORS_OWN = {"DYNASYNC_KEY", "CONNECTION", "STORAGE", "OLD_VAULT", "OLD_STOR
 
 # The Azure CLI's commands that the pages use, with the options each takes there (its reference, 2.8x).
 AZ = {
+    "account get-access-token": {"scope", "query", "output"},
     "account show": {"query", "output"},
     "ad signed-in-user show": {"query", "output"},
     "functionapp config appsettings set": {"resource-group", "name", "settings"},
