@@ -127,7 +127,7 @@ def _looks_at_nobody(_real: Real) -> Real:
 
 
 def _base_first(real: Real) -> Real:
-    def begin(self: Applier, side: Side, kind: Any, op: Op, tasks: Sequence[Any]) -> Any:
+    def intent(self: Applier, side: Side, kind: Any, op: Op, tasks: Sequence[Any]) -> Any:
         early = Page(self._work, "early|" + "|".join(task.key for task in tasks))
         for task in tasks:
             known = self._links.link(task.case.key)
@@ -136,7 +136,7 @@ def _base_first(real: Real) -> Real:
         early.fold()
         return real(self, side, kind, op, tasks)
 
-    return begin
+    return intent
 
 
 def _base_from_read(real: Real) -> Real:
@@ -216,7 +216,7 @@ MODEL = (
         "a create has a new id at each try, and nobody looks first",
         [(working, "crm_id_for", _fresh_id), (Page, "_look_up", _looks_at_nobody)],
     ),
-    Mutant("base_before_write", "the base is saved before the remote write", [(Applier, "_begin", _base_first)]),
+    Mutant("base_before_write", "the base is saved before the remote write", [(Applier, "_intent", _base_first)]),
     Mutant("base_from_read", "the base is what a later read shows", [(Applier, "_applied", _base_from_read)]),
     Mutant("limits_unknown", "the length of fields is not known", [(MemoryConnector, "describe", _limitless)]),
     Mutant("raw_compare", "left is compared with right, not with the base", [(basis, "merge", _raw_compare)]),
