@@ -11,7 +11,7 @@ from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.records import Side
 from shared.domain.schedule import parse_rhythm
-from shared.errors import ConfigError, Rejected, SyncError
+from shared.errors import ConfigError, Rejected, SyncError, Throttled, Transient
 from shared.manage.checks import check_connection
 from shared.manage.entities import check_entities
 from shared.manage.ports import Systems, WritableSecrets
@@ -277,11 +277,16 @@ def _exists(other: str) -> Refused:
 
 
 def _prepare(partner: Connector, config: ConnectionConfig) -> None:
-    """Lets the partner make what its kinds need (a custom object). What keeps it from that, the check tells."""
+    """Lets the partner make what its kinds need (a custom object). What keeps it from that for good, the check tells;
+    a fault that passes is raised, so that nobody is told to make by hand what the next try makes."""
     prepare = getattr(partner, "prepare", None)
     if prepare is not None:
-        with contextlib.suppress(SyncError):
+        try:
             prepare(config.kinds(Side.PARTNER))
+        except (Throttled, Transient):
+            raise
+        except SyncError:
+            return
 
 
 def wider(before: ConnectionConfig, after: ConnectionConfig) -> list[str]:

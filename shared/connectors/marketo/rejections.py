@@ -23,6 +23,7 @@ _KEPT = 3600.0
 _LEADS = 30
 _BACK = timedelta(days=30)
 _SHORT, _LONG = 255, 2000
+_TITLE = "Rejected by Dynamics"
 _PRIMARY = {"apiName": "reason", "name": "Reason", "dataType": "string", "description": "Dynamics' own code"}
 _ATTRIBUTES: Mapping[str, str] = {
     "entity": "Entity",
@@ -63,25 +64,30 @@ class RejectionLog:
         return f"what Dynamics refuses is told by the custom activity {self._name}"
 
     def install(self) -> None:
-        """Makes and approves the type unless it is there; what an administrator made is never touched."""
-        if self._describe() is not None:
-            return
+        """Makes and approves the type unless it is there, or goes on where this broke off. What an administrator made
+        is never touched."""
+        found = self._describe()
         base = "activities/external/type"
-        title = "Rejected by Dynamics"
-        body = {
-            "apiName": self._name,
-            "name": title,
-            "description": "A change of this person was not taken by Dynamics 365",
-            "triggerName": "Is Rejected by Dynamics",
-            "filterName": "Was Rejected by Dynamics",
-            "primaryAttribute": _PRIMARY,
-        }
+        if found is None:
+            body = {
+                "apiName": self._name,
+                "name": _TITLE,
+                "description": "A change of this person was not taken by Dynamics 365",
+                "triggerName": "Is Rejected by Dynamics",
+                "filterName": "Was Rejected by Dynamics",
+                "primaryAttribute": _PRIMARY,
+            }
+            self._do(f"{base}.json", body)
+        elif found.get("status") != "draft" or found.get("name") != _TITLE:
+            return
+        there = _names(found or {})
         attributes = [
             {"apiName": name, "name": shown, "dataType": "text" if name == "message" else "string"}
             for name, shown in _ATTRIBUTES.items()
+            if name not in there
         ]
-        self._do(f"{base}.json", body)
-        self._do(f"{base}/{self._name}/attributes/create.json", {"attributes": attributes})
+        if attributes:
+            self._do(f"{base}/{self._name}/attributes/create.json", {"attributes": attributes})
         self._do(f"{base}/{self._name}/approve.json", {})
         self._memo.drop(self._key)
 

@@ -10,7 +10,7 @@ import pytest
 from shared.connectors.marketo.connector import MarketoConnector
 from shared.connectors.marketo.rejections import RejectionLog
 from shared.domain.records import FieldName, Kind, Ref, RemoteId
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, SyncError
 from shared.ports.connector import CheckState, CheckStep
 from shared.ports.logbook import Notice
 from simulators.frame import Authority
@@ -115,6 +115,17 @@ def test_a_new_connection_makes_its_type_and_leaves_one_that_is_there_alone(ca: 
         connector(made).prepare([LEAD])
         assert made.around.calls("marketo") == {"activity type": 1}
         assert connector(made).note([notice(person(made))]) == {"k1"}
+
+
+@pytest.mark.parametrize("broken", ["attributes/create", "approve"])
+def test_a_type_that_was_half_made_is_finished_by_the_next_try(ca: Authority, broken: str) -> None:
+    with subscription(ca, rejection_activity=OWN) as made:
+        made.server.host.faults.add([{"match": {"path": broken, "times": 1}, "do": {"status": 500}}])
+        with pytest.raises(SyncError):
+            connector(made).prepare([LEAD])
+        assert step(made).code == "no_activity_type"
+        connector(made).prepare([LEAD])
+        assert step(made).state is CheckState.PASSED
 
 
 def test_without_a_type_nothing_is_asked_or_told(ca: Authority) -> None:
