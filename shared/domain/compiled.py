@@ -125,6 +125,10 @@ class CompiledField:
         """
         target = source.other
         try:
+            if type(value) is str and value and self.concat is None and not (self.there or self.back):
+                kept, clipped = fit(value, self.spec(target))  # most fields are texts that stay as they are
+                if kept is not None:
+                    return Carried(kept, clipped)
             return self._carry(value, source, target, resolve)
         except Unfit as unfit:
             return Unmappable(unfit.code)

@@ -16,10 +16,11 @@ from shared.domain.text import utf16_length
 
 def create_field(draft: Draft, item: CompiledField, source: Record | None, target: Side) -> None:
     """One field of a record that is to be made on `target`: every value that flows there is written."""
-    origin = target.other
+    origin, spec = target.other, item.spec(target)
     value = item.take(source, origin) if source is not None else ABSENT
-    flows = item.flows(target) and item.spec(target).creatable
-    required = item.flows(target) and item.needs(target)
+    flows = item.flows(target)
+    required = flows and (item.required or spec.required)
+    flows = flows and spec.creatable
     if value is ABSENT:
         if required:
             draft.park(item, target, "required_empty")

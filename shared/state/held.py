@@ -152,18 +152,24 @@ class Held:
             for batch, each in zip(batches, rows, strict=True):
                 self._batch_keys.setdefault(batch.id, set()).update(row.key for row in each)
 
-    def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
-        """Writes what became of a batch's entries. May be called again, as when a ticket was settled: the last counts.
+    def finish(self, ended: Mapping[str, Sequence[Result]], *, ticket: str = "") -> None:
+        """Writes what became of the entries of batches, by id, in one transaction where they fit it. May be called
+        again, as when a ticket was settled: the last counts.
 
-        The batch is ACCEPTED while a result is, else DONE. An entry without a result is not known. ValueError for
-        results over some 3 MB: they must fit one transaction.
+        A batch is ACCEPTED while a result is, else DONE. An entry without a result is not known. ValueError for results
+        of one batch over some 3 MB: they must fit one transaction.
         """
         with self._guarded():
-            rows = batch_rows.result_rows(batch_id, results, ticket, self._order())
-            if not fits_one(rows):
-                raise ValueError(f"the results of batch {batch_id} are too large: split the batch")
-            self._fence.commit(rows)
-            self._batch_keys.setdefault(batch_id, set()).update(row.key for row in rows)
+            order = self._order()
+            found = {name: batch_rows.result_rows(name, results, ticket, order) for name, results in ended.items()}
+            for name, rows in found.items():
+                if not fits_one(rows):
+                    raise ValueError(f"the results of batch {name} are too large: split the batch")
+            together = [row for rows in found.values() for row in rows]
+            for group in [together] if fits_one(together) else found.values():
+                self._fence.commit(group)
+            for name, rows in found.items():
+                self._batch_keys.setdefault(name, set()).update(row.key for row in rows)
 
     def batches(self) -> list[Batch]:
         """Batches that no fold dropped yet, oldest first."""

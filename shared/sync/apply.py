@@ -9,7 +9,7 @@ from itertools import batched, groupby
 from shared.domain.identity import LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, RemoteId, Side
-from shared.errors import GuardTripped
+from shared.errors import GuardTripped, SyncError
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 from shared.ports.report import Image
 from shared.state.model import Batch, Entry, Result
@@ -98,8 +98,26 @@ class Applier:
             sent = [self._intent(side, kind, op, chunk) for chunk in window]
             self._work.held.begin(*sent)
             calls = [[self._write(task) for task in chunk] for chunk in window]
-            for batch, chunk, results in zip(sent, window, self._work.each(connector.write, calls), strict=True):
+            told: list[Sequence[WriteResult]] = []
+            try:
+                told.extend(self._work.each(connector.write, calls))
+            except SyncError:
+                self._store(sent, window, told)  # what was answered before the fault counts
+                raise
+            self._store(sent, window, told)
+            for batch, chunk, results in zip(sent, window, told, strict=True):
                 self._absorb(batch, chunk, results)
+
+    def _store(
+        self, sent: Sequence[Batch], window: Sequence[list[Task]], told: Sequence[Sequence[WriteResult]]
+    ) -> None:
+        """Stores the answers of calls that were in flight together, before anything is done about them."""
+        ended: dict[str, list[Result]] = {}
+        for batch, chunk, results in zip(sent, window, told, strict=False):
+            answers = {result.key: result for result in results if result.outcome is not Outcome.UNKNOWN}
+            ended[batch.id] = [_kept(task, answers[task.key]) for task in chunk if task.key in answers]
+        if ended:
+            self._work.held.finish(ended)
 
     def _intent(self, side: Side, kind: Kind, op: Op, tasks: Sequence[Task]) -> Batch:
         if self._work.engine.plan is not None:
@@ -135,12 +153,10 @@ class Applier:
         )
 
     def _absorb(self, batch: Batch, tasks: Sequence[Task], results: Sequence[WriteResult]) -> None:
-        """Stores the answers first; what has none is judged by reading before anything else is done."""
+        """What has no answer is judged by reading before anything else is done."""
         answers = {result.key: result for result in results}
         unknown = [task for task in tasks if task.key not in answers or answers[task.key].outcome is Outcome.UNKNOWN]
         accepted = any(result.outcome is Outcome.ACCEPTED for result in results)
-        known = [_kept(task, answers[task.key]) for task in tasks if task not in unknown]
-        self._work.held.finish(batch.id, known)
         if unknown:
             self.unknown.append(batch.id)
             self._take_back(unknown)

@@ -246,11 +246,11 @@ class _Lane:
     def each_batch(self) -> Iterator[Batch]:
         return iter(self.batches())
 
-    def begin(self, batch: Batch) -> None:
-        del batch
+    def begin(self, *batches: Batch) -> None:
+        del batches
 
-    def finish(self, batch_id: str, results: Sequence[Result], *, ticket: str = "") -> None:
-        del batch_id, results, ticket
+    def finish(self, ended: Mapping[str, Sequence[Result]], *, ticket: str = "") -> None:
+        del ended, ticket
 
     def fold(self, changes: LaneChanges) -> int:
         self._links.update({link.key: link for link in changes.links})

@@ -101,7 +101,7 @@ class Worker:
         self._held().begin(Batch(id=name, kind=Kind("contact"), side=Side.CRM, op=Op.UPDATE, entries=entries))
 
     def finish(self, name: str) -> None:
-        self._held().finish(name, [])
+        self._held().finish({name: []})
 
     def put(self, name: str) -> None:
         self.lane.put_command(Command(key=name, op="sync"))

@@ -77,7 +77,7 @@ def test_an_intent_is_one_transaction_and_so_are_its_results() -> None:
     before = world.store.usage.copy()
     held.begin(batch("b1", range(100)))
     assert world.store.usage.since(before).requests == 1
-    held.finish("b1", [result(number) for number in range(100)])
+    held.finish({"b1": [result(number) for number in range(100)]})
     assert world.store.usage.since(before).requests == 2
 
 
@@ -86,7 +86,7 @@ def test_results_come_with_the_batch_and_settle_its_state() -> None:
     held.begin(batch("b1", range(2)))
     results = [result(0), result(1, Outcome.REJECTED)]
 
-    held.finish("b1", results)
+    held.finish({"b1": results})
 
     (found,) = held.batches()
     assert found.results == {key(0): results[0], key(1): results[1]}
@@ -96,11 +96,11 @@ def test_results_come_with_the_batch_and_settle_its_state() -> None:
 def test_an_accepted_batch_waits_for_its_ticket_and_is_finished_again() -> None:
     held = World().acquire()
     held.begin(batch("b1", range(2)))
-    held.finish("b1", [result(0, Outcome.ACCEPTED), result(1, Outcome.ACCEPTED)], ticket="import-77")
+    held.finish({"b1": [result(0, Outcome.ACCEPTED), result(1, Outcome.ACCEPTED)]}, ticket="import-77")
     (found,) = held.batches()
     assert (found.state, found.ticket) == (BatchState.ACCEPTED, "import-77")
 
-    held.finish("b1", [result(0), result(1, Outcome.REJECTED)], ticket="import-77")
+    held.finish({"b1": [result(0), result(1, Outcome.REJECTED)]}, ticket="import-77")
 
     (found,) = held.batches()
     assert (found.state, found.ticket, found.results[key(1)].outcome) == (
@@ -114,7 +114,7 @@ def test_batches_come_oldest_first_whatever_their_ids() -> None:
     held = World().acquire()
     for name in ("m", "z", "a"):
         held.begin(batch(name, range(1)))
-    held.finish("m", [result(0)])
+    held.finish({"m": [result(0)]})
     assert [found.id for found in held.batches()] == ["m", "z", "a"]
 
 
@@ -123,7 +123,7 @@ def test_a_dropped_batch_leaves_nothing_behind() -> None:
     held = world.acquire()
     held.begin(batch("b1", range(2)))
     held.begin(batch("b2", range(2)))
-    held.finish("b1", [result(0)])
+    held.finish({"b1": [result(0)]})
 
     held.fold(LaneChanges(batches_dropped=["b1"]))
 
@@ -139,7 +139,7 @@ def test_a_large_batch_takes_several_cells_and_rows() -> None:
     large = batch("large", range(1000), fields=30)
 
     held.begin(large)
-    held.finish("large", [result(number) for number in range(1000)])
+    held.finish({"large": [result(number) for number in range(1000)]})
 
     rows = world.store.rows(LANE.partition)
     parts = [row for name, row in rows.items() if name.startswith("b.large.i")]
@@ -200,7 +200,7 @@ def test_results_that_would_not_fit_one_transaction_are_refused() -> None:
     held = World().acquire()
     held.begin(batch("b1", range(1)))
     with pytest.raises(ValueError, match="split"):
-        held.finish("b1", [replace(result(number), message=noise(number)) for number in range(500)])
+        held.finish({"b1": [replace(result(number), message=noise(number)) for number in range(500)]})
     assert held.batches() == [batch("b1", range(1))]
 
 

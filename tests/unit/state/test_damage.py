@@ -34,7 +34,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             entries=(Entry(key=key(1), crm=crm(1), op=Op.UPDATE),),
         )
     )
-    held.finish("b1", [])
+    held.finish({"b1": []})
     made.lane.put_command(Command(key="c1", op="sync"))
     return made
 

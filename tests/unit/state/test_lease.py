@@ -26,7 +26,7 @@ BATCH = Batch(
 EVERY_WRITE: dict[str, Callable[[Held], object]] = {
     "renew": lambda held: held.renew(),
     "begin": lambda held: held.begin(BATCH),
-    "finish": lambda held: held.finish("batch1", []),
+    "finish": lambda held: held.finish({"batch1": []}),
     "fold": lambda held: held.fold(LaneChanges(links=[link(5)])),
     "fold nothing": lambda held: held.fold(LaneChanges()),
     "release": lambda held: held.release(),
