@@ -9,6 +9,7 @@ import pytest
 
 from simulators.frame import Authority
 from tests.hostile.evil import Evil
+from tests.scenarios.marketo import marketo_world
 from tests.scenarios.world import world
 from tests.wire.connectors.support import authority
 from tests.wire.http.hostile import Hostile, answer
@@ -32,3 +33,9 @@ def trap(ca: Authority) -> Iterator[Hostile]:
 def evil(ca: Authority, trap: Hostile) -> Iterator[Evil]:
     with ExitStack() as stack:
         yield Evil(stack.enter_context(world(ca)), trap)
+
+
+@pytest.fixture
+def marketo(ca: Authority, trap: Hostile) -> Iterator[Evil]:
+    with ExitStack() as stack:
+        yield Evil(stack.enter_context(marketo_world(ca)), trap)

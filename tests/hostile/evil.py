@@ -27,7 +27,8 @@ class Evil:
 
     def tamper(self, system: str, lie: Lie, *, path: str = "", method: str = "") -> None:
         """From now on `system` lies in answers to calls whose path holds `path`."""
-        target = {**self.world.crm.systems, "activecampaign": self.world.ac.system}[system]
+        partner = self.world.ac.system
+        target = {**self.world.crm.systems, "activecampaign": partner, "marketo": partner}[system]
         real = target.handle
 
         def handle(request: Request) -> Response:

@@ -116,6 +116,29 @@ def test_an_answer_that_is_none_harms_nothing(evil: Evil, system: str, case: str
     evil.assert_unharmed(at_the_walk=(system, case) == ("activecampaign", "a list instead of an object"))
 
 
+FIELDS = "/api/3/fields"
+DESCRIPTIONS: dict[str, tuple[str, str, Lie]] = {
+    "no fields at all": ("activecampaign", FIELDS, raw(as_bytes({"fields": [], "meta": {"total": "0"}}))),
+    "an object without its lists": ("activecampaign", FIELDS, raw(as_bytes({}))),
+    "fields that are no fields": ("activecampaign", FIELDS, raw(as_bytes({"fields": ["a", None]}))),
+    "fields without names": ("activecampaign", FIELDS, raw(as_bytes({"fields": [{"type": "text"}]}))),
+    "html instead of fields": ("activecampaign", FIELDS, raw(b"<!DOCTYPE html><p>Please log in")),
+    "columns without names": ("dataverse", BATCH, quoted(b'"LogicalName"', b'"Logical"')),
+    "a list by another name": ("dataverse", BATCH, quoted(b'"value"', b'"other"')),
+    "columns of no type": ("dataverse", BATCH, quoted(b'"AttributeType"', b'"Kind"')),
+    "no column at all": ("dataverse", BATCH, quoted(b'"value":[{', b'"value":[],"other":[{')),
+}
+
+
+@pytest.mark.parametrize("case", DESCRIPTIONS)
+def test_a_description_of_the_columns_that_lies_harms_nothing(evil: Evil, case: str) -> None:
+    system, path, lie = DESCRIPTIONS[case]
+    evil.world.restart()
+    evil.tamper(system, lie, path=path)
+    assert evil.attack() < 300
+    evil.assert_unharmed()
+
+
 TOKENS: dict[str, Callable[[Evil], Lie]] = {
     "a page of html": fixed(raw(b"<html>sign in", content_type="text/html")),
     "a token that is a number": fixed(raw(as_bytes({"access_token": 7, "expires_in": 3600}))),

@@ -23,17 +23,16 @@ _OURS = ("api", "import")
 class MarketoWorld(World):
     """A connection of contacts; the partner's people are Marketo's."""
 
-    def lead(self, email: str) -> dict[str, Any]:
-        """The values of the person with this address, and their id."""
-        (found,) = [row for row in self.leads() if row["email"] == email]
-        return found
-
-    def leads(self) -> list[dict[str, Any]]:
+    def people(self) -> list[dict[str, Any]]:
+        """The values of everybody, with their ids."""
         shown = self.ac.system.state({"kind": "leads", "limit": "1000"})["leads"]
         return [{**row["values"], "id": str(row["id"])} for row in shown]
 
-    def edit_lead(self, lead: str, **values: Any) -> None:
-        self.ac.system.act("edit_lead", {"lead": int(lead), "values": values})
+    def get_person(self, person: str) -> dict[str, Any] | None:
+        return next((row for row in self.people() if row["id"] == person), None)
+
+    def edit_person(self, person: str, **values: Any) -> None:
+        self.ac.system.act("edit_lead", {"lead": int(person), "values": values})
 
     def ours(self, system: str = "") -> list[dict[str, Any]]:
         """What this connection wrote since the mark; `system` is "dataverse" or "marketo"."""

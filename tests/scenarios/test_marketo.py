@@ -61,7 +61,7 @@ def test_F07_one_refused_token_is_renewed_once_and_a_second_refusal_pauses_the_c
     faults.add([refusal("601", 1)])
     world.run(pause=60.0)
     assert world.ac.around.calls("marketo")["token"] == 1
-    assert world.lead("ann0@example.org")["firstName"] == "Anna"
+    assert world.person_with("ann0@example.org")["firstName"] == "Anna"
     assert world.broken() == ""
     faults.add([refusal("601")])
     world.edit_row(rows[1], firstname="Anna")
@@ -74,7 +74,7 @@ def test_F07_one_refused_token_is_renewed_once_and_a_second_refusal_pauses_the_c
     world.heal()
     world.command("resume")
     world.run(2)
-    assert world.lead("ann1@example.org")["firstName"] == "Anna"
+    assert world.person_with("ann1@example.org")["firstName"] == "Anna"
     assert world.broken() == ""
 
 
@@ -104,7 +104,7 @@ def test_F08_a_spent_quota_closes_the_account_until_midnight_of_us_central_also_
     assert world.crm.connector.read(Kind("contact"), [RemoteId(rows[0])], [FieldName("firstname")])
     world.advance((result.not_before - world.clock.now()).total_seconds() + 1)
     world.run()
-    assert world.lead("ann0@example.org")["firstName"] == "Anna"
+    assert world.person_with("ann0@example.org")["firstName"] == "Anna"
     assert world.clock.now().astimezone(UTC) > datetime.fromisoformat(midnight)
 
 
@@ -153,18 +153,18 @@ def test_B14_an_address_outside_ascii_parks_its_person_with_the_reason_and_the_o
     rows = [world.row(number) for number in range(3)]
     odd = world.row(9, emailaddress1="núria@example.org")
     world.run(2)
-    assert {lead["email"] for lead in world.leads()} == {f"ann{number}@example.org" for number in range(3)}
+    assert {lead["email"] for lead in world.people()} == {f"ann{number}@example.org" for number in range(3)}
     link = world.link(odd)
     assert link.state is LinkState.PARKED
     assert "non_ascii_email" in set(link.parked.values())
     world.mark()
     world.edit_row(rows[0], firstname="Anna")
     world.run(26)
-    assert world.lead("ann0@example.org")["firstName"] == "Anna"
-    assert [write["id"] for write in world.ours("marketo")] == [world.lead("ann0@example.org")["id"]]
+    assert world.person_with("ann0@example.org")["firstName"] == "Anna"
+    assert [write["id"] for write in world.ours("marketo")] == [world.person_with("ann0@example.org")["id"]]
     world.edit_row(odd, emailaddress1="nuria@example.org")
     world.run(2)
-    assert world.lead("nuria@example.org")["lastName"] == "Lee 9"
+    assert world.person_with("nuria@example.org")["lastName"] == "Lee 9"
 
 
 @pytest.mark.feature("MK-11.2", system="marketo")
@@ -172,10 +172,10 @@ def test_C07_an_edit_before_the_last_look_survives_the_write_that_follows_it(mar
     """What is edited between that look and the write is the window that the guarantees name: no condition, no proof."""
     world = marketo()
     rows = loaded(world, 1)
-    lead = world.lead("ann0@example.org")["id"]
-    world.on_crm.before("changes", lambda: world.edit_lead(lead, firstName="Theirs", phone="+00 7"))
+    lead = world.person_with("ann0@example.org")["id"]
+    world.on_crm.before("changes", lambda: world.edit_person(lead, firstName="Theirs", phone="+00 7"))
     world.edit_row(rows[0], lastname="Ours")
     world.run(2)
-    found, row = world.lead("ann0@example.org"), world.get_row(rows[0]) or {}
+    found, row = world.person_with("ann0@example.org"), world.get_row(rows[0]) or {}
     assert (found["firstName"], found["lastName"], found["phone"]) == ("Theirs", "Ours", "+00 7")
     assert (row["firstname"], row["lastname"], row["telephone1"]) == ("Theirs", "Ours", "+00 7")

@@ -103,9 +103,12 @@ def fetch_table(client: DataverseClient, table: Table, user_id: str) -> TableMet
     entity, attributes, relations, details = _taken_apart(_ask(client, table, resources))
     secured = [item["LogicalName"] for item in attributes if item.get("IsSecured")]
     grants = read_grants(client, table.kind, user_id) if secured else None
+    columns = _columns(attributes, details, relations, grants=grants, table=table)
+    if not columns:  # every table has some: an empty list would park every mapping as if its column were gone
+        raise Transient(f"Dynamics 365 described {table.kind} without its columns", code="unreadable_answer")
     return TableMeta(
         table=table,
-        columns=_columns(attributes, details, relations, grants=grants, table=table),
+        columns=columns,
         tracked=bool(entity.get("ChangeTrackingEnabled")),
         guarded=bool(entity.get("IsOptimisticConcurrencyEnabled", True)),
     )

@@ -60,6 +60,13 @@ class Reply:
         return [row for row in rows if isinstance(row, Mapping)]
 
     @property
+    def readable(self) -> bool:
+        """Whether the answer has the shape of a list: what is taken for empty otherwise would pass for deleted."""
+        rows, token = self.data.get("result"), self.data.get("nextPageToken")
+        listed = rows is None or (isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows))
+        return listed and (token is None or isinstance(token, str))
+
+    @property
     def token(self) -> str:
         """`nextPageToken`, "" for none."""
         token = self.data.get("nextPageToken")
@@ -102,6 +109,8 @@ class Client:
             if isinstance(found, Reply) or found.code not in PASSING or pause is None:
                 break
             self.http.clock.sleep(pause)
+        if isinstance(found, Reply) and not found.readable:
+            raise Transient(f"{TITLE} answered a list that is none", code="unreadable_answer")
         return found
 
     def post(self, path: str, purpose: str, body: Mapping[str, Any]) -> Reply | Refusal:

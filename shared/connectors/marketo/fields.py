@@ -20,7 +20,7 @@ from shared.domain.records import (
     Schema,
     Value,
 )
-from shared.errors import ConfigError, Rejected
+from shared.errors import ConfigError, Rejected, Transient
 from shared.http.shape import shaped
 
 LEAD, COMPANY, OPPORTUNITY, SALES_PERSON = Kind("lead"), Kind("company"), Kind("opportunity"), Kind("salesperson")
@@ -79,6 +79,8 @@ def describe_people(client: Client) -> tuple[Schema, frozenset[FieldName]]:
             specs.append(spec)
             if row.get("dataType") == "score":
                 scores.add(spec.name)
+    if EMAIL not in {spec.name for spec in specs}:  # a person without any field is no person: nothing is judged by it
+        raise Transient("Marketo described people without their fields", code="unreadable_answer")
     return Schema.of(LEAD, specs), frozenset(scores)
 
 
