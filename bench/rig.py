@@ -148,7 +148,7 @@ class Rig:
 @contextmanager
 def rig(fields: Fields, *, include: bool = False, options: Options | None = None) -> Iterator[Rig]:
     """Both systems with the fields' columns and nobody in them."""
-    with tempfile.TemporaryDirectory(prefix="dynasync-bench-") as folder, _trusted(Path(folder)) as authority:
+    with tempfile.TemporaryDirectory(prefix="dynasync-bench-") as folder, trusted(Path(folder)) as authority:
         clock = Clock()
         clock.set_now(START, frozen=True)
         partner = ActiveCampaign(clock)
@@ -168,7 +168,7 @@ def rig(fields: Fields, *, include: bool = False, options: Options | None = None
 
 
 @contextmanager
-def _trusted(folder: Path) -> Iterator[Any]:
+def trusted(folder: Path) -> Iterator[Any]:
     import pytest
 
     made = make_authority(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import batched
 
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, Side
@@ -30,11 +31,9 @@ def find_written(work: Work, batch: Batch, entries: Sequence[Entry]) -> dict[byt
         fields = _fields(work, compiled, batch.side)
         records = work.connector(batch.side).read(Kind(batch.kind), [ref.id for _, ref in group], fields)
         found.update({entry.key: records[ref.id] for entry, ref in group if ref.id in records})
-    for entry in unnamed:
-        seen = _by_stamp(work, batch, entry) or _by_match(work, batch, entry)
-        if seen is not None:
-            found[entry.key] = seen
-    return found
+    stamped = {entry.key: seen for entry in unnamed if (seen := _by_stamp(work, batch, entry)) is not None}
+    left = [entry for entry in unnamed if entry.key not in stamped]
+    return found | stamped | _by_match(work, batch, left)
 
 
 def _fields(work: Work, compiled: CompiledMap, side: Side) -> tuple[FieldName, ...]:
@@ -52,20 +51,34 @@ def _by_stamp(work: Work, batch: Batch, entry: Entry) -> Record | None:
     return connector.stamped(Kind(batch.kind), stamp, _fields(work, compiled, batch.side))
 
 
-def _by_match(work: Work, batch: Batch, entry: Entry) -> Record | None:
-    """The record a create may have made: its match value is read from the Dynamics row it was made from."""
-    compiled = work.map_named(entry.entity)
-    if compiled is None:
-        return None
-    source = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM)).get(entry.crm.id)
-    text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
-    texts = dict.fromkeys(item for item in (_sent_text(work, entry), text) if item is not None)
-    fields = _fields(work, compiled, batch.side)
-    for item in texts:  # a user may have changed it since: what was sent is looked for first
-        records = work.connector(batch.side).find(Kind(batch.kind), [item], fields).get(item, ())
-        if len(records) == 1:
-            return records[0]
-    return None
+def _by_match(work: Work, batch: Batch, entries: Sequence[Entry]) -> dict[bytes, Record]:
+    """The records that creates may have made, many a call: their match values are read from the Dynamics rows they were
+    made from."""
+    found: dict[bytes, Record] = {}
+    for name in dict.fromkeys(entry.entity for entry in entries):
+        compiled = work.map_named(name)
+        if compiled is not None:
+            group = [entry for entry in entries if entry.entity == name]
+            found |= _matching(work, batch, compiled, group)
+    return found
+
+
+def _matching(work: Work, batch: Batch, compiled: CompiledMap, entries: Sequence[Entry]) -> dict[bytes, Record]:
+    connector, kind = work.connector(batch.side), Kind(batch.kind)
+    rows = work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id for entry in entries], compiled.reads(Side.CRM))
+    texts: dict[bytes, dict[str, None]] = {}
+    for entry in entries:
+        source = rows.get(entry.crm.id)
+        text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
+        # a user may have changed it since: what was sent is looked for first
+        texts[entry.key] = dict.fromkeys(item for item in (_sent_text(work, entry), text) if item is not None)
+    told: dict[str, Sequence[Record]] = {}
+    wanted = list(dict.fromkeys(item for items in texts.values() for item in items))
+    for part in batched(wanted, connector.capabilities.kinds[kind].find_size, strict=False):
+        told.update(connector.find(kind, part, _fields(work, compiled, batch.side)))
+    single = {item: records[0] for item, records in told.items() if len(records) == 1}
+    hits = {key: [single[item] for item in items if item in single] for key, items in texts.items()}
+    return {key: seen[0] for key, seen in hits.items() if seen}
 
 
 def _sent_text(work: Work, entry: Entry) -> str | None:

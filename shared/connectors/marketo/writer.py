@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from shared.connectors.marketo.client import PAGE, Client, Reply
@@ -28,6 +29,7 @@ from shared.connectors.marketo.importer import Importer, importable
 from shared.connectors.marketo.people import PeopleReader, lead_ref
 from shared.domain.records import Schema
 from shared.errors import OutcomeUnknown, SyncError
+from shared.http.parallel import raised, run_all
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 
 type Row = dict[str, Any]
@@ -66,18 +68,27 @@ class PeopleWriter:
         if bulk and len(bulk) >= self._import_from:
             results |= self._importer.send(bulk)
         left = [item for item in rows if item[0].key not in results]
-        for start in range(0, len(left), PAGE):
-            results |= self._part(writes[0].op, left[start : start + PAGE], results)
+        parts = [left[start : start + PAGE] for start in range(0, len(left), PAGE)]
+        results |= self._parts(writes[0].op, parts, results) if parts else {}
         return [results[write.key] for write in writes]
 
-    def _part(
-        self, op: Op, rows: Sequence[tuple[Write, Row]], before: Mapping[str, WriteResult]
+    def _parts(
+        self, op: Op, parts: Sequence[Sequence[tuple[Write, Row]]], before: Mapping[str, WriteResult]
     ) -> dict[str, WriteResult]:
+        """The first call alone: what it raises keeps the others back. Then as many at a time as may be in flight."""
+        sent = any(result.outcome is not Outcome.REJECTED for result in before.values())
+        results = self._part(op, parts[0], sent=sent)
+        jobs = [partial(self._part, op, part, sent=True) for part in parts[1:]]
+        for found in raised(run_all(jobs, at_once=self._concurrency)):
+            results |= found
+        return results
+
+    def _part(self, op: Op, rows: Sequence[tuple[Write, Row]], *, sent: bool) -> dict[str, WriteResult]:
         """One call. Once something was sent, what keeps a later one back is an answer for its own people."""
         try:
             return self._send(op, rows)
         except SyncError as error:
-            if not any(result.outcome is not Outcome.REJECTED for result in before.values()):
+            if not sent:
                 raise
             return {write.key: not_tried(write, error.code, wait_of(error)) for write, _ in rows}
 
@@ -128,7 +139,7 @@ class PeopleWriter:
         if refusal.code == "413" and len(rows) > 1:
             half = len(rows) // 2
             sent = self._send(op, rows[:half])
-            return sent | self._part(op, rows[half:], sent)
+            return sent | self._part(op, rows[half:], sent=True)
         raise raise_for(refusal, f"to {op.value} people")
 
     def _results(self, op: Op, rows: Sequence[tuple[Write, Row]], reply: Reply) -> dict[str, WriteResult]:
