@@ -216,10 +216,17 @@ def _strangers_values(world: World) -> Iterator[str]:
         origin = born.get(tag)
         if origin is None or event.before.get(TAG) != tag or event.afterwards:
             continue
-        if _came_late(world, origin, event):
+        if _came_late(world, origin, event) or _came_back(world, event):
             continue
         if not any(other.op in {"delete", "merge", "restore"} for other in world.ledger.of[origin]):
             yield f"I3 the hub wrote a stranger's values into {event.ref}, which it had made for {origin[1]}"
+
+
+def _came_back(world: World, written: Event) -> bool:
+    """Whether the record had been deleted and was restored: then another one of its match value may find it first."""
+    return any(
+        other.op == "restore" and other.number < written.number for other in world.ledger.of[written.side, written.ref]
+    )
 
 
 def _came_late(world: World, origin: tuple[Side, Ref], written: Event) -> bool:
