@@ -317,6 +317,15 @@ def _held_back_is_agreed(real: Real) -> Real:
     return linked_
 
 
+def _believes_the_old(real: Real) -> Real:
+    def applied(self: Applier, task: Any, result: Any) -> None:
+        stale = set(task.case.stale)
+        real(self, task, result)
+        task.case.stale = stale
+
+    return applied
+
+
 def _unawaited(real: Real) -> Real:
     return lambda *args: (real(*args)[0], frozenset())
 
@@ -352,6 +361,7 @@ OWN = (
     Mutant("ask_is_told", "the owner wins, nobody is asked", [(clash, "_RULES", _rules(ask=clash._owner))]),
     Mutant("choices_return", "what was agreed of a set is forgotten", [(basis, "recalled", _answers({}))]),
     Mutant("applied_forgotten", "what was applied goes when the rest is not sent", [(WorkingSet, "prove", _nothing)]),
+    Mutant("written_unread", "what was just written is not read again", [(Applier, "_applied", _believes_the_old)]),
     Mutant("walked_unread", "the walked are written unread", [(Linked, "_looked_at_first", _answers(frozenset()))]),
     Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),
     Mutant("parent_not_awaited", "a child does not wait for its parent's link", [(page, "as_links", _unawaited)]),

@@ -72,6 +72,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "ask_is_told": Kill(1, 111),
         "choices_return": Kill(1, 156),
         "applied_forgotten": Kill(9001, 116),
+        "written_unread": Kill(9084, 518),
         "walked_unread": Kill(777, 224),
         "gates_open": Kill(1, 8, "coarse"),
         "parent_not_awaited": Kill(1, 31, "mailbox"),
