@@ -54,6 +54,11 @@ class Case:
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed
 
+    @property
+    def alone(self) -> bool:
+        """A partner record without a link: the Dynamics row of this id, should there be one, is another case."""
+        return self.base is None and self.crm is None and self.partner is not None
+
     def seen(self, side: Side) -> Record | Gone | None:
         return self.crm if side is Side.CRM else self.partner
 

@@ -140,7 +140,7 @@ class Work:
         """Leaves word to look at this pair again; the same word twice is one."""
         self.retries.append(
             Command(
-                key=f"look-{case.key.hex()}",
+                key=f"look-{case.key.hex()}" + (f"-{case.partner_ref.id}" if case.alone and case.partner_ref else ""),
                 op="look",
                 side=Side.CRM,
                 ref=case.crm_ref,

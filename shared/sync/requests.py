@@ -92,6 +92,9 @@ def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:
     for command in commands:
         for case in _crm(page, command) if command.side is Side.CRM else _partner(page, command):
             kept = cases.setdefault(case.key, case)
+            if kept.partner_ref is None and case.partner_ref is not None:  # a row, and a record that it was made for
+                case.answers.update(kept.answers)
+                kept = cases[case.key] = case
             if command.op == "decide":
                 kept.answers[str(command.payload.get("field", ""))] = _answer_of(command)
     return list(cases.values())

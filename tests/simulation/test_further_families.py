@@ -126,6 +126,20 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             A,
         ),
     ),
+    "a record that waits, and the row that was made for it late, are two words in the inbox": (
+        "mailbox",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("create", "partner", "fresh", 0, 0),
+            (
+                "slice",
+                "a",
+                (("remote", 6, "users_after", (("swap", "partner", 0, 1),)), ("remote", 7, "late", ())),
+            ),
+            A,
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (
