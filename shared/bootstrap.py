@@ -254,7 +254,13 @@ class Application:
         from shared.azure.metered import MeteredJournal
 
         journal = self.journal(connection.id)
-        return MeteredJournal(journal, self.telemetry, connection=connection.id, system=connection.system)
+        return MeteredJournal(
+            journal,
+            self.telemetry,
+            connection=connection.id,
+            system=connection.system,
+            note=lambda run: trust.note_run(self, connection.id, run),
+        )
 
     def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
         from shared.desk import due_slot

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.manage.lookup import LookUp
     from shared.manage.purge import Purge
     from shared.manage.revert import Revert
+    from shared.ports.journal import RunRecord
     from shared.sync.engine import Engine
 
 _CONFIRMING = 180.0
@@ -60,6 +61,28 @@ def note(
         action=action,
         target=connection_id,
         details=dict(details or {}),
+    )
+    audit(app, connection_id).append(entry)
+
+
+def note_run(app: Application, connection_id: str, run: RunRecord) -> None:
+    """Writes a run into the activity log, unless it ran by the schedule and found nothing to do: the list of runs has
+    those. Repeating it changes nothing."""
+    from shared.ports.journal import AuditEntry
+
+    wrote = {code: count for code, count in run.counts.items() if code.startswith("writes:") and count}
+    scheduled = run.reason == "scheduled"
+    if run.ended is None or (scheduled and not wrote and run.state == "succeeded"):
+        return
+    details = {"run": run.id, "state": run.state, "reason": run.reason, **({"code": run.code} if run.code else {})}
+    details |= {code.replace("writes:", "written."): str(count) for code, count in wrote.items()}
+    entry = AuditEntry(
+        id=f"run-{run.id}",
+        at=run.ended,
+        actor="schedule" if scheduled else "dynasync",
+        action="run.ended",
+        target=connection_id,
+        details=details,
     )
     audit(app, connection_id).append(entry)
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.azure.runs import TableJournal
+from shared.ports.journal import RunRecord
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.ports.telemetry import RECORDS, RUNS, Telemetry
 
 
 class MeteredJournal:
-    """Counts records by connection, system, entity and outcome, and runs by how they ended.
+    """Counts records by connection, system, entity and outcome, and runs by how they ended; `note` gets each run that
+    ended.
 
     A page told twice after a crash is counted twice: the journal itself tells the exact figures.
     """
 
-    def __init__(self, journal: TableJournal, telemetry: Telemetry, *, connection: str, system: str) -> None:
+    def __init__(
+        self,
+        journal: TableJournal,
+        telemetry: Telemetry,
+        *,
+        connection: str,
+        system: str,
+        note: Callable[[RunRecord], None] = lambda run: None,
+    ) -> None:
         self._journal = journal
         self._telemetry = telemetry
         self._connection = connection
         self._system = system
+        self._note = note
 
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
         self._journal.begin_run(run_id, slot=slot, reason=reason)
@@ -56,3 +67,5 @@ class MeteredJournal:
             system=self._system,
             state=ended.state if ended is not None else state,
         )
+        if ended is not None:
+            self._note(ended)

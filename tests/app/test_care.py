@@ -155,21 +155,60 @@ def test_an_erased_person_is_gone_on_both_sides_and_stays_away_whatever_comes_la
     assert email.lower() not in str(log).lower()
 
 
+def only(criteria: object, maps: list[dict[str, Any]], **more: object) -> list[dict[str, Any]]:
+    """The maps with criteria for contacts."""
+    return [{**item, "criteria": criteria, **more} if item["name"] == "contact" else dict(item) for item in maps]
+
+
 @pytest.mark.feature("HUB-07.4", system="activecampaign")
-def test_wider_criteria_bring_the_rows_that_were_left_out_at_the_next_slot(world: World) -> None:
-    world.reseed(4)
+@pytest.mark.feature("HUB-13.4", system="activecampaign")
+def test_wider_criteria_are_counted_first_and_narrower_ones_that_drop_a_third_stop_and_ask(world: World) -> None:
+    world.reseed(0)
+    wanted = {"all": [{"column": "jobtitle", "op": "eq", "value": "Buyer"}]}
+    seen = {"all": [{"column": "jobtitle", "op": "ne", "value": "Former"}]}
+    rows = [
+        {"emailaddress1": f"p{n}@example.org", "lastname": f"P {n}", "jobtitle": "Buyer" if n % 3 else "Seller"}
+        for n in range(90)
+    ]
+    world.sims.control("dataverse", "POST", "seed", {"rows": {"contact": rows}})
     connection = world.connect()
-    maps = world.call("GET", f"connections/{connection}")["entities"]
-    nobody = {"all": [{"column": "jobtitle", "op": "eq", "value": "Astronaut"}]}
-    world.call(
-        "PATCH",
-        f"connections/{connection}",
-        {"entities": [{**item, **({"criteria": nobody} if item["name"] == "contact" else {})} for item in maps]},
-    )
+    path = f"connections/{connection}"
+    maps = world.call("GET", path)["entities"]
+    world.call("PATCH", path, {"entities": only(wanted, maps)})
     world.switch_on(connection)
     world.wait_for(connection, 1)
-    assert world.contacts() == []
-    world.call("PATCH", f"connections/{connection}", {"entities": maps})
+    assert len(world.contacts()) == 60
+
+    counted = world.call("POST", f"{path}/entities/contact/count", {"criteria": seen})
+    assert (counted["count"], counted["more"], counted["allCount"]) == (90, False, 90)
+    assert world.call("POST", f"{path}/entities/contact/count", {})["count"] == 60
+    begin = len(write_log(world.sims, "activecampaign"))
+    world.call("PATCH", path, {"entities": only(seen, maps)})
     world.next_run(connection)
-    assert len(world.contacts()) == 4
-    assert world.status(connection)["counts"]["contact.linked"] == 4
+    assert len(world.contacts()) == 90
+    touched = {str(w["id"]) for w in write_log(world.sims, "activecampaign")[begin:] if w["kind"] == "contact"}
+    assert len(touched) == 30  # nobody of the others is written
+
+    begin = len(write_log(world.sims, "activecampaign"))
+    world.call("PATCH", path, {"entities": only(wanted, maps, leaves="delete")})
+    world.advance(3700)
+    end = time.monotonic() + 60
+    while not (broken := world.status(connection).get("broken")):
+        assert time.monotonic() < end
+        world.tick()
+        time.sleep(0.5)
+    assert broken["code"] == "mass_delete"
+    assert broken["nextStep"]
+    assert len(world.contacts()) == 90
+    assert write_log(world.sims, "activecampaign")[begin:] == []
+    world.call("POST", f"{path}/resume", {"releaseGuard": True}, status=202)
+    world.advance(3700)
+    while len(world.contacts()) > 60:
+        assert time.monotonic() < end + 60, world.status(connection)
+        world.tick()
+        time.sleep(0.5)
+    deleted = [
+        w for w in write_log(world.sims, "activecampaign")[begin:] if (w["op"], w["kind"]) == ("delete", "contact")
+    ]
+    assert len(deleted) == 30
+    assert len(world.rows("contact")) == 90

@@ -78,6 +78,15 @@ def test_a_question_is_listed_with_both_values_answered_once_and_applied_at_the_
     log = world.call("GET", f"connections/{connection}/activity")["value"]
     assert [item["action"] for item in log].count("conflict.decided") == 4
     assert {"connection.created", "connection.edited", "conflict.decided"} <= {item["action"] for item in log}
+    runs = {item["details"]["run"]: item for item in log if item["action"] == "run.ended"}
+    told = {run["id"]: run for run in world.call("GET", f"connections/{connection}/runs")["value"]}
+    assert {run for run, item in told.items() if item["counts"].get("writes:partner")} <= runs.keys() <= told.keys()
+    assert {(item["actor"], item["details"]["reason"]) for item in runs.values()} == {
+        ("dynasync", "initial"),
+        ("schedule", "scheduled"),
+    }
+    assert all(item["at"] == told[run]["ended"] for run, item in runs.items())
+    assert all(item["actor"] and item["at"] for item in log)
     assert "Ours" not in str(log)
     assert "Theirs" not in str(log)
 
