@@ -10,7 +10,9 @@ from cli.exits import Exit
 from cli.group import Group
 
 COMMANDS = {
+    "doctor": ("cli.commands.doctor", "Check this machine and an app: settings, storage, queues, vault, connections."),
     "connections": ("cli.commands.connections", "Make, show, change, check, switch, clean up and delete connections."),
+    "plan": ("cli.commands.plan", "What a run would do: counts, fields, samples; nothing is written."),
     "run": ("cli.commands.run", "Start a run and follow it to its end."),
     "status": ("cli.commands.status", "How connections stand, with the reason and the next step."),
     "runs": ("cli.commands.runs", "What ran and how it ended; take a run back."),
@@ -18,12 +20,14 @@ COMMANDS = {
     "conflicts": ("cli.commands.conflicts", "Fields that both sides changed: open questions and decisions."),
     "pending": ("cli.commands.pending", "Requests about single records that are under way."),
     "poison": ("cli.commands.poison", "Requests that failed five times: try again, forget."),
+    "lookup": ("cli.commands.lookup", "One record on both sides: in sync, or the one reason why not."),
     "activity": ("cli.commands.activity", "Who did what."),
     "openapi": ("cli.commands.openapi", "The OpenAPI document of the app."),
     "demo": ("cli.commands.demo", "Play a day between Dynamics 365 and another system on this machine."),
 }
 EXAMPLES = (
     ("demo", "a day on this machine with simulated systems, checked at the end"),
+    ("doctor", "what is wrong with this machine's or the app's set-up"),
     ("status", "how every connection stands"),
     ("run CRM-AC", "a run now, followed to its end"),
     ("errors list CRM-AC", "which records fail, why, and what to do"),

@@ -20,12 +20,21 @@ URL, KEY, TOKEN = "DYNASYNC_URL", "DYNASYNC_KEY", "DYNASYNC_TOKEN"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which app is meant, and as whom."""
+    for option in (
+        click.option("--token-file", metavar="FILE", help=f"File with an Entra token; - is standard input. [{TOKEN}]"),
+        click.option("--key-file", metavar="FILE", help=f"File with a function key; - is standard input. [{KEY}]"),
+        click.option("--url", metavar="URL", help=f"The app, such as https://NAME.azurewebsites.net. [{URL}]"),
+    ):
+        command = option(command)
+    return command
+
+
 def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command `api` as its first argument, and the options that say where it is."""
 
-    @click.option("--url", metavar="URL", help=f"Address of the app, such as https://NAME.azurewebsites.net. [{URL}]")
-    @click.option("--key-file", metavar="FILE", help=f"File with a function key; - is standard input. [{KEY}]")
-    @click.option("--token-file", metavar="FILE", help=f"File with an Entra token; - is standard input. [{TOKEN}]")
+    @options
     @wraps(command)
     def run(*, url: str | None, key_file: str | None, token_file: str | None, **given: Any) -> Any:
         return command(connect(url, key_file, token_file), **given)

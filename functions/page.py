@@ -23,6 +23,18 @@ def openapi(call: Call) -> Answer:
     return Answer(body=_DOCUMENT.read_bytes())
 
 
+@route("GET", "checks", Role.READER, answer="app.SetupCheck")
+def check_setup(call: Call) -> Answer:
+    """The app's own set-up, step by step: state tables, queues, vault, telemetry, sign-in, secrets that end soon."""
+    from shared.setup import steps
+
+    shown = [
+        {"name": step.name, "state": step.state.value, "reason": step.reason, "nextStep": step.next_step}
+        for step in steps(call.app)
+    ]
+    return Answer(body={"passed": all(step["state"] != "failed" for step in shown), "steps": shown})
+
+
 @route("GET", "me", Role.SIGNED_IN, answer="app.Me")
 def me(call: Call) -> Answer:
     """Who the app takes the caller for, and with which roles."""

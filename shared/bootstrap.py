@@ -90,6 +90,12 @@ class Application:
         """Reads one row. Raises Transient when the state tables do not answer."""
         self.store("connections").get("probe", "probe")
 
+    def queue_depth(self, queue: str) -> int | None:
+        """About how many messages lie there; None when there is no such queue. See `queue_depths.depth`."""
+        from shared.azure.queue_depths import depth
+
+        return depth(self.settings, self._identity, queue)
+
     # -- systems -------------------------------------------------------------------------------------------------------
 
     def title(self, system: str) -> str:

@@ -86,6 +86,7 @@ class Settings:
 
     storage: str
     table_endpoint: str
+    queue_endpoint: str = ""
     identity_client: str
     state_key: bytes
     tables: str
@@ -121,6 +122,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     return Settings(
         storage=storage,
         table_endpoint=endpoint,
+        queue_endpoint=values["AzureWebJobsStorage__queueServiceUri"],
         identity_client=values["AzureWebJobsStorage__clientId"],
         state_key=_key(values["DYNASYNC_STATE_KEY"]),
         tables=values["DYNASYNC_TABLES"],

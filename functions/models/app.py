@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from functions.models.common import Shown
 
@@ -17,6 +17,18 @@ class Document(Shown):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
+
+
+class SetupStep(Shown):
+    name: str
+    state: Literal["passed", "failed", "skipped"]
+    reason: str
+    nextStep: str
+
+
+class SetupCheck(Shown):
+    passed: bool
+    steps: list[SetupStep]
 
 
 class Me(Shown):

@@ -217,3 +217,77 @@ def test_as_a_process_the_key_comes_from_standard_input_and_nothing_is_coloured(
     )
     assert ran.returncode == 0, ran.stderr
     assert "\x1b" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.feature("APP-04")
+def test_the_doctor_goes_through_machine_app_and_connections(
+    world: World, dynasync: Dynasync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reseed(1)
+    connection = world.connect(name="CRM-AC")
+    monkeypatch.chdir(tmp_path)
+    for name in ("DYNASYNC_STATE_KEY", "AzureWebJobsStorage", "AzureWebJobsStorage__tableServiceUri"):
+        monkeypatch.delenv(name, raising=False)
+    found = dynasync("doctor", "--app", "--connections", "--json").json
+    states = {step["name"]: step["state"] for step in found["steps"] if step["part"].startswith("app ")}
+    assert states == {
+        "address": "passed",
+        "access": "passed",
+        "settings": "passed",
+        "state tables": "passed",
+        "queue sync-work": "passed",
+        "queue sync-work-poison": "passed",
+        "queue contact-requests": "passed",
+        "queue contact-requests-poison": "passed",
+        "vault": "skipped",
+        "telemetry": "skipped",
+        "sign-in": "passed",
+    }
+    assert len([step for step in found["steps"] if step["part"] == "connection CRM-AC"]) > 5
+    local = {"AzureWebJobsStorage": world.host.storage_connection, "DYNASYNC_STATE_KEY": "a2tr" * 10 + "a2s="}
+    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": local}))
+    machine = {step["name"]: step for step in dynasync("doctor", "--machine", "--json").json["steps"]}
+    assert {name: step["state"] for name, step in machine.items() if name in {"app settings", "state tables"}} == {
+        "app settings": "passed",
+        "state tables": "passed",
+    }
+    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": {**local, "DYNASYNC_STATE_KEY": "short"}}))
+    sick = dynasync("doctor", "--machine", code=Exit.FAILED)
+    assert "✗ app settings" in sick.out
+    assert "DYNASYNC_STATE_KEY" in sick.out.partition("next:")[2]
+    world.call("PATCH", f"connections/{connection}", {"crm": {"secret_ends": world.now().date().isoformat()}})
+    ends = dynasync("doctor", "--app", code=Exit.FAILED)
+    assert "rotate-secrets" in ends.out
+    away = dynasync("doctor", "--app", "--url", "http://127.0.0.1:9", code=Exit.FAILED)
+    assert "cannot be reached" in away.out
+
+
+@pytest.mark.feature("APP-04")
+@pytest.mark.feature("HUB-31", system="activecampaign")
+def test_a_dry_run_and_a_record_are_shown(
+    world: World, dynasync: Dynasync, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world.reseed(3)
+    connection = world.connect(name="CRM-AC")
+    planned = dynasync("plan", "CRM-AC", "--json").json
+    assert {(item["entity"], item["side"], item["act"], item["count"]) for item in planned["counts"]} == {
+        ("contact", "partner", "create", 3)
+    }
+    assert "create" in dynasync("plan", "CRM-AC", "--samples", "2").out
+    assert world.contacts() == []
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    row = next(row for row in world.rows("contact") if row["emailaddress1"] == "person0@es.example.org")
+    assert "yes" in dynasync("lookup", "CRM-AC", "--entity", "contact", "--crm", row["contactid"]).out
+    (tmp_path / "address").write_text("person0@es.example.org")
+    by_address = dynasync(
+        "lookup", "CRM-AC", "--entity", "contact", "--match-file", str(tmp_path / "address"), "--json"
+    ).json
+    assert by_address["inSync"]
+    assert by_address["crm"]["id"] == row["contactid"]
+    edit = {"table": "contact", "id": row["contactid"], "values": {"lastname": "Ocampo"}}
+    world.sims.control("dataverse", "POST", "do/edit", edit)
+    apart = dynasync("lookup", "CRM-AC", "--entity", "contact", "--crm", row["contactid"], code=Exit.FAILED)
+    assert "next step" in apart.out
+    assert "differs" in apart.out
+    assert "one thing says" in dynasync("lookup", "CRM-AC", "--entity", "contact", code=Exit.USAGE).err
