@@ -32,6 +32,8 @@ class Answer:
     etag: str = ""
     where: str = ""
     content: bytes = b""
+    next: str = ""
+    """Of a file that comes in parts: the address of the next."""
 
 
 @dataclass(slots=True)
@@ -152,7 +154,8 @@ def _judged(answer: requests.Response, url: str) -> Answer:
             return Answer(answer.status_code, answer.json(), etag, where, answer.content)
         except ValueError:
             raise _not_ours(url, answer.status_code) from None
-    return Answer(answer.status_code, None, etag, where, answer.content)
+    following = str(answer.links.get("next", {}).get("url", ""))
+    return Answer(answer.status_code, None, etag, where, answer.content, following)
 
 
 def _refusal(answer: requests.Response, url: str) -> Failed:

@@ -21,6 +21,7 @@ COMMANDS = {
     "pending": ("cli.commands.pending", "Requests about single records that are under way."),
     "poison": ("cli.commands.poison", "Requests that failed five times: try again, forget."),
     "lookup": ("cli.commands.lookup", "One record on both sides: in sync, or the one reason why not."),
+    "config": ("cli.commands.config", "The configuration as one file: export, diff, apply."),
     "activity": ("cli.commands.activity", "Who did what."),
     "openapi": ("cli.commands.openapi", "The OpenAPI document of the app."),
     "demo": ("cli.commands.demo", "Play a day between Dynamics 365 and another system on this machine."),

@@ -9,7 +9,7 @@ import click
 
 from cli import show
 from cli.api import Api
-from cli.commands import common
+from cli.commands import common, exporting
 from cli.group import group
 from cli.target import with_app
 
@@ -70,6 +70,37 @@ def _row(item: Any) -> list[object]:
     ]
 
 
+@command.command("count", examples=(("errors count CRM-AC --outcome rejected", "how many of one kind"),))
+@common.connection
+@filters
+@show.as_json
+@with_app
+def count(api: Api, *, connection: str, as_json: bool, **where: str) -> None:
+    """How many records of CONNECTION fail; counting stops at 1,000."""
+    found = api.get(f"{common.place(api, connection)}/failures/count", where)
+    if as_json:
+        show.data(found)
+    else:
+        show.line(found["shown"])
+
+
+@command.command(
+    "export",
+    examples=(
+        ("errors export CRM-AC --output errors.csv", "for a spreadsheet; no cell is run as a formula"),
+        ("errors export CRM-AC --format ndjson --outcome rejected", "for programs, a line for each problem"),
+    ),
+)
+@common.connection
+@filters
+@exporting.options
+@with_app
+def export(api: Api, *, connection: str, form: str, output: str, bom: bool, **where: str) -> None:
+    """Failing records of CONNECTION as a file, a row for each problem: ids and codes, no values."""
+    path = f"{common.place(api, connection)}/failures/export"
+    exporting.export(api, path, where, form=form, output=output, bom=bom)
+
+
 @command.command(
     "retry",
     examples=(
@@ -95,6 +126,8 @@ def _told(body: dict[str, Any], name: str, *, machine: bool) -> None:
     if machine:
         show.data(body)
         return
+    if body.get("more"):
+        show.note("There are many: the app goes on with them by itself.")
     when = f", at {show.moment(body['runsAt'])}" if body.get("runsAt") else ""
     show.line(f"{name}: {body[name]:,}{when}")
 

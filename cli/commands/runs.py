@@ -8,7 +8,7 @@ import click
 
 from cli import show
 from cli.api import Api, part
-from cli.commands import common
+from cli.commands import common, exporting
 from cli.exits import Exit
 from cli.failed import Failed
 from cli.group import group
@@ -79,6 +79,50 @@ def _find(api: Api, at: str, run: str) -> dict[str, Any]:
         where=run,
         next_step="dynasync runs list CONNECTION shows the ids.",
     )
+
+
+_OUTCOMES = click.option("--outcome", default="", help="Only these codes, or the parts before their colons.")
+
+
+@command.command(
+    "records",
+    examples=(
+        ("runs records CRM-AC 0f3a9c0e5d7b4b8f9a1c2d3e4f506172", "what became of each record"),
+        ("runs records CRM-AC 0f3a9c0e5d7b4b8f9a1c2d3e4f506172 --outcome failed,skipped", "of some kinds"),
+    ),
+)
+@common.connection
+@click.argument("run")
+@_OUTCOMES
+@show.limit
+@show.as_json
+@with_app
+def records(api: Api, *, connection: str, run: str, outcome: str, limit: int, as_json: bool) -> None:
+    """What became of each record of a RUN that was more than unchanged."""
+    columns = ("entity", "Dynamics", "partner", "outcome", "field", "what happened", "next step", "next try")
+    path = f"{common.place(api, connection)}/runs/{part(run)}/records"
+    items = api.items(path, {"outcome": outcome})
+    show.listed(items, limit, machine=as_json, columns=columns, row=_record, none="Nothing but unchanged records.")
+
+
+def _record(item: Any) -> list[object]:
+    said = item["message"] or item["meaning"]
+    ids = (item["crm"]["id"], item["partner"]["id"])
+    return [item["entity"], *ids, item["outcome"], item["field"], said, item["nextStep"], show.moment(item["retryAt"])]
+
+
+@command.command(
+    "export", examples=(("runs export CRM-AC 0f3a9c0e5d7b4b8f9a1c2d3e4f506172 --output run.csv", "for a spreadsheet"),)
+)
+@common.connection
+@click.argument("run")
+@_OUTCOMES
+@exporting.options
+@with_app
+def export(api: Api, *, connection: str, run: str, outcome: str, form: str, output: str, bom: bool) -> None:
+    """What became of each record of a RUN, as a file: ids and codes, no values."""
+    path = f"{common.place(api, connection)}/runs/{part(run)}/records/export"
+    exporting.export(api, path, {"outcome": outcome}, form=form, output=output, bom=bom)
 
 
 @command.command(

@@ -291,3 +291,54 @@ def test_a_dry_run_and_a_record_are_shown(
     assert "next step" in apart.out
     assert "differs" in apart.out
     assert "one thing says" in dynasync("lookup", "CRM-AC", "--entity", "contact", code=Exit.USAGE).err
+
+
+@pytest.mark.feature("HUB-24", system="activecampaign")
+@pytest.mark.feature("APP-04")
+def test_config_export_and_apply_on_an_empty_installation_gives_the_same_and_twice_changes_nothing(
+    world: World, dynasync: Dynasync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reseed(1)
+    world.connect(name="CRM-AC", rhythm={"kind": "grid", "hours": 6})
+    file = tmp_path / "dynasync.json"
+    dynasync("config", "export", "--output", str(file))
+    assert world.keys["api_key"] not in file.read_text()
+    assert dynasync("config", "diff", str(file)).out == "Nothing differs.\n"
+    world.delete_connections()
+    assert dynasync("config", "export", "--json").json["connections"] == []
+    assert "create" in dynasync("config", "diff", str(file), code=Exit.FAILED).out
+    assert "--yes" in dynasync("config", "apply", str(file), code=Exit.USAGE).err
+    assert dynasync("config", "export", "--json").json["connections"] == []
+    made = dynasync("config", "apply", str(file), "--yes")
+    assert "create" in made.out
+    assert "--secret" in made.err
+    assert dynasync("config", "export").out == file.read_text()
+    again = dynasync("config", "apply", str(file), "--yes", "--json").json
+    assert (again["changed"], [item["act"] for item in again["value"]]) == (False, ["same"])
+    changed = json.loads(file.read_text())
+    changed["connections"][0]["rhythm"]["hours"] = 12
+    file.write_text(json.dumps(changed))
+    assert "rhythm" in dynasync("config", "diff", str(file), code=Exit.FAILED).out
+    file.write_text('{"format": 1, "connections": [], "more": 1}')
+    assert "unknown_field" in dynasync("config", "apply", str(file), "--yes", code=Exit.REFUSED).err
+    file.write_text("{")
+    assert "is no JSON" in dynasync("config", "apply", str(file), code=Exit.USAGE).err
+
+
+@pytest.mark.feature("HUB-14.6", system="activecampaign")
+@pytest.mark.feature("APP-04")
+def test_the_records_of_a_run_and_failing_records_become_files(
+    world: World, dynasync: Dynasync, tmp_path: Path
+) -> None:
+    connection = world.begun(3, name="CRM-AC")
+    run = world.status(connection)["lastRun"]
+    records = dynasync("runs", "records", "CRM-AC", run, "--json").json["value"]
+    assert [item["outcome"] for item in records] == ["created"] * 3
+    assert "created" in dynasync("runs", "records", "CRM-AC", run, "--outcome", "created").out
+    dynasync("runs", "export", "CRM-AC", run, "--output", str(tmp_path / "run.csv"))
+    assert (tmp_path / "run.csv").read_text().count("\n") == 4
+    assert not (tmp_path / "run.csv.part").exists()
+    lines = dynasync("runs", "export", "CRM-AC", run, "--format", "ndjson").out.splitlines()
+    assert [json.loads(line)["link"] for line in lines] == [item["link"] for item in records]
+    assert dynasync("errors", "count", "CRM-AC").out == "0\n"
+    assert dynasync("errors", "export", "CRM-AC").out.startswith("link,entity,")
