@@ -14,6 +14,7 @@ from functions import (
     runs,
     schedule,
     settings,
+    statistics,
 )
 
 MODULES = (
@@ -23,6 +24,7 @@ MODULES = (
     planning,
     operate,
     runs,
+    statistics,
     requests,
     failures,
     conflicts,

@@ -38,7 +38,7 @@ def command(api: Api, *, connection: str, watch: bool, every: float, fail: bool,
     if watch and as_json:
         raise usage("--watch is for people", "Leave out --watch, and call it as often as you like.")
     while True:
-        found = [_status(api, item) for item in _meant(api, connection)]
+        found = [_status(api, item, numbers=bool(connection)) for item in _meant(api, connection)]
         if watch and sys.stdout.isatty():
             click.clear()
         _shown(found, one=bool(connection), machine=as_json)
@@ -55,8 +55,10 @@ def _meant(api: Api, name: str) -> list[Mapping[str, Any]]:
     return list(api.items("connections"))
 
 
-def _status(api: Api, connection: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": connection["name"], **api.get(f"connections/{connection['id']}/status")}
+def _status(api: Api, connection: Mapping[str, Any], *, numbers: bool) -> dict[str, Any]:
+    at = f"connections/{connection['id']}"
+    more = {"statistics": api.get(f"{at}/statistics")} if numbers else {}
+    return {"name": connection["name"], **api.get(f"{at}/status"), **more}
 
 
 def _bad(status: Mapping[str, Any]) -> bool:
@@ -102,19 +104,23 @@ def _row(status: Mapping[str, Any]) -> list[object]:
 
 
 def _facts(status: Mapping[str, Any]) -> list[tuple[str, object]]:
-    broken, resting = status.get("broken") or {}, status.get("resting") or {}
+    numbers = status["statistics"]
+    stands, last, counts = numbers["state"], numbers["lastSync"], numbers["counts"]
+    backlog, speed = numbers["backlog"], numbers["throughput"]
     progress = status.get("progress") or {}
     return [
         ("connection", status["name"]),
         ("id", status["connection"]),
         ("switch", status["switch"]),
-        ("state", state(status)),
-        ("stopped because", f"{broken['message']} ({broken['code']})" if broken else ""),
-        ("next step", broken.get("nextStep", "")),
-        ("resting after", f"{resting['code']}, {resting['failures']} times" if resting else ""),
+        ("state", stands["code"]),
+        ("because", stands["reason"]),
+        ("next step", stands["nextStep"]),
         ("running", f"{progress['records']:,} looked at, {progress['written']:,} written" if progress else ""),
         ("initial sync", "done" if status["initialDone"] else "not yet"),
-        ("last run ended", show.moment(status["lastEnd"])),
+        ("last run", f"{last['state']}, ended {show.moment(last['ended'])}" if last["run"] else ""),
         ("next run", show.moment(status["nextRun"])),
+        *((name, count["shown"]) for name, count in counts.items()),
+        ("waiting", f"{backlog['waiting']['shown']}, and {backlog['requests']['shown']} requests"),
+        ("throughput", f"{speed['recordsPerMinute']:,} records a minute over {speed['runs']} runs"),
         *((name, f"{count:,}") for name, count in sorted(status["counts"].items())),
     ]
