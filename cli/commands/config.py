@@ -32,7 +32,7 @@ def command() -> None:
     """The configuration as one file: export, diff, apply. Without ids, secrets and switches."""
 
 
-@command.command("export", examples=(("config export > dynasync.json", "the same, by the shell"),))
+@command.command("export", examples=(("config export", "print it"),))
 @click.option("--output", default="-", metavar="FILE", help="Where to; - is standard output.")
 @click.option("--json", "as_json", is_flag=True, help="The same: the file is JSON.")
 @with_app
