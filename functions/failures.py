@@ -93,7 +93,7 @@ def export_failures(call: Call) -> Answer:
 def retry_failures(call: Call) -> Answer:
     """Tries `links`, or all that a `filter` finds, again when the rhythm next runs; the answer says when.
 
-    Of a filter that finds many, `retried` is how many it was so far; `more` says that the operation goes on with them.
+    A filter that finds more than 50 is worked through by the operation: `retried` is 0 then, and `more` true.
     """
     failing = _failing(call)
     links, where = _which(call)
@@ -116,7 +116,7 @@ def retry_failures(call: Call) -> Answer:
     sends=True,
 )
 def dismiss_failures(call: Call) -> Answer:
-    """Hides `links`, or all that a `filter` finds, until their code changes. `more`: the operation goes on."""
+    """Hides `links`, or all that a `filter` finds, until their code changes; many by an operation (`more`)."""
     failing = _failing(call)
     links, where = _which(call)
     if where is None:
@@ -126,13 +126,13 @@ def dismiss_failures(call: Call) -> Answer:
 
 
 def _swept(call: Call, failing: Failing, where: FailureFilter, act: str, name: str) -> tuple[dict[str, object], str]:
-    """As much as one call may take; the rest is left to the lane's worker, and its operation named."""
-    done = failing.sweep(act, where, actor=call.caller.id)
-    if not done.after:
-        return {name: done.count, "more": False}, ""
-    job = failing.later(call.connection, act, where, done, actor=call.caller.id)
+    """What is little is done in the call; what is more is left to the lane's worker, and its operation named."""
+    done = failing.some(act, where, actor=call.caller.id)
+    if done is not None:
+        return {name: done, "more": False}, ""
+    job = failing.later(call.connection, act, where, actor=call.caller.id)
     call.wake(call.connection)
-    return {name: done.count, "more": True}, job.id
+    return {name: 0, "more": True}, job.id
 
 
 def _failing(call: Call) -> Failing:

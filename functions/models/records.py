@@ -80,7 +80,7 @@ class Outcomes(Shown):
 
 class Retried(Shown):
     retried: int
-    more: bool = Field(description="The operation goes on with the rest of the filter.")
+    more: bool = Field(description="The filter finds many: the operation does it.")
     runsAt: Moment
 
 

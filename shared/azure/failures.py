@@ -49,7 +49,9 @@ class TableFailures:
                 failure = self._failure(row, dismissed.get(_dismissal(row.key[2:])))
                 yield failure if where.matches(failure) else None
 
-        return list_rows(self._store, self._partition, ("f-", "f."), limit=limit, after=after, read=read)
+        narrow = bool(where.entity or where.code or where.field or where.dismissed)
+        within = ("f-", "f.")
+        return list_rows(self._store, self._partition, within, limit=limit, after=after, read=read, narrow=narrow)
 
     def dismiss(self, links: Iterable[str], *, actor: str) -> int:
         found = self._store.get_many(self._partition, [_key(link) for link in links])

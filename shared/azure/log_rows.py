@@ -51,8 +51,10 @@ def list_rows[T](
     limit: int,
     after: str,
     read: Callable[[Sequence[Row]], Iterable[T | None]],
+    narrow: bool = False,
 ) -> Listing[T]:
-    """A page of the rows in a key range. `read` answers one item a row, None for a row the filter leaves out.
+    """A page of the rows in a key range. `read` answers one item a row, None for a row the filter leaves out; `narrow`:
+    it will leave out most.
 
     Raises ValueError for an `after` that no page of this list gave.
     """
@@ -61,9 +63,10 @@ def list_rows[T](
         raise ValueError("this list has no such continuation")
     start = max(first, after + "!") if after else first
     found: list[T] = []
-    looked = 0
+    looked, step = 0, _LOOKED_AT if narrow else min(max(limit, 50), _LOOKED_AT)
     while looked < _LOOKED_AT:
-        rows = store.scan(partition, start, last, limit=min(max(limit, 50), 200))
+        rows = store.scan(partition, start, last, limit=step)
+        step = _LOOKED_AT  # a filter that finds little reads the rest at once
         for row, item in zip(rows, read(rows), strict=True):
             looked += 1
             start = row.key + "!"

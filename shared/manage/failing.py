@@ -21,8 +21,10 @@ COUNTED: Final = 1000
 """A filter has no counter of its own: beyond so many the answer is "more than"."""
 
 _PAGE: Final = 200
-_AT_ONCE: Final = 0.8
-"""Seconds that one call works on a filter; what is left then goes on as a job."""
+_AT_ONCE: Final = 50
+"""So many failures of a filter are done in the call itself; more than that are a job of the lane's worker."""
+_COUNTING: Final = 0.8
+"""Seconds after which counting stops."""
 _A_STEP: Final = 10.0
 _DISMISSED: Final = {"false": False, "true": True, "all": None}
 
@@ -57,9 +59,9 @@ class Failing:
 
     def count(self, where: FailureFilter) -> tuple[int, bool]:
         """How many a filter finds, and whether there are more: counting stops at `COUNTED`, and after a while."""
-        found, after, end = 0, "", self.clock.monotonic() + _AT_ONCE
+        found, after, end = 0, "", self.clock.monotonic() + _COUNTING
         while True:
-            page = self.store.list(where, limit=_PAGE, after=after)
+            page = self.store.list(where, limit=COUNTED, after=after)
             found, after = found + len(page.items), page.next
             if not after:
                 return found, False
@@ -68,8 +70,15 @@ class Failing:
 
     # -- all that a filter finds ---------------------------------------------------------------------------------------
 
-    def sweep(self, act: str, where: FailureFilter, *, actor: str, after: str = "", seconds: float = _AT_ONCE) -> Swept:
-        """Retries or dismisses what a filter finds, for so many seconds. What was done is done for good."""
+    def some(self, act: str, where: FailureFilter, *, actor: str) -> int | None:
+        """Retries or dismisses what a filter finds, if that is little; None, and nothing done, if it is more."""
+        page = self.store.list(where, limit=_AT_ONCE)
+        if page.next:
+            return None
+        return self._act(act, page.items, actor) if page.items else 0
+
+    def sweep(self, act: str, where: FailureFilter, *, actor: str, after: str, seconds: float) -> Swept:
+        """The same for all that a filter finds, for so many seconds. What was done is done for good."""
         count, end = 0, self.clock.monotonic() + seconds
         while True:
             page = self.store.list(where, limit=_PAGE, after=after)
@@ -79,8 +88,8 @@ class Failing:
             if not after or self.clock.monotonic() >= end:
                 return Swept(count, after)
 
-    def later(self, connection: str, act: str, where: FailureFilter, done: Swept, *, actor: str) -> Job:
-        """The rest of a sweep, as a job of the lane's worker."""
+    def later(self, connection: str, act: str, where: FailureFilter, *, actor: str) -> Job:
+        """A sweep as a job of the lane's worker; the one that is under way, when the same was asked for before."""
         dismissed = next(name for name, value in _DISMISSED.items() if value is where.dismissed)
         job = Job(
             id=self.ids.new_id(),
@@ -95,9 +104,11 @@ class Failing:
                 "field": where.field,
                 "dismissed": dismissed,
             },
-            position=done.after,
-            counts={act: done.count},
         )
+        same = [item for item in self.jobs.open() if (item.connection, item.kind) == (connection, KIND)]
+        known = next((item for item in same if dict(item.spec) == dict(job.spec)), None)
+        if known is not None:
+            return known
         self.jobs.put(job)
         return job
 

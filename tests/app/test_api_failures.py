@@ -17,7 +17,7 @@ from tests.app.conftest import World
 from tests.app.test_api_frame import keyed
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
-MANY = 2500
+MANY = 1200
 
 
 @pytest.fixture
@@ -56,22 +56,21 @@ def test_many_failures_are_filtered_counted_exported_and_retried_in_bounded_call
         "shown": str(MANY // 5),
     }
     assert world.call("GET", f"{path}/count") == {"count": 1000, "more": True, "shown": "more than 1000"}
+    few = world.call("POST", f"{path}/dismiss", {"links": [item["link"] for item in rejected[:40]]})
+    assert few == {"dismissed": 40, "more": False}
     assert world.call("GET", f"{path}/count?entity=lead") == {"count": 0, "more": False, "shown": "0"}
     began = time.monotonic()
     retried = world.answer("POST", f"{path}/retry", {"filter": {}}, keyed(world))
     assert time.monotonic() - began < 4
     assert retried.status_code == 202
     done = retried.json()
-    if done["more"]:
-        end = time.monotonic() + 60
-        while (
-            operation := requests.get(retried.headers["Operation-Location"], headers=keyed(world), timeout=30).json()
-        )["status"] != "Succeeded":
-            assert time.monotonic() < end, operation
-            time.sleep(0.3)
-        assert operation["counts"] == {"retry": MANY}
-    else:
-        assert done["retried"] == MANY
+    assert (done["retried"], done["more"]) == (0, True)
+    end = time.monotonic() + 60
+    where = retried.headers["Operation-Location"]
+    while (operation := requests.get(where, headers=keyed(world), timeout=30).json())["status"] != "Succeeded":
+        assert time.monotonic() < end, operation
+        time.sleep(0.3)
+    assert operation["counts"] == {"retry": MANY - 40}
 
 
 @pytest.mark.feature("HUB-14.6", system="activecampaign")
@@ -87,7 +86,7 @@ def test_an_export_is_whole_in_parts_and_no_cell_of_it_is_run_as_a_formula(world
         address = answer.links.get("next", {}).get("url", "")
         parts += 1
     head, *body = rows
-    assert parts == 3
+    assert parts == 2
     assert head[:2] == ["link", "entity"]
     assert len(body) == MANY
     shown = {row[head.index("message")] for row in body}
