@@ -143,7 +143,6 @@ def measure(base: str, key: str) -> None:
         "count of a filter": get(f"/count?api-version={_VERSION}&outcome=failed:too_long"),
         "count that finds nothing": get(f"/count?api-version={_VERSION}&entity=lead"),
         "export, a part": get(f"/export?api-version={_VERSION}"),
-        "dismiss all of a filter": post("dismiss", {"filter": {"outcome": "failed:too_long"}}),
         "retry all of a filter": post("retry", {"filter": {"outcome": "failed"}}),
     }
     for name, call in calls.items():

@@ -66,6 +66,8 @@ def test_whatever_the_document_allows_or_forbids_no_request_is_a_server_error(
         def send(case: Any, label: str = operation.label) -> None:
             answer = case.call(base_url=f"{world.host.url}/api", session=session)
             seen.setdefault(label, set()).add(answer.status_code)
+            if answer.status_code == 404 and not answer.content:
+                return  # a path that the host itself gives to no function
             try:
                 case.validate_response(answer, checks=checks)
                 assert answer.status_code < 400 or answer.json()["error"]["nextStep"], answer.text
