@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from functions.api.call import Answer, Call, etag_of
 from functions.api.route import Role, route
 from shared import trust
-from shared.manage.configuration import Change
+
+if TYPE_CHECKING:
+    from shared.manage.configuration import Change
 
 
 @route("GET", "configuration", Role.READER, answer="exchange.Configuration")
