@@ -65,6 +65,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to draw and play (default 60)")
     parser.add_argument("--seed", type=int, help="the seed to draw from (default: a fresh one, which is printed)")
     parser.add_argument("--profile", choices=sorted(PROFILES), help="only worlds of this profile")
+    parser.add_argument("--go-on", action="store_true", help="list what fails and go on, instead of making it small")
     parser.add_argument("--replay", type=int, metavar="ID", help="play this one history of the seed, with its trace")
     return parser.parse_args(words)
 
@@ -78,24 +79,27 @@ def main(words: Sequence[str] | None = None) -> int:
     tally = Tally(seed)
     told = tally.started
     print(f"simulation: seed {seed}, {asked.seconds:.0f} s, profiles {asked.profile or ', '.join(sorted(PROFILES))}")
-    number = 0
+    number = failed = 0
     while monotonic() - tally.started < asked.seconds:
         drawn = history(seed, number, profile=asked.profile)
         found = findings_of(drawn, tally)
-        if found:
+        if found and not asked.go_on:
             print(tally.line())
             _show(seed, number, asked.profile, drawn, found)
             return 1
+        if found:
+            failed += 1
+            print(f"history {number} ({drawn.profile}) fails: {found[0]}", flush=True)
         number += 1
         if monotonic() - told > TOLD_EVERY:
             told = monotonic()
             print(tally.line(), flush=True)
-    _sum_up(tally)
-    return 0
+    _sum_up(tally, failed)
+    return 1 if failed else 0
 
 
-def _sum_up(tally: Tally) -> None:
-    print(f"{tally.line()}: every invariant held")
+def _sum_up(tally: Tally, failed: int) -> None:
+    print(f"{tally.line()}: " + (f"{failed} of them failed" if failed else "every invariant held"))
     for title, counts in (("profiles", tally.profiles), ("troubles met (histories)", tally.kinds)):
         print(f"{title}: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     print("cycles that still wrote, at rest: " + ", ".join(f"{n}: {c}" for n, c in sorted(tally.cycles.items())))
