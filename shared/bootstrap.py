@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.manage.connections import Connections
     from shared.manage.expiry import Ending
     from shared.ports.connector import Connector
+    from shared.ports.journal import StoredConnection
     from shared.state.lane import LaneStore
     from shared.sync.engine import Engine, SliceResult
 
@@ -327,6 +328,13 @@ class Application:
 
         return Desk(self)
 
+    def each_connection(self) -> Sequence[StoredConnection]:
+        """For work in the background: a connection that cannot be read is told in the log and stops nobody else."""
+        found, problems = self.connections.store.readable()
+        for problem in problems:
+            logging.getLogger("dynasync.watch").error("%s: %s %s", problem.code, problem, problem.next_step)
+        return found
+
     def due_lanes(self) -> list[dict[str, str]]:
         """The lanes that want a worker now: due, wanted, left by a worker that died, or set going by somebody."""
         from shared.manage import jobs
@@ -336,7 +344,7 @@ class Application:
         now = self.clock.now()
         due = []
         working = {job.connection for job in trust.jobs(self).open() if jobs.due(job, now)}
-        for stored in self.connections.all():
+        for stored in self.each_connection():
             wanted = stored.config.id in working
             if stored.config.switch is Switch.ON:
                 lane = self.lane(stored.config.id)
@@ -352,7 +360,7 @@ class Application:
         from shared.manage.watch import tell_ending
 
         now = self.clock.monotonic()
-        for stored in self.connections.all():
+        for stored in self.each_connection():
             if now >= self._endings_told.get(stored.config.id, float("-inf")) + _ENDINGS_EVERY:
                 self._endings_told[stored.config.id] = now
                 for ending in self.endings(stored.config):

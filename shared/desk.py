@@ -67,7 +67,7 @@ class Desk:
         """Messages for requests that were held and are free now, or whose message never came."""
         return [
             self.request_message(stored.config.id, request)
-            for stored in self.app.connections.all()
+            for stored in self.app.each_connection()
             for request in self.contact_requests(stored.config).due_again()
         ]
 
@@ -77,7 +77,7 @@ class Desk:
         from shared.manage.keeping import KEPT, older_than
 
         now = self.app.clock.now()
-        for stored in self.app.connections.all():
+        for stored in self.app.each_connection():
             name = stored.config.id
             conflicts = TableConflicts(self.app.store("conflicts"), name)
             yield (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from shared.domain.connection import ConnectionConfig, Switch
@@ -45,6 +45,15 @@ class TableConnections:
     def list(self) -> list[StoredConnection]:
         return [_stored(row) for row in self._store.scan(_PARTITION, _FIRST, _LAST)]
 
+    def readable(self) -> tuple[Sequence[StoredConnection], Sequence[ConfigError]]:
+        found, problems = [], []
+        for row in self._store.scan(_PARTITION, _FIRST, _LAST):
+            try:
+                found.append(_stored(row))
+            except ConfigError as problem:
+                problems.append(problem)
+        return found, problems
+
     def update(self, config: ConnectionConfig, etag: str) -> StoredConnection:
         row_key = f"c-{config.id}"
         known = self._store.get(_PARTITION, row_key)
@@ -82,9 +91,21 @@ def _stored(row: Row) -> StoredConnection:
             code="state_too_new",
             next_step="Deploy the release that wrote it, or a newer one.",
         )
+    try:
+        return StoredConnection(_config(row), row.etag)
+    except (ValueError, TypeError, KeyError):
+        raise ConfigError(
+            f"the settings of connection {row.key.removeprefix('c-')} cannot be read",
+            code="state_damaged",
+            next_step="Restore that row of the table (docs/how-to/restore.md), or remove it and connect again. Other "
+            "connections go on.",
+        ) from None
+
+
+def _config(row: Row) -> ConnectionConfig:
     parts = sorted((name for name in row.cells if name.startswith("data")), key=lambda name: int(name[4:]))
     data: Mapping[str, object] = json.loads("".join(str(row.cells[name]) for name in parts))
     known = {item.name for item in fields(ConnectionConfig)}  # a newer release may have written more, before a rollback
     data = {name: value for name, value in data.items() if name in known}
     members = {**data, "entities": tuple(data["entities"]), "switch": Switch(str(data["switch"]))}  # type: ignore[arg-type]
-    return StoredConnection(ConnectionConfig(**members), row.etag)  # type: ignore[arg-type]
+    return ConnectionConfig(**members)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from shared.domain.connection import ConnectionConfig
 from shared.domain.records import Ref, Side
+from shared.errors import ConfigError
 from shared.ports.report import RecordOutcome
 
 
@@ -55,7 +56,12 @@ class ConnectionStore(Protocol):
     def get(self, connection_id: str) -> StoredConnection | None: ...
 
     def list(self) -> Sequence[StoredConnection]:
-        """All connections, by id."""
+        """All connections, by id. Raises ConfigError for one that cannot be read."""
+        ...
+
+    def readable(self) -> tuple[Sequence[StoredConnection], Sequence[ConfigError]]:
+        """The connections that can be read, by id, and what is wrong with the others: work in the background goes on
+        for everybody else."""
         ...
 
     def update(self, config: ConnectionConfig, etag: str) -> StoredConnection:

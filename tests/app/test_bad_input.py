@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
 
 from cli.demo.verify import write_log
 from cli.demo.world import CLIENT_ID
@@ -229,3 +230,21 @@ def test_the_hundred_and_tenth_field_is_mapped_like_the_first(world: World) -> N
     [row] = world.rows("contact")
     [one] = world.contacts()
     assert one["fields"]["Field 110"] == row["jobtitle"]
+
+
+def test_a_connection_that_cannot_be_read_stops_no_other(world: World) -> None:
+    connection = world.begun()
+    table = TableServiceClient.from_connection_string(world.host.storage_connection).get_table_client(
+        "dynasyncconnections"
+    )
+    damaged = {"PartitionKey": "connections", "RowKey": "c-damaged", "format": 1, "data0": "{"}
+    table.upsert_entity(damaged)
+    try:
+        world.next_run(connection)
+        refused = world.call("GET", "connections", status=None)["error"]
+        assert refused["innererror"]["code"] == "state_damaged"
+        assert "connection damaged" in refused["message"]
+        assert "restore.md" in refused["nextStep"]
+    finally:
+        table.delete_entity("connections", "c-damaged")
+    assert [item["id"] for item in world.call("GET", "connections")["value"]] == [connection]

@@ -12,7 +12,7 @@ from shared.azure.failures import TableFailures
 from shared.azure.log_rows import newest_first
 from shared.domain.connection import ConnectionConfig
 from shared.domain.records import Kind, Ref, RemoteId, Side
-from shared.errors import StaleRevision
+from shared.errors import ConfigError, StaleRevision
 from shared.ports.journal import (
     AlreadyThere,
     AuditEntry,
@@ -21,7 +21,7 @@ from shared.ports.journal import (
     KeptConflict,
     Problem,
 )
-from shared.ports.state import PartitionStore
+from shared.ports.state import Cell, PartitionStore, Replace
 from tests.contract.journal_contract import HOUR, every, run_id
 from tests.unit.state.world import START
 
@@ -250,6 +250,22 @@ class ConnectionStoreContract:
         connections.delete("c1")
         connections.delete("c1")
         connections.create(config(2), unique="aa11")
+
+    @pytest.mark.parametrize("cells", [{"data0": "{"}, {"data0": "{}"}, {"format": 2}])
+    def test_a_connection_that_cannot_be_read_is_named_and_hides_no_other(
+        self, store: PartitionStore, connections: TableConnections, cells: dict[str, Cell]
+    ) -> None:
+        for number in (1, 2):
+            connections.create(config(number), unique=f"aa{number}")
+        row = store.get("connections", "c-c1")
+        assert row is not None
+        store.transact("connections", [Replace(row.key, {**row.cells, **cells}, row.etag)])
+        found, problems = connections.readable()
+        assert [stored.config.id for stored in found] == ["c2"]
+        assert ["connection c1" in str(problem) for problem in problems] == [True]
+        assert problems[0].next_step
+        with pytest.raises(ConfigError, match="connection c1"):
+            connections.list()
 
     def test_an_update_needs_the_version_that_was_read(self, connections: TableConnections) -> None:
         first = connections.create(config(1), unique="aa11")
