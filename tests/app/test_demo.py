@@ -22,7 +22,7 @@ from cli.demo.play import DemoOptions, play
 from cli.demo.stories.activecampaign.cast import Cast
 from cli.demo.story import Setting
 from cli.demo.world import Simulators
-from cli.main import main
+from cli.main import dynasync
 from shared.state import envelope
 from tests.app.dump import Dump
 from tests.fakes.ingestion import ingestion
@@ -83,7 +83,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         seed = Cast.seed
         patch.setattr(Cast, "seed", remembered)
         patch.setattr("cli.demo.play.play", watched)
-        ran = CliRunner().invoke(main, ["demo", "--people", "80", "--json"])
+        ran = CliRunner().invoke(dynasync, ["demo", "--people", "80", "--json"])
         LEFT.dump.add("telemetry", bytes(telemetry.raw))
     LEFT.others |= set(cast)
     LEFT.dump.folder(storage)
