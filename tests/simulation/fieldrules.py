@@ -47,8 +47,9 @@ def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
     if own is not None and (own.foreign or carries(story.item, own.value, values[target], (target, target))):
         yields = not own.foreign and mine is not None and _moved_since(story, mine, own)
         return f"I1 a one-way field did not yield to its source: {_differ(values)}" if yields else ""
-    if story.revived or story.doubt or (mine is None and is_empty(values[source])):
-        return ""
+    met_empty = mine is None or story.first_hub is None or mine.number < story.first_hub
+    if story.revived or story.doubt or (met_empty and is_empty(values[source])):
+        return ""  # an empty source takes nothing away on a first meeting
     return f"I1 a one-way field did not arrive: {_differ(values)}"
 
 

@@ -48,6 +48,7 @@ class Story:
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
+    former: bool = False
     first_hub: int | None = None
     met: int = 0
 
@@ -65,15 +66,16 @@ def tell(
     generous: bool,
     conditional: frozenset[Side],
     unheard_of: Sequence[Asked] = (),
+    former: bool = False,
 ) -> Story:
     """Goes through the commits of both records in order.
 
     `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
     stale write, where the hub has no excuse for overwriting what it did not know. `unheard_of` are updates whose
-    answers were lost.
+    answers were lost. `former`: one of the two may have had another counterpart before.
     """
     events = list(events)
-    story = Story(item, met=max((event.number for event in events if event.op == "create"), default=0))
+    story = Story(item, former=former, met=max((event.number for event in events if event.op == "create"), default=0))
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
     agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
@@ -188,7 +190,7 @@ def _written(
             if edit.side is side and edit.number > event.knew():
                 story.lost_in_window.add(edit)
     source = _source(story, side, new)
-    if source is None and story.item.rule == "union" and _composed(new, value):
+    if source is None and story.item.rule == "union" and not story.former and _composed(new, value):
         return known[side.other]  # who sees it sees what the other side's users chose, as far as it was joined
     if source is None:
         source = Edit(event.number, side, new, foreign=True)

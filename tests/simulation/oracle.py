@@ -220,8 +220,12 @@ def _judge_pair(
     merged = _merged_into(court, link)
     conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
     unheard_of = [*court.ledger.unheard_of(Side.CRM, link.crm), *court.ledger.unheard_of(Side.PARTNER, link.partner)]
+    born = [
+        court.ledger.of[record][0].fields.get(TAG) for record in ((Side.CRM, link.crm), (Side.PARTNER, link.partner))
+    ]
+    former = born[0] != born[1]  # neither was made from the other
     stories: list[Story] = [
-        tell(item, events, generous=generous, conditional=conditional, unheard_of=unheard_of)
+        tell(item, events, generous=generous, conditional=conditional, unheard_of=unheard_of, former=former)
         for generous in (False, True)
     ]
     for story in stories:

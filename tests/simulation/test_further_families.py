@@ -140,6 +140,27 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             A,
         ),
     ),
+    "a set that a former counterpart's write left is nobody's edit of the pair": (
+        "mailbox",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("edit", "crm", 0, "topics", 0),
+            ("create", "crm", "match", 1, 288),
+            A,
+            ("part", "crm", 0, "topics", 2),
+        ),
+    ),
+    "an empty source takes nothing away on a first meeting": (
+        "coarse",
+        (
+            ("create", "crm", "match", 0, 605),
+            A,
+            ("delete", "crm", 0),
+            ("create", "crm", "match", 8, 285),
+            ("contest", 0, "code", (7, 8), "crm"),
+        ),
+    ),
     "a user who enters just what a write was to write whose answer was lost cannot be told from it": (
         "mailbox",
         (
