@@ -18,7 +18,7 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from cli.demo.people import generated
 from cli.demo.world import app, seed
-from scripts.infra import kql
+from scripts.infra import kql, parity
 from shared.ports.telemetry import GIVEN_UP, METRICS
 from tests.app.conftest import FAST, World
 from tests.fakes.ingestion import Ingestion, ingestion
@@ -55,7 +55,9 @@ def day(sims: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     """Connect, check, the initial sync, a run on request, another check, a tick with nothing to do."""
     clock = tmp_path_factory.mktemp("clock") / "clock.json"
     with ingestion() as told:
-        settings = {**FAST, **told.settings, "DYNASYNC_ALLOW_SYNC_NOW": "1"}
+        deployed = parity.Templates.load(INFRA).bicep_settings()
+        worker = {name: value for name, value in deployed.items() if name == "PYTHON_ENABLE_OPENTELEMETRY"}
+        settings = {**FAST, **told.settings, **worker, "DYNASYNC_ALLOW_SYNC_NOW": "1"}
         with app(sims, port=0, clock_file=clock, **settings) as host:
             world = World(sims, host, clock, seed(sims, list(generated(PEOPLE))))
             before = asked(sims)
