@@ -12,7 +12,7 @@ from random import SystemRandom
 from time import monotonic
 
 from tests.simulation.generate import history
-from tests.simulation.profiles import PROFILES
+from tests.simulation.profiles import DRAWN, PROFILES
 from tests.simulation.running import run
 from tests.simulation.shrink import family, shrink
 from tests.simulation.steps import History
@@ -81,11 +81,12 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"simulation: seed {seed}, {asked.seconds:.0f} s, profiles {asked.profile or ', '.join(sorted(PROFILES))}")
     number = failed = 0
     while monotonic() - tally.started < asked.seconds:
-        drawn = history(seed, number, profile=asked.profile)
+        profile = asked.profile or in_turn(number)
+        drawn = history(seed, number, profile=profile)
         found = findings_of(drawn, tally)
         if found and not asked.go_on:
             print(tally.line())
-            _show(seed, number, asked.profile, drawn, found)
+            _show(seed, number, profile, drawn, found)
             return 1
         if found:
             failed += 1
@@ -96,6 +97,13 @@ def main(words: Sequence[str] | None = None) -> int:
             print(tally.line(), flush=True)
     _sum_up(tally, failed)
     return 1 if failed else 0
+
+
+def in_turn(number: int) -> str | None:
+    """The profiles that are not drawn, in turn: every ninth history."""
+    others = [name for name in PROFILES if name not in {profile.name for profile in DRAWN}]
+    turn, rest = divmod(number, len(DRAWN) + 1)
+    return others[turn % len(others)] if rest == len(DRAWN) and others else None
 
 
 def _sum_up(tally: Tally, failed: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from shared.domain.records import Side
 from tests.simulation.motifs import contest, copied, motif
 from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
-from tests.simulation.profiles import PROFILES, Profile
+from tests.simulation.profiles import DRAWN, PROFILES, Profile
 from tests.simulation.steps import History, Step, slice_step
 from tests.simulation.values import SHAPES
 
@@ -163,5 +163,5 @@ class Drawer:
 def history(seed: int, number: int, *, profile: str | None = None, depths: Sequence[int] = (4, 8, 18, 30)) -> History:
     """The numberth history of a seed: the same each time, whatever was drawn before. `profile` names the only world."""
     random = Random(f"{seed}/{number}")
-    drawn = random.choice(tuple(PROFILES))
+    drawn = random.choice(DRAWN).name
     return Drawer(random, PROFILES[profile or drawn], depth=random.choice(depths)).history()

@@ -1,4 +1,4 @@
-"""Judges a world at rest by what its users did: invariants I1 to I7 and I17 of `docs/explanation/invariants.md`.
+"""Judges a world at rest by what its users did: I1 to I7, I17, I20 and I21 of `docs/explanation/invariants.md`.
 
 Every finding is one sentence that begins with the number of the invariant.
 """
@@ -18,7 +18,7 @@ from tests.simulation.doubles import nothing_doubled
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
-from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, SCOPE, WORKS, Profile, SimField
+from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, PHONE, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
 MAIL = FieldName("mail")
@@ -91,6 +91,8 @@ def judge(world: World) -> list[str]:
     _families(court)
     _links_are_unique(court)
     _nobody_disappeared(court)
+    _nothing_is_made_where_nothing_may_be(court)
+    _edited_survivors_are_made_again(court)
     nothing_doubled(court)
     _pairs_agree(court)
     _everybody_is_looked_after(court)
@@ -162,6 +164,65 @@ def _nobody_disappeared(court: Court) -> None:
         )
         if not reason:
             court.say(f"I6 the hub deleted {event.side} {event.ref}, whose counterpart nobody deleted")
+
+
+def _nothing_is_made_where_nothing_may_be(court: Court) -> None:
+    for event in court.ledger.events:
+        if event.by_hub and event.op == "create" and event.side not in court.profile.creates:
+            court.say(f"I20 the hub made {event.side} {event.ref}, where the connection makes nothing")
+
+
+def _edited_survivors_are_made_again(court: Court) -> None:
+    """Where the policy says so: whose counterpart a user deleted, and who was edited since, has one again."""
+    for side in Side:
+        if court.profile.deletes.get(side) != "make_again":
+            continue
+        linked = {
+            link.crm if side is Side.CRM else link.partner for link in court.links if link.state is LinkState.LINKED
+        }
+        for ref, gone in _bereaved(court, side):
+            version = court.row(side, ref)
+            mail = version.fields.get(MAIL) if version is not None and version.there else None
+            if ref in linked or not isinstance(mail, str) or not mail.strip():
+                continue
+            if _edited_after(court, side, ref, gone) and _alone_with(court, mail):
+                court.say(f"I21 {side} {ref} was edited after its counterpart was deleted, and was not made again")
+
+
+def _bereaved(court: Court, side: Side) -> Iterator[tuple[Ref, Event]]:
+    """Records of a side whose one counterpart a user deleted, where nothing else of the kind befell the family."""
+    for event in court.ledger.events:
+        if event.by_hub or event.op != "delete" or event.side is side:
+            continue
+        family = court.root((event.side, event.ref))
+        kin = [other for other in court.ledger.events if court.root((other.side, other.ref)) == family]
+        if any(other is not event and other.op in {"delete", "merge", "restore"} for other in kin):
+            continue
+        for ref in {other.ref for other in kin if other.side is side}:
+            yield ref, event
+
+
+def _edited_after(court: Court, side: Side, ref: Ref, gone: Event) -> bool:
+    """Whether users gave the phone another value since the delete, and it has that value still."""
+    version = court.row(side, ref)
+    edits = [
+        event
+        for event in court.ledger.events
+        if event.side is side and event.ref == ref and event.number > gone.number and PHONE.name in event.fields
+    ]
+    if version is None or not edits or any(event.by_hub for event in edits):
+        return False
+    return version.fields.get(PHONE.name) not in {None, "", edits[0].before.get(PHONE.name)}
+
+
+def _alone_with(court: Court, mail: str) -> bool:
+    held = [
+        row
+        for side in Side
+        for kind in court.profile.kinds(side)
+        for row in court.world.systems[side].tables[kind].holders(mail)
+    ]
+    return len(held) == 1
 
 
 # -- I1, I4, I5 --------------------------------------------------------------------------------------------------------
@@ -307,6 +368,8 @@ def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> boo
         return True
     if court.profile.criteria and side is Side.CRM and version.fields.get(SCOPE) == "out":
         return True
+    if side.other not in court.profile.creates:
+        return True  # nothing may be made for it
     if court.profile.labels is not None and side is Side.PARTNER and ref.kind == PERSON:
         wanted = {court.profile.labels["kind"], court.profile.labels["pulled"]}
         if not wanted <= version.labels:

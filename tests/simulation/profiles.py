@@ -112,7 +112,8 @@ DATAVERSE = KindCapabilities(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One connection's two systems. `deletes` is the policy by the side on which something would be deleted."""
+    """One connection's two systems. `deletes` is the policy by the side on which something would be deleted,
+    `creates` the sides on which new records may be made."""
 
     name: str
     partner: KindCapabilities
@@ -127,6 +128,7 @@ class Profile:
     shard: str = ""
     labels: Mapping[str, Any] | None = None
     criteria: bool = False
+    creates: frozenset[Side] = frozenset(Side)
 
     def kinds(self, side: Side) -> tuple[Kind, ...]:
         crm = side is Side.CRM
@@ -174,6 +176,7 @@ class Profile:
             "partner_kind": PERSON,
             "match": MAIL.id,
             "deletes": {side.value: self.deletes.get(side, "ignore") for side in Side},
+            "creates": sorted(side.value for side in self.creates),
             "fields": [item.map() for item in self.fields_of(PERSON)],
         }
         if self.labels is not None:
@@ -317,6 +320,16 @@ COARSE = Profile(
     criteria=True,
 )
 
-PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {profile.name: profile for profile in (IMPORT, TAGS, LOG, MAILBOX, POOR, PLAIN, LATE, COARSE)}
+SENT = Profile(
+    name="sent",  # as Marketo's own rules: new people only there, who is deleted there is made again at the next edit
+    partner=LOG.partner,
+    partner_design=LOG.partner_design,
+    crm_design=LOG.crm_design,
+    deletes={Side.CRM: "make_again", Side.PARTNER: "ignore"},
+    creates=frozenset({Side.PARTNER}),
 )
+
+DRAWN = (IMPORT, TAGS, LOG, MAILBOX, POOR, PLAIN, LATE, COARSE)
+"""What a history is drawn from that names no profile: the stored histories count on these."""
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (*DRAWN, SENT)})
