@@ -15,6 +15,7 @@ from typing import Any
 
 from shared.connectors.marketo.client import PAGE, Client, Reply
 from shared.connectors.marketo.errors import NO_LEAD, Refusal, first, raise_for
+from shared.connectors.stepper import NotTold
 from shared.connectors.surroundings import Memo
 from shared.errors import ConfigError
 from shared.ports.logbook import Notice
@@ -53,11 +54,14 @@ class RejectionLog:
     # -- the type ----------------------------------------------------------------------------------------------------
 
     def verify(self) -> str:
-        """What a check says. Raises ConfigError naming what is missing and how to make it."""
+        """What a check says. Raises NotTold while there is no such type, ConfigError for one that cannot be used."""
         self._memo.drop(self._key)
         found = self._describe()
-        if found is None or found.get("status") == "draft":
-            raise self._missing("there is no approved custom activity of that API name")
+        if found is None:
+            missing = self._missing("there is no custom activity of that API name yet; switching the sync on makes it")
+            raise NotTold(str(missing), missing.next_step)
+        if found.get("status") == "draft":
+            raise self._missing("the custom activity of that API name is not approved")
         lacking = [name for name in _ATTRIBUTES if name not in _names(found)]
         if lacking:
             raise self._missing(f"the custom activity lacks the attributes {', '.join(lacking)}")

@@ -93,13 +93,15 @@ def test_three_hundred_go_in_a_call_and_who_is_gone_needs_nothing_told(marketo: 
 def test_the_check_names_a_type_that_is_missing_a_draft_and_one_that_lacks_attributes(ca: Authority) -> None:
     with subscription(ca, rejection_activity=OWN) as made:
         missing = step(made)
-        assert (missing.state, missing.code) == (CheckState.FAILED, "no_activity_type")
+        assert missing.state is CheckState.SKIPPED, "it is made when the sync is switched on"
+        assert "switching the sync on makes it" in missing.reason
         assert "Marketo Custom Activities" in missing.next_step
         assert connector(made).note([notice(person(made))]) == frozenset(), "nothing is lost: it is told later"
         names = {"apiName": OWN, "name": "R", "triggerName": "t", "filterName": "f"}
         primary = {"apiName": "reason", "name": "Reason"}
         made.system.seed({"activityTypes": [{**names, "primaryAttribute": primary, "approved": False}]})
-        assert "no approved" in step(made).reason
+        assert (step(made).state, step(made).code) == (CheckState.FAILED, "no_activity_type")
+        assert "not approved" in step(made).reason
         client = connector(made).client
         client.post(f"activities/external/type/{OWN}/approve.json", "test", {})
         assert "lacks the attributes entity, field, message, row, notice" in step(made).reason
