@@ -47,7 +47,7 @@ class Events:
             PARTNER,
             ["updated"],
             partner={"firstName": "Núria", "lastName": "Ibáñez"},
-            wrote={PARTNER: ["firstName", "lastName", "phone", "title", "unsubscribed", "doNotCall"]},
+            wrote={PARTNER: ["firstName", "lastName", "phone", "title", "externalSalesPersonId"]},
         )
 
     def refused(self, day: Day) -> Watched:
