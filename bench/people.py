@@ -25,6 +25,10 @@ _COLUMNS: Sequence[str] = (
 )
 
 
+_SHORT = frozenset({"suffix", "address1_postalcode", "address2_postalcode", "address3_postalcode"})
+"""Columns of Dynamics that hold a few characters only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """`count` mapped fields, half of them custom columns (`new_...`) in Dynamics. `total` of them are there."""
@@ -67,7 +71,7 @@ class Fields:
             "lastname": f"O'Neill-Peña {number}",
             "telephone1": f"+00 555 {number:06}",
         }
-        return row | {column: f"{column} {number}" for column in self.columns}
+        return row | {column: str(number) if column in _SHORT else f"{column} {number}" for column in self.columns}
 
     def contact(self, number: int, *, tags: Sequence[str]) -> dict[str, Any]:
         """The same person as a contact of ActiveCampaign."""

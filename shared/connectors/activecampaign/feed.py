@@ -26,18 +26,19 @@ from shared.connectors.activecampaign.place import Phase, Place, pack, unpack
 from shared.connectors.activecampaign.reader import FEW, ContactReader
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
 from shared.connectors.activecampaign.tags import TagBook
-from shared.connectors.activecampaign.walks import next_rows, stretch, width
+from shared.connectors.activecampaign.walks import next_rows, pages_left, stretch, width
 from shared.domain.records import Gone, Record, Ref
 from shared.errors import Transient
+from shared.http.parallel import raised, run_all
 from shared.ports.ambient import Clock
 from shared.ports.connector import ChangePage, Cursor
 
 LABELS_UP_TO = 1000
 """Changed contacts of one run up to which their tags are told: more than that is, as a rule, our own import's echo."""
 
-_AHEAD = 2
+_AHEAD, _VALUES_AHEAD = 2, 4
 """A walk asks for so many times the usual number of pages at once: while some are on their way the leave for the others
-falls due, so that latency and our own work cost no time of the limit."""
+falls due, so that latency and our own work cost no time of the limit. Rows of values are small: more of them fit."""
 
 _NO_DATE_SKEW = timedelta(minutes=2)
 
@@ -62,6 +63,7 @@ class ContactFeed:
         self._settings = settings
         self._clock = clock
         self._at_once = _AHEAD * settings.concurrency
+        self._values_at_once = _VALUES_AHEAD * settings.concurrency
         self._side_load = settings.custom_values is CustomValues.INCLUDE
         names = "\n".join([CONTACT, *sorted(mapper.fields)])
         self._digest = blake2b(names.encode(), digest_size=8).hexdigest()
@@ -144,16 +146,28 @@ class ContactFeed:
     # -- what lists do not hold --------------------------------------------------------------------------------------
 
     def _values(self, place: Place) -> ChangePage:
-        """One page of the values of the field at hand."""
-        vendor_id = place.todo[0]
-        query = [("filters[fieldid]", vendor_id)]
-        rows, place = next_rows(
-            self._client, "fieldValues", place, purpose="values", query=query, at_once=self._at_once
+        """The next pages of the values of the field at hand. With the last ones comes the first page of the next field:
+        asked for alone, because only it tells how many there are, it would leave the limit unused meanwhile."""
+        jobs = [partial(self._value_rows, place)]
+        if len(place.todo) > 1 and place.anchor and pages_left(place) <= self._values_at_once:
+            following = replace(place, todo=place.todo[1:], last=0, anchor="", rewound=False, size=0)
+            jobs.append(partial(self._value_rows, following))
+        (items, after), *more = raised(run_all(jobs, at_once=len(jobs)))
+        if after.anchor or after.rewound:
+            return self._told(items, after)  # it goes on; the next field is asked for again when its turn comes
+        for told, after in more:
+            items = [*items, *told]
+            if after.anchor:
+                return self._told(items, after)
+        return self._next_phase(items, replace(after, todo=after.todo[1:]))
+
+    def _value_rows(self, place: Place) -> tuple[list[Record | Gone], Place]:
+        query = [("filters[fieldid]", place.todo[0])]
+        rows, after = next_rows(
+            self._client, "fieldValues", place, purpose="values", query=query, at_once=self._values_at_once
         )
-        items = [Record(contact_ref(row.get("contact")), told) for row in rows if (told := self._mapper.values([row]))]
-        if place.anchor or place.rewound:
-            return self._told(items, place)
-        return self._next_phase(items, replace(place, todo=place.todo[1:]))
+        told = ((row, self._mapper.values([row])) for row in rows)
+        return [Record(contact_ref(row.get("contact")), values) for row, values in told if values], after
 
     def _companies(self, place: Place) -> ChangePage:
         rows, place = next_rows(self._client, "accountContacts", place, purpose="companies", at_once=self._at_once)

@@ -38,6 +38,11 @@ def width(remaining: int, at_once: int) -> int:
     return max(1, min(at_once, -(-remaining // STEP)))
 
 
+def pages_left(place: Place) -> int:
+    """Pages that a walk by offsets has still to ask for, as far as it is known."""
+    return -(-(place.size - max(place.last - 1, 0)) // STEP)
+
+
 def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: int) -> Stretch:
     """The seamless rows of up to `pages` pages from offset `start` on. `fetch` gets a page by its offset."""
     offsets = [start + STEP * number for number in range(pages)]
