@@ -49,11 +49,13 @@ def list_conflicts(call: Call) -> Answer:
     answer="records.Decided",
     status=202,
     audit="conflict.decided",
+    sends=True,
 )
 def decide_conflicts(call: Call) -> Answer:
     """Says whose value stays, for `ids` or all that a `filter` finds; `{"filter": {}}` means all open questions.
 
-    Applied when the rhythm next runs. A question that changed meanwhile is named in `stale` and asked anew.
+    Applied when the rhythm next runs. A question that changed meanwhile is named in `stale` and asked anew. More
+    than 50 are worked through by the operation: `decided` is 0 then, and `more` true.
     """
     ids, wanted = call.body.get("ids"), call.body.get("filter")
     if (ids is None) == (wanted is None):
@@ -64,10 +66,21 @@ def decide_conflicts(call: Call) -> Answer:
             next_step='Send {"ids": ["..."]}, or {"filter": {"field": "phone"}}; {"filter": {}} means all.',
         )
     conflicts = trust.deciding(call.app, call.config())
-    where = _filter(wanted) if wanted is not None else None
-    answered = conflicts.decide(ids or [], where, Side(str(call.body["winner"])), actor=call.caller.id)
-    body = {"decided": answered.count, "stale": list(answered.stale), "runsAt": conflicts.when.isoformat()}
-    return Answer(body=body, status=202, where=call.address(f"operations/{next_run(call)}"))
+    winner, actor = Side(str(call.body["winner"])), call.caller.id
+    which = _filter(wanted) if wanted is not None else list(ids or ())
+    answered = conflicts.some(which, winner, actor=actor)
+    if answered is not None:
+        operation = next_run(call)
+    else:
+        operation = conflicts.later(call.connection, which, winner, actor=actor).id
+        call.wake(call.connection)
+    body = {
+        "decided": answered.count if answered is not None else 0,
+        "stale": list(answered.stale) if answered is not None else [],
+        "more": answered is None,
+        "runsAt": conflicts.when.isoformat(),
+    }
+    return Answer(body=body, status=202, where=call.address(f"operations/{operation}"))
 
 
 def _filter(given: Mapping[str, str]) -> ConflictFilter:

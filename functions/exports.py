@@ -1,7 +1,8 @@
 """Lists as files: CSV for spreadsheets, NDJSON for programs.
 
-A spreadsheet runs a cell that begins with one of `= + - @`, a tab or a carriage return as a formula, whoever wrote the
-text (https://owasp.org/www-community/attacks/CSV_Injection): such a cell gets an apostrophe in front.
+A spreadsheet runs a cell that begins with one of `= + - @` (or their full-width forms), a tab or a line end as a
+formula, whoever wrote the text (https://owasp.org/www-community/attacks/CSV_Injection): such a cell gets an apostrophe
+in front.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FORMAT: Final = (
     Query(name="bom", help="`true`: the CSV begins with a byte order mark, as Excel wants it.", values=("true",)),
 )
 PAGE: Final = 1000
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def exported(call: Call, columns: Sequence[str], rows: Iterable[Mapping[str, object]], after: str) -> Answer:

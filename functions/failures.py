@@ -13,7 +13,7 @@ from functions.exports import CSV, FORMAT, PAGE, exported
 from functions.shapes import failure_body, ref_body
 
 if TYPE_CHECKING:
-    from shared.manage.failing import Failing
+    from shared.manage.failing import Failing, Which
     from shared.ports.journal import Failure, FailureFilter
 
 _DISMISSED: Mapping[str, bool | None] = {"false": False, "true": True, "all": None}
@@ -93,15 +93,10 @@ def export_failures(call: Call) -> Answer:
 def retry_failures(call: Call) -> Answer:
     """Tries `links`, or all that a `filter` finds, again when the rhythm next runs; the answer says when.
 
-    A filter that finds more than 50 is worked through by the operation: `retried` is 0 then, and `more` true.
+    More than 50 are worked through by the operation: `retried` is 0 then, and `more` true.
     """
     failing = _failing(call)
-    links, where = _which(call)
-    if where is None:
-        body: dict[str, object] = {"retried": failing.retry(links), "more": False}
-        operation = next_run(call)
-    else:
-        body, operation = _swept(call, failing, where, "retry", "retried")
+    body, operation = _swept(call, failing, "retry", "retried")
     where_to = call.address(f"operations/{operation or next_run(call)}")
     return Answer(body={**body, "runsAt": failing.when.isoformat()}, status=202, where=where_to)
 
@@ -116,21 +111,18 @@ def retry_failures(call: Call) -> Answer:
     sends=True,
 )
 def dismiss_failures(call: Call) -> Answer:
-    """Hides `links`, or all that a `filter` finds, until their code changes; many by an operation (`more`)."""
-    failing = _failing(call)
-    links, where = _which(call)
-    if where is None:
-        return Answer(body={"dismissed": failing.dismiss(links, actor=call.caller.id), "more": False})
-    body, operation = _swept(call, failing, where, "dismiss", "dismissed")
+    """Hides `links`, or all that a `filter` finds, until their code changes; more than 50 by an operation (`more`)."""
+    body, operation = _swept(call, _failing(call), "dismiss", "dismissed")
     return Answer(body=body, where=call.address(f"operations/{operation}") if operation else "")
 
 
-def _swept(call: Call, failing: Failing, where: FailureFilter, act: str, name: str) -> tuple[dict[str, object], str]:
+def _swept(call: Call, failing: Failing, act: str, name: str) -> tuple[dict[str, object], str]:
     """What is little is done in the call; what is more is left to the lane's worker, and its operation named."""
-    done = failing.some(act, where, actor=call.caller.id)
+    which = _which(call)
+    done = failing.some(act, which, actor=call.caller.id)
     if done is not None:
         return {name: done, "more": False}, ""
-    job = failing.later(call.connection, act, where, actor=call.caller.id)
+    job = failing.later(call.connection, act, which, actor=call.caller.id)
     call.wake(call.connection)
     return {name: 0, "more": True}, job.id
 
@@ -139,7 +131,7 @@ def _failing(call: Call) -> Failing:
     return call.app.desk.failing(call.config())
 
 
-def _which(call: Call) -> tuple[list[str], FailureFilter | None]:
+def _which(call: Call) -> Which:
     """One of the two: named links, or everything that a filter finds."""
     links, where = call.body.get("links"), call.body.get("filter")
     if (links is None) == (where is None):
@@ -149,7 +141,7 @@ def _which(call: Call) -> tuple[list[str], FailureFilter | None]:
             target="links",
             next_step='Send {"links": [...]}, or {"filter": {"outcome": "failed:rejected"}}; {"filter": {}} means all.',
         )
-    return (list(links), None) if links is not None else ([], chosen(where or {}))
+    return list(links) if links is not None else chosen(where or {})
 
 
 def chosen(given: Mapping[str, str]) -> FailureFilter:

@@ -87,10 +87,13 @@ def edit_connection(call: Call) -> Answer:
     Role.ADMIN,
     status=204,
     codes=("connection_on",),
+    current=current,
+    lenient=True,
     audit="connection.deleted",
 )
 def delete_connection(call: Call) -> Answer:
-    """Forgets a connection and its secrets; data on both sides stays as it is. It must be off. Repeating it is safe."""
+    """Forgets a connection and its secrets; data on both sides stays as it is. It must be off, and where `If-Match` is
+    sent, stand as it was read. Repeating it is safe."""
     call.app.connections.delete(call.connection)
     return Answer(status=204)
 

@@ -102,6 +102,8 @@ def deciding(app: Application, connection: ConnectionConfig) -> Deciding:
         lane=app.lane(connection.id),
         clock=app.clock,
         when=parse_rhythm(connection.rhythm).round_up(app.clock.now()),
+        jobs=jobs(app),
+        ids=app.ids,
         open_value=open_value,
     )
 
@@ -203,10 +205,12 @@ def forget(app: Application, connection_id: str) -> None:
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     """What works the connection's open jobs."""
+    from shared.manage import deciding as conflicts
     from shared.manage import erase, failing, purge, revert
     from shared.manage.jobs import JobRunner
 
     steps = {
+        conflicts.KIND: lambda job, held: deciding(app, connection).step(job, held),
         failing.KIND: lambda job, held: app.desk.failing(connection).step(job, held),
         purge.KIND: lambda job, held: purging(app, connection).step(job, held),
         revert.KIND: lambda job, held: reverting(app, connection).step(job, held),

@@ -106,6 +106,8 @@ def decide(
     if as_json:
         show.data(found)
     else:
+        if found["more"]:
+            show.note("There are many: the app goes on with them by itself.")
         show.line(f"decided: {found['decided']:,}, applied at {show.moment(found['runsAt'])}")
     if found["stale"]:
         if not as_json:

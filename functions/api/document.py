@@ -144,7 +144,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             {
                 "name": "If-Match",
                 "in": "header",
-                "required": True,
+                "required": not route.lenient,
                 "description": "The ETag that was read, or * for whatever stands there.",
                 "schema": {"type": "string", "minLength": 1},
             }
@@ -194,5 +194,5 @@ def codes_of(route: Route) -> list[str]:
     if route.method != "GET":
         found.append("cross_site")
     if route.current is not None:
-        found += ["if_match_missing", "changed_meanwhile"]
+        found += ["changed_meanwhile"] if route.lenient else ["if_match_missing", "changed_meanwhile"]
     return sorted({*found, *route.codes})

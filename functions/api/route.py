@@ -105,7 +105,8 @@ class Route:
     """One operation of the API.
 
     `body` and `answer` name models as `module.Class` of `functions.models`. `current` reads what a guarded route would
-    change: with it the route wants `If-Match`. `audit` is its line in the activity log. `sends`: it may leave messages
+    change: with it the route wants `If-Match`; a `lenient` one takes a call without, and leaves to its handler what is
+    no longer there. `audit` is its line in the activity log. `sends`: it may leave messages
     in the queues. `empty`: a body may be left out.
     """
 
@@ -121,6 +122,7 @@ class Route:
     status: int = 200
     codes: tuple[str, ...] = ()
     current: Callable[[Call], tuple[Mapping[str, object], Any]] | None = None
+    lenient: bool = False
     audit: str = ""
     sends: bool = False
     paged: bool = False

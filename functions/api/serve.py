@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
@@ -88,8 +89,15 @@ def _served(call: Call) -> func.HttpResponse:
 
 def _expect(call: Call) -> None:
     """Raises Refusal unless the caller changes what it has read."""
-    body, call.found = call.route.current(call) if call.route.current is not None else ({}, None)
     wanted = call.request.headers.get("if-match", "")
+    if call.route.lenient and not wanted:
+        return
+    try:
+        body, call.found = call.route.current(call) if call.route.current is not None else ({}, None)
+    except SyncError as error:
+        if call.route.lenient and CODES[code_of(error)].status == HTTPStatus.NOT_FOUND:
+            return
+        raise
     if not wanted:
         raise Refusal(
             "if_match_missing",

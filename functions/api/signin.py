@@ -67,10 +67,11 @@ def _caller(principal: Mapping[str, Any]) -> Caller:
     claims = principal.get("claims")
     if principal.get("auth_typ") != "aad" or not isinstance(claims, list):
         return NOBODY
-    pairs = [(claim.get("typ"), claim.get("val")) for claim in claims if isinstance(claim, dict)]
-    ids = [value for kind, value in pairs if kind in _OBJECT_ID and isinstance(value, str) and value]
-    kinds = {"roles", principal.get("role_typ") or "roles"}
-    roles = frozenset(str(value) for kind, value in pairs if kind in kinds and value in _ROLES)
+    found = [(claim.get("typ"), claim.get("val")) for claim in claims if isinstance(claim, dict)]
+    pairs = [(kind, value) for kind, value in found if isinstance(kind, str) and isinstance(value, str)]
+    ids = [value for kind, value in pairs if kind in _OBJECT_ID and value]
+    kinds = ("roles", principal.get("role_typ"))
+    roles = frozenset(value for kind, value in pairs if kind in kinds and value in _ROLES)
     return Caller(ids[0][:100], roles) if ids else NOBODY
 
 

@@ -80,7 +80,7 @@ class Outcomes(Shown):
 
 class Retried(Shown):
     retried: int
-    more: bool = Field(description="The filter finds many: the operation does it.")
+    more: bool = Field(description="They are many: the operation does it.")
     runsAt: Moment
 
 
@@ -137,6 +137,7 @@ class Decision(Sent):
 class Decided(Shown):
     decided: int
     stale: list[str] = Field(description="Questions that were gone or had changed; they are asked anew.")
+    more: bool = Field(description="They are many: the operation does it.")
     runsAt: Moment
 
 

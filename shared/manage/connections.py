@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from types import MappingProxyType
 
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.entity_file import parse_entity_map
@@ -148,9 +149,9 @@ class Connections:
         secrets: dict[str, str] = {}
         for side in ("crm", "partner"):
             if side in changes:
-                before = {} if whole else getattr(config, side)
-                both = {side: {**before, **_mapping(changes, side)}}
-                merged, given = self._side(config.id, config.system, side, both)
+                kept = getattr(config, side)
+                both = {side: {**({} if whole else kept), **_mapping(changes, side)}}
+                merged, given = self._side(config.id, config.system, side, both, kept)
                 config = replace(config, **{side: merged})  # type: ignore[arg-type]
                 secrets.update(given)
         if "name" in changes:
@@ -194,14 +195,28 @@ class Connections:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _side(
-        self, connection_id: str, system: str, side: str, data: Mapping[str, object]
+        self,
+        connection_id: str,
+        system: str,
+        side: str,
+        data: Mapping[str, object],
+        kept: Mapping[str, object] = MappingProxyType({}),
     ) -> tuple[dict[str, object], dict[str, str]]:
-        """A side's settings with every secret replaced by its name, and the secrets by name."""
+        """A side's settings with every secret replaced by its name, and the secrets by name. `kept`: the side as it
+        stands. Whoever could name any secret could have the app send another connection's; and a secret typed in the
+        wrong place would be shown to every reader."""
         given = dict(_mapping(data, side))
         secrets = _mapping(given, "secrets")
         given.pop("secrets", None)
         awaited = given.pop("secretsStored", ())
         known = self.systems.secret_settings(system if side == "partner" else "")
+        for setting in known:
+            if setting in given and given[setting] not in (f"{connection_id}-{side}-{setting}", kept.get(setting)):
+                raise ConfigError(
+                    f"{side}.{setting} is a secret and cannot be sent as a plain setting",
+                    setting=f"{side}.{setting}",
+                    next_step=f"Send it as {side}.secrets.{setting}; it is stored apart and never shown again.",
+                )
         stored: dict[str, str] = {}
         for setting in awaited if isinstance(awaited, list) else ():
             if setting in known:  # as it is shown and exported: there is one, or it is entered afterwards
