@@ -6,21 +6,33 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 name="dynasync-${1:-${AZURE_ENV_NAME:?name of the installation}}"
 
+# Entra ID does not find for a while what it has just made.
+patiently() {
+  left=${DYNASYNC_TRIES:-12}
+  until "$@"; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || return 1
+    sleep "${DYNASYNC_PAUSE:-5}"
+  done
+}
+
 # The list holds every name that begins like this one.
 client=$(az ad app list --display-name "$name" --query "[?displayName=='$name'] | [0].appId" --output tsv)
 if [ -z "$client" ]; then
   client=$(az ad app create --display-name "$name" --sign-in-audience AzureADMyOrg --query appId --output tsv)
-  az ad sp create --id "$client" --output none
 fi
-az ad app update --id "$client" --app-roles "@$here/entra/app-roles.json" --identifier-uris "api://$client"
+if [ -z "$(az ad sp list --filter "appId eq '$client'" --query "[0].id" --output tsv)" ]; then
+  patiently az ad sp create --id "$client" --output none
+fi
+patiently az ad app update --id "$client" --app-roles "@$here/entra/app-roles.json" --identifier-uris "api://$client"
 # Tokens of version 2 name the issuer and the audience that the app's sign-in checks; the scope is what callers ask for.
-az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
+patiently az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
   --headers Content-Type=application/json --body "@$here/entra/api.json" --output none
 # The Azure CLI may ask for it without a question to each person; it has to be there before it can be given.
-az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
+patiently az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$client')" \
   --headers Content-Type=application/json --body "@$here/entra/callers.json" --output none
 # Nobody gets in without a role: sign-in itself is refused to those who have none.
-az ad sp update --id "$client" --set appRoleAssignmentRequired=true
+patiently az ad sp update --id "$client" --set appRoleAssignmentRequired=true
 
 if [ -n "${DYNASYNC_URL:-}" ]; then
   az ad app update --id "$client" --web-redirect-uris "$DYNASYNC_URL/.auth/login/aad/callback" \

@@ -4,11 +4,23 @@
 set -eu
 : "${DYNASYNC_VAULT:?name of the vault}"
 tries=${DYNASYNC_TRIES:-20}
+# A vault that is closed to the outside (private networking) does not answer here, but the platform tells whether the app
+# reads the key in it.
+read_by_app() {
+  [ -n "${DYNASYNC_APP:-}" ] && [ -n "${AZURE_RESOURCE_GROUP:-}" ] || return 1
+  app=$(az functionapp show --name "$DYNASYNC_APP" --resource-group "$AZURE_RESOURCE_GROUP" --query id --output tsv) || return 1
+  reference="$app/config/configreferences/appsettings/DYNASYNC_STATE_KEY?api-version=2022-03-01"
+  [ "$(az rest --method get --url "$reference" --query properties.status --output tsv)" = Resolved ]
+}
 # The role on the vault may be minutes old, and a vault that did not answer is no vault without a key.
 until known=$(az keyvault secret list --vault-name "$DYNASYNC_VAULT" --query "[?name=='dynasync-state-key'].name" --output tsv); do
+  if read_by_app; then
+    known=dynasync-state-key
+    break
+  fi
   tries=$((tries - 1))
   if [ "$tries" -le 0 ]; then
-    echo "state key: the vault $DYNASYNC_VAULT does not tell its secrets; nothing was changed. Give yourself Key Vault Secrets Officer on it, and run this again." >&2
+    echo "state key: the vault $DYNASYNC_VAULT does not tell its secrets; nothing was changed. Give yourself Key Vault Secrets Officer on it, run this where its network lets you in, and try again." >&2
     exit 1
   fi
   sleep "${DYNASYNC_PAUSE:-30}"

@@ -78,6 +78,22 @@ def test_a_registration_asks_for_tokens_of_version_two_and_offers_a_scope(run: R
     assert "[?displayName=='dynasync-prod'] | [0].appId" in listed  # `prod2` is listed for `prod`, too
 
 
+def test_what_entra_does_not_find_yet_is_asked_again_and_a_half_made_registration_is_finished(
+    run: Run, tmp_path: Path
+) -> None:
+    """Something that was made is found everywhere a while later only."""
+    mark = tmp_path / "asked"
+    late = f'"ad sp create"*) [ -e "{mark}" ] || {{ : >"{mark}"; exit 1; }};;'
+    done = run("registration.sh", "prod", answers=f"{FOUND}\n{late}")  # the application is there, its principal is not
+    assert (done.status, done.out) == (0, "client-1\n"), done.error
+    assert [call for call in done.calls if "sp create" in call] == ["az ad sp create --id client-1 --output none"] * 2
+    whole = run("registration.sh", "prod", answers=f'{FOUND}\n"ad sp list"*) echo principal-1;;')
+    assert len([call for call in whole.calls if "sp create" in call]) == 2  # those from before
+    never = run("registration.sh", "prod", answers=f'{FOUND}\n"ad sp update"*) exit 1;;')
+    assert never.status == 1
+    assert never.out == ""
+
+
 def test_the_registrations_roles_are_those_the_app_knows_and_apps_may_have_two_of_them() -> None:
     roles = json.loads((INFRA / "entra" / "app-roles.json").read_text())
     text = (ROOT / "functions" / "api" / "signin.py").read_text()
@@ -131,6 +147,25 @@ def test_after_the_state_key_sign_in_is_completed_and_the_app_reads_the_key(run:
     order = ["az keyvault secret set", "az ad app federated-credential create", "az rest --method post",
              "az functionapp restart"]  # fmt: skip
     assert [done.place(words) for words in order] == sorted(done.place(words) for words in order)
+
+
+CLOSED = '"keyvault "*) exit 1;;'
+
+
+@pytest.mark.parametrize(("told", "status"), [("Resolved", 0), ("SecretNotFound", 1)])
+def test_a_vault_that_is_closed_to_the_outside_is_left_alone(run: Run, told: str, status: int) -> None:
+    """With the network closed a provisioning goes on where the app reads its key; else it says what to do."""
+    answers = "\n".join([CLOSED, FOUND, SHOWN, f'"rest --method get"*) echo {told};;'])
+    done = run("state-key.sh", answers=answers, DYNASYNC_VAULT="v", DYNASYNC_APP="app", AZURE_RESOURCE_GROUP="g")
+    assert done.status == status, done.error
+    assert ("state key: kept" in done.out) is (status == 0)
+    assert ("where its network lets you in" in done.error) is (status == 1)
+    assert not [call for call in done.calls if "secret set" in call]
+
+
+def test_the_network_is_closed_after_the_state_key_is_there() -> None:
+    page = (HOW_TO / "deploy.md").read_text()
+    assert page.index("\nazd up\n") < page.index("\nazd env set DYNASYNC_PRIVATE_NETWORKING true\nazd provision\n")
 
 
 def test_azd_asks_for_nothing_that_the_page_sets_before() -> None:

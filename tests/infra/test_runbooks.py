@@ -28,6 +28,7 @@ AZ = {
     "account get-access-token": {"scope", "query", "output"},
     "account show": {"query", "output"},
     "ad signed-in-user show": {"query", "output"},
+    "functionapp config appsettings delete": {"resource-group", "name", "setting-names"},
     "functionapp config appsettings set": {"resource-group", "name", "settings"},
     "functionapp deployment source config-zip": {"resource-group", "name", "src", "build-remote"},
     "functionapp function list": {"resource-group", "name", "query", "output"},

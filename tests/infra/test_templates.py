@@ -163,6 +163,24 @@ def test_a_check_without_its_tool_says_that_it_was_skipped(
     assert said[-1].startswith("1 of 2 checks of the templates passed, 1 skipped (whole types);")
 
 
+def test_a_break_whose_check_has_no_tool_is_not_tried_and_one_that_is_missed_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make infra` passes where Terraform is not installed, and says what it left out."""
+    from scripts.infra import __main__ as infra
+
+    plans = tuple(item for item in BREAKS if item.check == "plan")
+    monkeypatch.setattr(infra, "BREAKS", plans)
+    monkeypatch.setattr(infra.shutil, "which", lambda _: None)
+    assert infra.print_breaks() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("untried plan") and "terraform is not installed" in line for line in said[:-1])
+    assert said[-1] == f"0 of {len(plans)} deliberate breaks were caught, {len(plans)} not tried"
+    monkeypatch.setattr(infra, "checks", lambda: {"plan": lambda _: ["something else"]})
+    assert infra.print_breaks() == 1
+    assert "MISSED" in capsys.readouterr().out
+
+
 def test_a_host_without_the_bundle_that_knows_queues_is_told() -> None:
     host = needs.host_settings()
     templates = parity.Templates.load(INFRA)
