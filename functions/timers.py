@@ -39,6 +39,18 @@ def tick(
         requests.set(waiting)
 
 
+@blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *", run_on_startup=False)
+def notify(timer: func.TimerRequest, context: func.Context) -> None:
+    """Tells people once when a connection is in trouble, once when it is over, and a digest a day. Apart from the tick:
+    an address that does not answer keeps no lane waiting."""
+    with traced(traceparent(context), "notify"):
+        from shared import notices
+
+        delivered = notices.look(application())
+        if delivered:
+            event(_log, "notified", messages=delivered)
+
+
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 2 * * *", run_on_startup=False)
 def nightly(timer: func.TimerRequest, context: func.Context) -> None:
     """Forgets what is kept for a time only: values of conflicts, runs, requests that ended."""
