@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from functions.api.call import Answer, Call
 from functions.api.operations import next_run
-from functions.api.problems import Refusal
 from functions.api.route import Query, Role, route
+from functions.selecting import selected
 from functions.shapes import plain_value, ref_body
 from shared import trust
 from shared.domain.records import Side
@@ -57,17 +57,10 @@ def decide_conflicts(call: Call) -> Answer:
     Applied when the rhythm next runs. A question that changed meanwhile is named in `stale` and asked anew. More
     than 50 are worked through by the operation: `decided` is 0 then, and `more` true.
     """
-    ids, wanted = call.body.get("ids"), call.body.get("filter")
-    if (ids is None) == (wanted is None):
-        raise Refusal(
-            "invalid_value",
-            "either ids or a filter says which questions are meant",
-            target="ids",
-            next_step='Send {"ids": ["..."]}, or {"filter": {"field": "phone"}}; {"filter": {}} means all.',
-        )
+    found = selected(call, "ids", "questions", '{"field": "phone"}')
     conflicts = trust.deciding(call.app, call.config())
     winner, actor = Side(str(call.body["winner"])), call.caller.id
-    which = _filter(wanted) if wanted is not None else list(ids or ())
+    which = found if isinstance(found, list) else _filter(found)
     answered = conflicts.some(which, winner, actor=actor)
     if answered is not None:
         operation = next_run(call)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from functions.api.call import Answer, Call
 from functions.api.operations import next_run
-from functions.api.problems import Refusal
 from functions.api.route import Query, Role, route
 from functions.exports import CSV, FORMAT, PAGE, exported
+from functions.selecting import selected
 from functions.shapes import failure_body, ref_body
 
 if TYPE_CHECKING:
@@ -133,15 +133,8 @@ def _failing(call: Call) -> Failing:
 
 def _which(call: Call) -> Which:
     """One of the two: named links, or everything that a filter finds."""
-    links, where = call.body.get("links"), call.body.get("filter")
-    if (links is None) == (where is None):
-        raise Refusal(
-            "invalid_value",
-            "either links or a filter says which failures are meant",
-            target="links",
-            next_step='Send {"links": [...]}, or {"filter": {"outcome": "failed:rejected"}}; {"filter": {}} means all.',
-        )
-    return list(links) if links is not None else chosen(where or {})
+    found = selected(call, "links", "failures", '{"outcome": "failed:rejected"}')
+    return found if isinstance(found, list) else chosen(found)
 
 
 def chosen(given: Mapping[str, str]) -> FailureFilter:

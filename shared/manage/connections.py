@@ -155,7 +155,7 @@ class Connections:
                 config = replace(config, **{side: merged})  # type: ignore[arg-type]
                 secrets.update(given)
         if "name" in changes:
-            config = replace(config, name=_text(changes, "name"))
+            config = replace(config, name=_name(changes))
         if "entities" in changes:
             config = replace(config, entities=tuple(_items(changes, "entities")))
         if "rhythm" in changes:
@@ -329,6 +329,14 @@ def ground(config: ConnectionConfig) -> str:
 
 def _address(side: Mapping[str, object]) -> str:
     return str(side.get("url", "")).strip().rstrip("/").lower()
+
+
+def _name(data: Mapping[str, object]) -> str:
+    """What people know the connection by, and type to confirm a clean-up: never blank."""
+    name = _text(data, "name")
+    if not name:
+        raise ConfigError("the name is blank", setting="name", next_step="Give the connection a name.")
+    return name
 
 
 def _text(data: Mapping[str, object], name: str) -> str:

@@ -84,6 +84,19 @@ def test_a_connection_that_another_admin_changed_is_not_deleted_under_the_etag_t
     world.call("GET", path, status=404)
 
 
+@pytest.mark.feature("APP-03.2")
+def test_a_connection_keeps_a_name_and_a_selection_is_either_named_or_a_filter(world: World, connection: str) -> None:
+    path = f"connections/{connection}"
+    blank = world.answer("PATCH", path, {"name": " \t "}, keyed(world, **{"If-Match": "*"}))
+    assert error(blank, 400, "config")["target"] == "name"
+    assert world.call("GET", path)["name"] == "Test"
+    for way, names in (("failures/retry", "links"), ("failures/dismiss", "links"), ("conflicts/decide", "ids")):
+        more = {"winner": "crm"} if names == "ids" else {}
+        for body in ({}, {names: ["0" * 24], "filter": {}}):
+            found = error(world.answer("POST", f"{path}/{way}", {**body, **more}, keyed(world)), 400, "invalid_value")
+            assert found["target"] == names
+
+
 def ask(world: World, connection: str, number: int, at: datetime) -> str:
     """An open question in the app's own table; answers its id."""
     key = base64.b64encode(bytes(32)).decode()
