@@ -17,12 +17,15 @@ def main() -> int:
         for skip in case.iter("skipped")
         if (case.get("classname") or "").startswith(MUST_RUN)
     ]
+    page = sum(1 for case in root.iter("testcase") if (case.get("classname") or "").startswith("tests.page"))
     ran = sum(1 for case in root.iter("testcase") if (case.get("classname") or "").startswith(MUST_RUN))
     for line in skipped:
         print(f"skipped, but must run: {line}", file=sys.stderr)
     if not ran:
         print("no storage test was collected", file=sys.stderr)
-    return 1 if skipped or not ran else 0
+    if not page:
+        print("no test of the page was collected", file=sys.stderr)
+    return 1 if skipped or not ran or not page else 0
 
 
 if __name__ == "__main__":

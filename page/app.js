@@ -1,0 +1,65 @@
+// The shell: who is asking, which connection, which view, in which language and light.
+import { get } from "./api.js";
+import { html, render, signal, useEffect } from "./html.js";
+import { choose, language, LANGUAGES, speak, t } from "./i18n.js";
+import { Loaded, said, To, useLoaded } from "./parts.js";
+import { go, place } from "./place.js";
+import { Overview } from "./views/overview.js";
+import { Runs } from "./views/runs.js";
+
+const VIEWS = { overview: Overview, runs: Runs };
+const THEMES = ["auto", "light", "dark"];
+const KEY = "dynasync.theme";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const kept = localStorage.getItem(KEY);
+const theme = signal(THEMES.includes(kept) ? kept : "auto");
+
+function paint() {
+  const shown = theme.value === "auto" ? (dark.matches ? "dark" : "light") : theme.value;
+  document.documentElement.dataset.theme = shown;
+}
+dark.addEventListener("change", paint);
+
+function wear(event) {
+  theme.value = event.target.value;
+  localStorage.setItem(KEY, theme.value);
+  paint();
+}
+
+async function begin(signal) {
+  const [me, connections] = await Promise.all([get("me", {}, signal), get("connections", {}, signal)]);
+  return { roles: me.body.roles, connections: connections.body.value };
+}
+
+function App() {
+  const loaded = useLoaded(begin, []);
+  const connections = loaded.data?.connections ?? [];
+  const view = place.value.view in VIEWS ? place.value.view : "overview";
+  const connection = connections.find(({ id }) => id === place.value.connection) ?? connections[0];
+  const shown = language.value;
+  useEffect(() => {
+    document.title = [t(`view.${view}`), connection?.name, "dynasync"].filter(Boolean).join(" · ");
+  }, [view, connection?.name, shown]);
+  const View = VIEWS[view];
+  return html`<a class="skip" href="#title">${t("skip")}</a>
+    <${Top} connections=${connections} connection=${connection} view=${view} />
+    <div class="frame">
+      <nav aria-label=${t("navigation")}><ul>${Object.keys(VIEWS).map((name) => html`<li key=${name}>
+        <${To} to=${{ view: name }} aria-current=${name === view ? "page" : undefined}>${t(`view.${name}`)}<//></li>`)}</ul></nav>
+      <main><div class="head"><h1 id="title" tabindex="-1">${t(`view.${view}`)}</h1></div>
+        <${Loaded} of=${loaded} empty=${connection ? null : html`<div class="card"><h2>${t("connections.none")}</h2><p class="quiet">${t("connections.none.next")}</p></div>`}>
+          ${connection && html`<${View} key=${connection.id} connection=${connection.id} admin=${loaded.data.roles.includes("admin")} />`}<//></main>
+    </div><div class="out" role="status" aria-live="polite">${said.value}</div>`;
+}
+
+function Top({ connections, connection, view }) {
+  const other = (event) => go({ view, connection: event.target.value });
+  return html`<header class="top"><span class="brand"><img src=${new URL("./icon.svg", import.meta.url)} alt="" />dynasync</span>
+    ${connections.length > 0 && html`<label>${t("connection")} <select onChange=${other}>${connections.map(({ id, name }) => html`<option key=${id} value=${id} selected=${id === connection.id}>${name}</option>`)}</select></label>`}
+    <label>${t("language")} <select onChange=${(event) => choose(event.target.value)}>${Object.entries(LANGUAGES).map(([code, name]) => html`<option key=${code} value=${code} lang=${code} selected=${code === language.value}>${name}</option>`)}</select></label>
+    <label>${t("theme")} <select onChange=${wear}>${THEMES.map((name) => html`<option key=${name} value=${name} selected=${name === theme.value}>${t(`theme.${name}`)}</option>`)}</select></label></header>`;
+}
+
+paint();
+await speak();
+render(html`<${App} />`, document.getElementById("app"));

@@ -1,0 +1,62 @@
+// Words and formats. The catalogue goes by the base language, formats by the whole locale.
+import { signal } from "./html.js";
+
+export const LANGUAGES = { en: "English", es: "Español", it: "Italiano" };
+const KEY = "dynasync.language";
+const words = signal({});
+export const language = signal("en");
+let locale = "en";
+
+function chosen() {
+  const kept = localStorage.getItem(KEY);
+  if (kept in LANGUAGES) return kept;
+  const found = navigator.languages.map((tag) => tag.split("-")[0]).find((base) => base in LANGUAGES);
+  return found ?? "en";
+}
+
+export async function speak(wanted = chosen()) {
+  const base = wanted in LANGUAGES ? wanted : "en";
+  const answer = await fetch(new URL(`./i18n/${base}.json`, import.meta.url));
+  if (!answer.ok) throw new Error(`catalogue ${base}: ${answer.status}`);
+  words.value = await answer.json();
+  locale = navigator.languages.find((tag) => tag.split("-")[0] === base) ?? base;
+  document.documentElement.lang = base;
+  language.value = base;
+}
+
+export function choose(base) {
+  localStorage.setItem(KEY, base);
+  return speak(base);
+}
+
+/** The words of a key; `{name}` is filled in. A number `n` chooses between `key.one` and `key.other`. */
+export function t(key, values = {}) {
+  let text = words.value[key];
+  if (text === undefined && "n" in values) {
+    const form = new Intl.PluralRules(language.value).select(values.n) === "one" ? "one" : "other";
+    text = words.value[`${key}.${form}`];
+  }
+  if (text === undefined) return key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? number(value) : String(value ?? "");
+  });
+}
+
+/** The words of a key, or `otherwise` where the catalogue has none (a code of a newer release). */
+export const known = (key, otherwise) => words.value[key] ?? otherwise;
+
+export const number = (value) => new Intl.NumberFormat(locale).format(value);
+
+export const moment = (text) =>
+  text ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text)) : "–";
+
+export function duration(from, to) {
+  if (!from || !to) return "–";
+  const seconds = Math.max(0, Math.round((new Date(to) - new Date(from)) / 1000));
+  const unit = (value, name) =>
+    new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
+  if (seconds < 60) return unit(seconds, "second");
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? unit(minutes, "minute") : `${unit(Math.floor(minutes / 60), "hour")} ${unit(minutes % 60, "minute")}`;
+}

@@ -1,0 +1,78 @@
+// Parts that every view uses: states of loading, status with icon and word, links, announcements.
+import { html, signal, useEffect, useRef, useState } from "./html.js";
+import { known, t } from "./i18n.js";
+import { follow, href } from "./place.js";
+
+export const said = signal("");
+export function say(text) {
+  said.value = "";
+  requestAnimationFrame(() => (said.value = text));
+}
+
+/** What `load(signal)` gives: {data, error, loading, again}. Loaded anew when a key changes, and every `every` ms. */
+export function useLoaded(load, keys, every = 0) {
+  const [state, set] = useState({ data: null, error: null, loading: true });
+  const [round, next] = useState(0);
+  const seen = useRef("");
+  const name = JSON.stringify(keys);
+  useEffect(() => {
+    const stop = new AbortController();
+    const other = seen.current !== name;
+    seen.current = name;
+    if (other) set({ data: null, error: null, loading: true });
+    load(stop.signal).then(
+      (data) => stop.signal.aborted || set({ data, error: null, loading: false }),
+      (error) => stop.signal.aborted || set((old) => ({ data: old.data, error, loading: false })),
+    );
+    return () => stop.abort();
+  }, [name, round]);
+  useEffect(() => {
+    if (!every) return undefined;
+    const timer = setInterval(() => document.hidden || next((n) => n + 1), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return { ...state, again: () => next((n) => n + 1) };
+}
+
+const ICONS = {
+  good: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zm-1 9.300L4.200 8l1.100-1.100L7 8.600l3.700-3.700L11.800 6z",
+  bad: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zm2.800 8.200-1.100 1.100L8 9.100l-1.700 1.700-1.100-1.100L6.900 8 5.200 6.300l1.100-1.100L8 6.900l1.700-1.700 1.100 1.100L9.100 8z",
+  warn: "M8 1.500 15 14H1zm-.8 4.700v4h1.600v-4zm0 5v1.600h1.600v-1.600z",
+  busy: "M8 2a6 6 0 0 1 5.700 4.200l-1.500.5A4.400 4.400 0 0 0 4.700 5.100L6.200 6.500H2v-4.200l1.500 1.600A6 6 0 0 1 8 2zm0 12a6 6 0 0 1-5.700-4.200l1.500-.5a4.400 4.400 0 0 0 7.500 1.600L9.800 9.500H14v4.200l-1.500-1.600A6 6 0 0 1 8 14z",
+  calm: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM5.500 5h1.800v6H5.500zm3.200 0h1.800v6H8.700z",
+};
+const TONES = {
+  waits: "good", running: "busy", late: "warn", failing: "bad", resting: "warn", stopped: "bad", off: "calm", setup: "calm",
+  succeeded: "good", partly_failed: "warn", failed: "bad",
+  created: "good", updated: "good", relinked: "good", unchanged: "calm", deleted: "good", deactivated: "good",
+  waiting: "busy", again: "busy", skipped: "calm", conflicted: "warn",
+};
+/** Outcome codes have a family before the colon. */
+export const family = (code) => code.split(":")[0];
+export const Icon = ({ tone }) => html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d=${ICONS[tone]} fill="currentColor" /></svg>`;
+export function Status({ set, code }) {
+  const tone = TONES[family(code)] ?? "calm";
+  return html`<span class=${`status ${tone}`}><${Icon} tone=${tone} />${known(`${set}.${family(code)}`, code)}</span>`;
+}
+
+export const To = ({ to, children, ...more }) => html`<a href=${href(to)} onClick=${follow(to)} ...${more}>${children}</a>`;
+
+/** What went wrong, in the reader's language where the kind is known, and what to do next. */
+export function Problem({ error, again }) {
+  if (!error) return null;
+  const kind = error.status === 0 ? "offline" : error.status === 401 ? "sign_in" : error.status === 403 ? "no_right" : error.status === 412 ? "changed" : "";
+  const back = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
+  return html`<div class="note bad" role="alert">
+    <p><strong>${kind ? t(`problem.${kind}`) : error.message || t("problem.other", { code: error.code })}</strong></p>
+    <p>${kind ? t(`problem.${kind}.next`) : error.nextStep}</p>
+    ${kind === "sign_in" ? html`<p><a class="button main" href=${back}>${t("sign_in")}</a></p>` : again && kind !== "no_right" && html`<p><button onClick=${again}>${t("again")}</button></p>`}
+  </div>`;
+}
+
+/** A loaded thing in each of its states. What was shown stays while a later try fails. */
+export function Loaded({ of, empty, children }) {
+  if (of.data === null) {
+    return of.error ? html`<${Problem} error=${of.error} again=${of.again} />` : html`<p class="quiet" role="status">${t("loading")}</p>`;
+  }
+  return html`${of.error && html`<${Problem} error=${of.error} again=${of.again} />`}${empty ?? children}`;
+}
