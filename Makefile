@@ -38,7 +38,7 @@ run: setup ## the app on the local host with simulators, until Ctrl-C
 
 .PHONY: test
 test: setup ## all tests
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 .PHONY: check
 check: setup ## format, lint, types, import contracts
