@@ -205,9 +205,11 @@ def forget(app: Application, connection_id: str) -> None:
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     """What works the connection's open jobs."""
+    from shared.domain.records import Side
     from shared.manage import deciding as conflicts
     from shared.manage import erase, failing, purge, revert
     from shared.manage.jobs import JobRunner
+    from shared.sync.ground import same_ground
 
     steps = {
         conflicts.KIND: lambda job, held: deciding(app, connection).step(job, held),
@@ -216,8 +218,15 @@ def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
         revert.KIND: lambda job, held: reverting(app, connection).step(job, held),
         erase.KIND: lambda job, held: _erase(app, connection).step(job, held),
     }
-    patient = frozenset({erase.KIND})
-    return JobRunner(jobs=jobs(app), lane=app.lane(connection.id), clock=app.clock, steps=steps, patient=patient)
+    return JobRunner(
+        jobs=jobs(app),
+        lane=app.lane(connection.id),
+        clock=app.clock,
+        steps=steps,
+        ground=lambda: same_ground(connection, {Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)}),
+        local=frozenset({conflicts.KIND, failing.KIND}),
+        patient=frozenset({erase.KIND}),
+    )
 
 
 def purging(app: Application, connection: ConnectionConfig) -> Purge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from shared.errors import LeaseLost, SyncError, Throttled, Transient
@@ -28,12 +29,18 @@ def due(job: Job, now: datetime) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunner:
     """The open jobs of one connection. `steps` by kind. Jobs of a `patient` kind wait for a connection that is broken
-    instead of ending: nobody may have to ask for them twice."""
+    instead of ending: nobody may have to ask for them twice.
+
+    `ground` raises GuardTripped when another account answers than the one whose ids the links hold; it is asked before
+    anything is done, except for kinds that are `local`: those call neither system.
+    """
 
     jobs: JobStore
     lane: LaneStore
     clock: Clock
     steps: Mapping[str, Step]
+    ground: Callable[[], None]
+    local: frozenset[str] = frozenset()
     patient: frozenset[str] = frozenset()
     lease_seconds: float = 60.0
 
@@ -55,6 +62,7 @@ class JobRunner:
         return more
 
     def _work(self, todo: list[Job], held: Held, end: float) -> bool:
+        ground = cache(self.ground)  # once for all that is done in a row
         for job in todo:
             open_job = job
             while open_job.state == "open":
@@ -63,7 +71,7 @@ class JobRunner:
                 held.renew()
                 try:
                     with kept(held):
-                        open_job = _going(self.steps[open_job.kind](open_job, held))
+                        open_job = self._step(open_job, held, ground)
                 except LeaseLost:
                     raise
                 except (Throttled, Transient):
@@ -77,6 +85,11 @@ class JobRunner:
                     open_job = replace(open_job, ended=self.clock.now(), sealed=b"")
                 self.jobs.put(open_job)
         return False
+
+    def _step(self, job: Job, held: Held, ground: Callable[[], None]) -> Job:
+        if job.kind not in self.local:
+            ground()
+        return _going(self.steps[job.kind](job, held))
 
 
 def _waiting(job: Job, code: str, until: datetime) -> Job:

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.domain.records import Side
-from shared.errors import GuardTripped
 from shared.ports.connector import FeedKind
 from shared.state.model import BatchState, LaneChanges
 from shared.sync import requests
 from shared.sync.context import EARLY, Work, kinds_in_order
 from shared.sync.feeds import SWEEP, WALK, Feed
+from shared.sync.ground import same_ground
 from shared.sync.mending import mended
 from shared.sync.recall import KEPT
 from shared.sync.recover import recover, settle
@@ -108,8 +108,8 @@ class Cycle:
     def _same_ground(self) -> None:
         """Once a slice, before anything may be written in it."""
         if not self._grounded:
-            for side in Side:
-                _same_ground(self.work, side)
+            engine = self.work.engine
+            same_ground(engine.connection, {side: self.work.connector(side) for side in Side})
             self._grounded = True
 
     # -- sources -------------------------------------------------------------------------------------------------------
@@ -220,18 +220,6 @@ class Cycle:
         while requests.serve(self.work, self._same_ground) and self.work.left > _MARGIN:
             self.work.tick()
         self._looked = self.work.engine.clock.monotonic()
-
-
-def _same_ground(work: Work, side: Side) -> None:
-    """A copied or restored environment, or another account behind the same address, must not be written to."""
-    confirmed = work.identity(side)
-    if confirmed and work.connector(side).identity() != confirmed:
-        raise GuardTripped(
-            f"another account answers on the {side.value} side than the one this connection was made for",
-            code="changed_ground",
-            next_step="If it is a copy or a restored environment, make a new connection for it. If it is meant to take "
-            "the old one's place, confirm it on the connection; everything is compared again then.",
-        )
 
 
 def back_off(failures: int, jitter: float, floor: float | None) -> timedelta:

@@ -15,6 +15,7 @@ from shared.manage.jobs import JobRunner
 from shared.manage.purge import Purge
 from shared.manage.revert import Revert
 from shared.ports.care import Job
+from shared.sync.ground import same_ground
 from tests.fakes.partition_store import MemoryPartitionStore
 from tests.scenarios.world import World
 
@@ -92,7 +93,15 @@ class Care:
             purge.KIND: self.purging.step,
         }
         patient = frozenset({erase.KIND})
-        runner = JobRunner(jobs=self.jobs, lane=self.world.lane, clock=self.world.clock, steps=steps, patient=patient)
+        engine = self.world.engine
+        runner = JobRunner(
+            jobs=self.jobs,
+            lane=self.world.lane,
+            clock=self.world.clock,
+            steps=steps,
+            ground=lambda: same_ground(engine.connection, {Side.CRM: engine.crm, Side.PARTNER: engine.partner}),
+            patient=patient,
+        )
         runner.work("carer", 60.0)
 
     def ended(self, job: Job) -> Job:

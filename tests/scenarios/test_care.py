@@ -187,3 +187,23 @@ def test_a_clean_up_that_dies_goes_on_and_deletes_exactly_what_was_created(make:
     assert deleted(world, "dataverse") == {made}
     assert {str(person["id"]) for person in world.people()} == {known, pulled}
     assert {str(row["contactid"]) for row in world.rows()} == set(rows)
+
+
+@pytest.mark.feature("HUB-34", system="activecampaign")
+@pytest.mark.parametrize("side", Side)
+def test_another_account_at_the_same_address_is_not_cleaned_up_nor_reverted_nor_erased_from(
+    make: Make, side: Side
+) -> None:
+    world = make()
+    care, _, run = loaded(world)
+    known = world.engine.connection
+    world.restart(**{f"{side.value}_identity": "another"})
+    purged, reverted = care.purge(), care.revert(run, created=True)
+    erased = care.erase("ann1@example.org", dynamics=True)
+    assert [(job.state, job.problems) for job in (purged, reverted)] == [("stopped", ("changed_ground",))] * 2
+    assert (erased.state, erased.spec["waiting"]) == ("open", "changed_ground")
+    assert world.ours() == []
+    world.restart(crm_identity=known.crm_identity, partner_identity=known.partner_identity)
+    world.advance(16 * 60)
+    done = care.ended(erased)  # the right one answers again
+    assert (done.state, deleted(world, "activecampaign") != set()) == ("done", True)
