@@ -159,6 +159,6 @@ def _part_body(job: Job) -> dict[str, object]:
     return {
         **job_body(job),
         "steps": steps,
-        "dynamicsDeleted": job.spec.get("rows") == "yes",
+        "dynamicsDeleted": job.spec.get("rows") == "yes" and not any(":crm:" in item for item in job.problems),
         "waitsFor": job.spec.get(WAITS, ""),
     }

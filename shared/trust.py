@@ -193,12 +193,13 @@ def suppressions(app: Application) -> TableSuppressions:
 def forget(app: Application, connection_id: str) -> None:
     """Drops what is kept beside the lane of a connection that is to go. Its open pieces of work end with that."""
     from shared.azure.log_rows import erase_partition
+    from shared.manage.erase import without_person
 
     store = jobs(app)
     for job in store.open():
         if job.connection == connection_id:
             problems = (*job.problems, "connection_deleted")
-            store.put(replace(job, state="stopped", problems=problems, ended=app.clock.now(), sealed=b""))
+            store.put(without_person(replace(job, state="stopped", problems=problems, ended=app.clock.now())))
     for table in _BESIDE:
         erase_partition(app.store(table), connection_id)
 

@@ -10,12 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import batched
 
 from shared.domain.connection import ConnectionConfig
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.identity import Digester, LinkKey, link_key
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldType, Kind, Ref, RemoteId, Side
+from shared.domain.records import FieldName, FieldType, Kind, Ref, RemoteId, Side
 from shared.errors import ConfigError, Transient
 from shared.manage.connections import Refused
 from shared.ports.ambient import Clock, IdSource
@@ -28,6 +29,7 @@ from shared.sync.suppression import address_key, record_key
 KIND = "erase"
 _FAR = timedelta(days=4000)
 _ALL = 10_000
+_OF_PERSON = frozenset({"records", "keys", "person"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,9 @@ class Erase:
         spec = {**done.spec, job.position: self.clock.now().isoformat()}
         if after < len(names):
             return replace(done, position=names[after], spec=spec)
-        kept = {name: text for name, text in spec.items() if name not in {"records", "keys", "person"}}
-        return replace(done, position="", state="done", spec=kept)
+        # What a system refused to delete is there still: the certificate may not say otherwise.
+        state = "stopped" if done.problems else "done"
+        return without_person(replace(done, position="", state=state, spec=spec))
 
     def _find(self, job: Job, held: Held) -> Job:
         """Everything of the person: by the links of the address, and by asking both systems."""
@@ -121,7 +124,7 @@ class Erase:
         match = self.digester.match(match_value(email) or "")
         entry = held.by_match([match]).get(match)
         refs[Side.PARTNER].update(entry.candidates if entry is not None else ())
-        for side, kinds in self._kinds().items():
+        for side, kinds in self._people().items():
             for kind in kinds:
                 refs[side].update(self._found(side, kind, email))
         keys = set(entry.links if entry is not None else ())
@@ -166,21 +169,26 @@ class Erase:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _kinds(self) -> dict[Side, list[Kind]]:
-        maps = [parse_entity_map(item) for item in self.config.entities]
-        return {
-            Side.CRM: list(dict.fromkeys(item.crm_kind for item in maps)),
-            Side.PARTNER: list(dict.fromkeys(item.partner_kind for item in maps)),
-        }
+    def _people(self) -> dict[Side, list[Kind]]:
+        """The kinds that are found by an address. It is enough that one side calls its column an e-mail address: in
+        Dynamics the format of a text column can be changed."""
+        found: dict[Side, dict[Kind, None]] = {side: {} for side in Side}
+        for item in map(parse_entity_map, self.config.entities):
+            if self._by_address(Side.CRM, item.crm_kind) or self._by_address(Side.PARTNER, item.partner_kind):
+                found[Side.CRM][item.crm_kind] = found[Side.PARTNER][item.partner_kind] = None
+        return {side: list(kinds) for side, kinds in found.items()}
+
+    def _by_address(self, side: Side, kind: Kind) -> bool:
+        name = self._match_field(side, kind)
+        return name is not None and self.connectors[side].describe(kind).fields[name].type is FieldType.EMAIL
+
+    def _match_field(self, side: Side, kind: Kind) -> FieldName | None:
+        capabilities = self.connectors[side].capabilities.kinds.get(kind)
+        return capabilities.match_field if capabilities is not None else None
 
     def _found(self, side: Side, kind: Kind, email: str) -> Iterable[Ref]:
-        """The records of a kind that are found by an address; kinds found by something else are no people."""
-        connector = self.connectors[side]
-        capabilities = connector.capabilities.kinds.get(kind)
-        name = capabilities.match_field if capabilities is not None else None
-        if name is None or connector.describe(kind).fields[name].type is not FieldType.EMAIL:
-            return []
-        found = connector.find(kind, [email], [name])
+        name = self._match_field(side, kind)
+        found = self.connectors[side].find(kind, [email], [name]) if name is not None else {}
         return [record.ref for record in found.get(email, ())]
 
     def _deleted(self, job: Job, side: Side) -> Job:
@@ -188,9 +196,11 @@ class Erase:
         groups: defaultdict[Kind, list[Ref]] = defaultdict(list)
         for ref in _refs(job, side):
             groups[ref.kind].append(ref)
-        for refs in groups.values():
-            writes = [Write(key=ref.id, op=Op.DELETE, ref=ref) for ref in refs]
-            for write, result in zip(writes, self.connectors[side].write(writes), strict=True):
+        connector = self.connectors[side]
+        most = {kind: connector.capabilities.kinds[kind].bulk_size for kind in groups}
+        for some in (part for kind, refs in groups.items() for part in batched(refs, most[kind], strict=False)):
+            writes = [Write(key=ref.id, op=Op.DELETE, ref=ref) for ref in some]
+            for write, result in zip(writes, connector.write(writes), strict=True):
                 if result.outcome in {Outcome.APPLIED, Outcome.GONE}:
                     counts[f"deleted.{side.value}"] += 1
                 elif result.outcome is Outcome.REJECTED:
@@ -200,6 +210,11 @@ class Erase:
                         "the record was not deleted", retry_after=result.retry_after, code="page_incomplete"
                     )
         return replace(job, counts=dict(counts), problems=tuple(problems))
+
+
+def without_person(job: Job) -> Job:
+    """A job that ended, without what pointed at the person while it went on."""
+    return replace(job, sealed=b"", spec={name: text for name, text in job.spec.items() if name not in _OF_PERSON})
 
 
 def _key_of(digester: Digester, email: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -207,3 +208,45 @@ def test_another_account_at_the_same_address_is_not_cleaned_up_nor_reverted_nor_
     world.advance(16 * 60)
     done = care.ended(erased)  # the right one answers again
     assert (done.state, deleted(world, "activecampaign") != set()) == ("done", True)
+
+
+@pytest.mark.feature("HUB-21.3", system="activecampaign")
+def test_an_erasure_that_a_system_refused_is_no_certificate_and_points_at_nobody(make: Make) -> None:
+    from shared.ports.connector import Outcome, WriteResult
+
+    world = make()
+    care = Care(world)
+    row, person = world.pair()
+    world.row(2, emailaddress1="ann1@example.org")
+
+    def refuses(real: Any, writes: Any) -> Any:
+        if len(writes) > 1:
+            raise ValueError("too many writes in one call")
+        if writes[0].ref.id != row:
+            return real(writes)
+        return [WriteResult(key=writes[0].key, outcome=Outcome.REJECTED, code="0x80040227")]
+
+    kinds = world.engine.crm.capabilities.kinds
+    small = {kind: replace(found, bulk_size=1) for kind, found in kinds.items()}
+    world.engine = replace(world.engine, crm=_Small(world.engine.crm, small))  # type: ignore[arg-type]
+    world.on_crm.twists["write"] = refuses
+    job = care.erase("ann1@example.org", dynamics=True)
+    assert (job.state, job.problems) == ("stopped", (f"0x80040227:crm:{row}",))
+    assert world.get_person(person) is None
+    assert [str(found["contactid"]) for found in world.rows()] == [row]
+    assert job.sealed == b""
+    assert not {"records", "keys", "person"} & job.spec.keys()
+    world.on_crm.twists.clear()
+    assert care.erase("ann1@example.org", dynamics=True).state == "done"  # asked for again once it may be deleted
+    assert world.rows() == []
+
+
+class _Small:
+    """A connector that takes little in a call."""
+
+    def __init__(self, real: Any, kinds: Any) -> None:
+        self._real = real
+        self.capabilities = replace(real.capabilities, kinds=kinds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
