@@ -95,12 +95,18 @@ def test_the_continuous_run_calls_the_same_recipes_and_requires_storage() -> Non
     assert "DYNASYNC_REQUIRE_STORAGE=1" in script
 
 
-def test_the_no_skips_guard_fails_for_a_skipped_storage_test(tmp_path: Path) -> None:
+def test_the_no_skips_guard_fails_for_what_was_skipped_or_never_collected(tmp_path: Path) -> None:
     report = tmp_path / "tests.xml"
-    case = '<testcase classname="tests.app.test_first_sync" name="t">{}</testcase>'
-    report.write_text(f"<testsuite>{case.format('<skipped message="no emulator"/>')}</testsuite>")
-    assert run(sys.executable, "scripts/no_skips.py", str(report)).returncode == 1
-    report.write_text(f"<testsuite>{case.format('')}</testsuite>")
-    assert run(sys.executable, "scripts/no_skips.py", str(report)).returncode == 0
-    report.write_text("<testsuite/>")
-    assert run(sys.executable, "scripts/no_skips.py", str(report)).returncode == 1
+    storage = '<testcase classname="tests.app.test_first_sync" name="t">{}</testcase>'
+    page = '<testcase classname="tests.page.test_page" name="t">{}</testcase>'
+    skipped = '<skipped message="no emulator, or no browser"/>'
+
+    def judged(*cases: str) -> int:
+        report.write_text(f"<testsuite>{''.join(cases)}</testsuite>")
+        return run(sys.executable, "scripts/no_skips.py", str(report)).returncode
+
+    assert judged(storage.format(""), page.format("")) == 0
+    assert judged(storage.format(skipped), page.format("")) == 1
+    assert judged(storage.format(""), page.format(skipped)) == 1
+    assert judged(storage.format("")) == 1
+    assert judged() == 1
