@@ -61,9 +61,12 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
             tombstone = replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(side), parked={}, retry_at=0)
             return Decision(code="conflicted:merged", link=tombstone)
     open_flags = link.flags | {"diverged"}
+    # The record that was kept is ours only if we made that one: a clean-up deletes by this word.
+    kept_made = target.made if target is not None and target.made == side.value else ""
+    made = kept_made if link.made == side.value else link.made
     if side is Side.PARTNER:
         case.partner, case.partner_ref = None, winner
-        moved = replace(link, partner=winner, partner_revision="", flags=open_flags)
+        moved = replace(link, partner=winner, partner_revision="", made=made, flags=open_flags)
         ended = (
             replace(target, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(Side.CRM), parked={})
             if target is not None and taken
@@ -71,7 +74,7 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
         )
         return Decision(code="again", link=moved, retire=ended, need=frozenset(Side))
     case.crm, case.crm_ref, case.key = None, winner, link_key(winner)
-    moved = replace(link, crm=winner, crm_revision="", flags=open_flags)
+    moved = replace(link, crm=winner, crm_revision="", made=made, flags=open_flags)
     retired = replace(link, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(side), parked={})
     return Decision(code="again", link=moved, retire=retired, need=frozenset(Side))
 

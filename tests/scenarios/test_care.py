@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.records import Side
+from shared.domain.records import RemoteId, Side
 from tests.fakes.partition_store import Crash
 from tests.scenarios.care import Care
 from tests.scenarios.conftest import Make
@@ -188,6 +188,26 @@ def test_a_clean_up_that_dies_goes_on_and_deletes_exactly_what_was_created(make:
     assert deleted(world, "dataverse") == {made}
     assert {str(person["id"]) for person in world.people()} == {known, pulled}
     assert {str(row["contactid"]) for row in world.rows()} == set(rows)
+
+
+@pytest.mark.feature("HUB-20.2", system="activecampaign")
+def test_a_clean_up_spares_the_row_that_our_row_was_merged_into(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    world.run()
+    person = world.person(1, tags=PULLED_PAIR)
+    world.run(2)
+    (ours,) = [str(row["contactid"]) for row in world.rows()]
+    assert care.purging.counts() == {"crm.contact": 1}
+    theirs = world.row(77, emailaddress1=None)  # nobody over there is theirs
+    world.crm.merge(RemoteId(ours), RemoteId(theirs))
+    world.run(2)
+    assert [link.crm.id for link in world.links() if link.partner is not None] == [theirs]
+    world.mark()
+    assert care.purge().counts == {}
+    assert deleted(world, "dataverse") == set()
+    assert world.get_row(theirs) is not None
+    assert world.get_person(person) is not None
 
 
 @pytest.mark.feature("HUB-34", system="activecampaign")
