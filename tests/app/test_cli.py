@@ -119,7 +119,7 @@ def test_status_runs_and_activity_show_what_happened(world: World, dynasync: Dyn
     assert "created" in dynasync("runs", "list", "CRM-AC").out
     actions = [item["action"] for item in dynasync("activity", "CRM-AC", "--json").json["value"]]
     assert actions[-1] == "connection.created"
-    assert "connection.edited" in dynasync("activity", "CRM-AC", "--limit", "1").out
+    assert "run.ended" in dynasync("activity", "CRM-AC", "--limit", "1").out
     plan = dynasync("runs", "revert", "CRM-AC", runs[0]["id"], "--plan", "--json").json
     assert plan["run"] == runs[0]["id"]
     unasked = dynasync("runs", "revert", "CRM-AC", runs[0]["id"], code=Exit.USAGE)

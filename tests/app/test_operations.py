@@ -108,7 +108,7 @@ def test_sync_now_is_refused_and_the_refusal_names_the_next_run(world: World) ->
     assert status["nextRun"] in error["message"]
     assert error["nextStep"]
     retried = world.call("POST", f"connections/{connection}/failures/retry", {"filter": {}}, status=202)
-    assert retried == {"retried": 0, "runsAt": status["nextRun"]}
+    assert retried == {"retried": 0, "more": False, "runsAt": status["nextRun"]}
     time.sleep(1)
     assert world.status(connection)["runsEnded"] == 1
     assert status["late"] == "on_time"

@@ -25,9 +25,10 @@ from shared.connectors.activecampaign.hooks import MOST_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-OPEN = {"health", "openapi", "activecampaign_hook", "signed_in"}
+OPEN = {"health", "openapi", "activecampaign_hook", "signed_in", "page", "page_file"}
 """Functions without a key: the probe that says nothing, the API's public description, webhooks whose address holds
-their own secret, and the door that the platform's sign-in opens (`tests/app/test_api_roles.py`)."""
+their own secret, the door that the platform's sign-in opens (`tests/app/test_api_roles.py`), and the page's own files,
+which hold nobody's data."""
 
 
 def test_each_threat_has_a_test_that_exists() -> None:
