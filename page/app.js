@@ -1,13 +1,15 @@
 // The shell: who is asking, which connection, which view, in which language and light.
-import { get } from "./api.js";
+import { ApiError, get } from "./api.js";
 import { html, render, signal, useEffect } from "./html.js";
 import { choose, language, LANGUAGES, speak, t } from "./i18n.js";
 import { Loaded, said, To, useLoaded } from "./parts.js";
 import { go, place } from "./place.js";
-import { Overview } from "./views/overview.js";
-import { Runs } from "./views/runs.js";
 
-const VIEWS = { overview: Overview, runs: Runs };
+/** Every view in the order of the navigation; its module is fetched when it is first opened. */
+const VIEWS = {
+  overview: async () => (await import("./views/overview.js")).Overview,
+  runs: async () => (await import("./views/runs.js")).Runs,
+};
 const THEMES = ["auto", "light", "dark"];
 const KEY = "dynasync.theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -40,7 +42,6 @@ function App() {
   useEffect(() => {
     document.title = [t(`view.${view}`), connection?.name, "dynasync"].filter(Boolean).join(" · ");
   }, [view, connection?.name, shown]);
-  const View = VIEWS[view];
   return html`<a class="skip" href="#title">${t("skip")}</a>
     <${Top} connections=${connections} connection=${connection} view=${view} />
     <div class="frame">
@@ -48,8 +49,14 @@ function App() {
         <${To} to=${{ view: name }} aria-current=${name === view ? "page" : undefined}>${t(`view.${name}`)}<//></li>`)}</ul></nav>
       <main><div class="head"><h1 id="title" tabindex="-1">${t(`view.${view}`)}</h1></div>
         <${Loaded} of=${loaded} empty=${connection ? null : html`<div class="card"><h2>${t("connections.none")}</h2><p class="quiet">${t("connections.none.next")}</p></div>`}>
-          ${connection && html`<${View} key=${connection.id} connection=${connection.id} admin=${loaded.data.roles.includes("admin")} />`}<//></main>
+          ${connection && html`<${Opened} key=${`${view} ${connection.id}`} view=${view} connection=${connection.id} admin=${loaded.data.roles.includes("admin")} />`}<//></main>
     </div><div class="out" role="status" aria-live="polite">${said.value}</div>`;
+}
+
+/** A view whose module is fetched first; of a release that is gone, the page says to load itself anew. */
+function Opened({ view, ...more }) {
+  const loaded = useLoaded(() => VIEWS[view]().then((View) => ({ View }), () => Promise.reject(new ApiError(-1))), [view]);
+  return html`<${Loaded} of=${loaded}>${loaded.data && html`<${loaded.data.View} ...${more} />`}<//>`;
 }
 
 function Top({ connections, connection, view }) {

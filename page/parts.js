@@ -60,12 +60,14 @@ export const To = ({ to, children, ...more }) => html`<a href=${href(to)} onClic
 /** What went wrong, in the reader's language where the kind is known, and what to do next. */
 export function Problem({ error, again }) {
   if (!error) return null;
-  const kind = error.status === 0 ? "offline" : error.status === 401 ? "sign_in" : error.status === 403 ? "no_right" : error.status === 412 ? "changed" : "";
+  const kind = error.status === -1 ? "release" : error.status === 0 ? "offline" : error.status === 401 ? "sign_in" : error.status === 403 ? "no_right" : error.status === 412 ? "changed" : "";
+  const words = known(`problem.code.${error.code}`, "");
   const back = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
   return html`<div class="note bad" role="alert">
-    <p><strong>${kind ? t(`problem.${kind}`) : error.message || t("problem.other", { code: error.code })}</strong></p>
+    <p><strong>${kind ? t(`problem.${kind}`) : words || error.message || t("problem.other", { code: error.code })}</strong></p>
+    ${words && error.message && html`<p>${error.message}</p>`}
     <p>${kind ? t(`problem.${kind}.next`) : error.nextStep}</p>
-    ${kind === "sign_in" ? html`<p><a class="button main" href=${back}>${t("sign_in")}</a></p>` : again && kind !== "no_right" && html`<p><button onClick=${again}>${t("again")}</button></p>`}
+    ${kind === "sign_in" ? html`<p><a class="button main" href=${back}>${t("sign_in")}</a></p>` : kind === "release" ? html`<p><button onClick=${() => location.reload()}>${t("reload")}</button></p>` : again && kind !== "no_right" && html`<p><button onClick=${again}>${t("again")}</button></p>`}
   </div>`;
 }
 
