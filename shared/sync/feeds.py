@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from shared.domain.identity import LinkState
-from shared.domain.records import FieldName, Gone, GoneReason, Kind, Record, Side
+from shared.domain.records import FieldName, Gone, Kind, Record, Side
 from shared.errors import CursorExpired, Throttled, Transient
 from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
 from shared.state.model import CursorState, Fact
@@ -166,8 +166,7 @@ class Feed:
             return items
         ids = [item.ref.id for item in items if isinstance(item, Record)]
         whole = self.work.connector(self.side).read(self.kind, ids, self.fields) if ids else {}
-        seen = [whole.get(item.ref.id, item) if isinstance(item, Record) else item for item in items]
-        return [item for item in seen if not isinstance(item, Gone) or item.reason is not GoneReason.HIDDEN]
+        return [whole.get(item.ref.id, item) if isinstance(item, Record) else item for item in items]
 
 
 def mark(page: Page, side: Side, cases: Sequence[Case], epoch: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared.domain.identity import LinkState, link_key
 from shared.domain.mapping import CompiledMap
-from shared.domain.records import ABSENT, Gone, Kind, Record, Ref, Side
+from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.sync.cases import Case
 from shared.sync.page import Page
 
@@ -60,9 +60,13 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
 
 def _latest(items: Iterable[Record | Gone]) -> dict[Ref, Record | Gone]:
     """Each record once, as it was told last. A feed may tell a record in parts (a row, then values that rows lack):
-    what a later part does not hold stays as an earlier one told it."""
+    what a later part does not hold stays as an earlier one told it. Of a record that lives, but not for us, nothing is
+    known: it is not gone."""
     latest: dict[Ref, Record | Gone] = {}
     for item in items:
+        if isinstance(item, Gone) and item.reason is GoneReason.HIDDEN:
+            latest.pop(item.ref, None)
+            continue
         known = latest.get(item.ref)
         latest[item.ref] = joined(known, item) if isinstance(known, Record) and isinstance(item, Record) else item
     return latest

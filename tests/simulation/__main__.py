@@ -75,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = _arguments(words)
     seed = asked.seed if asked.seed is not None else SystemRandom().randrange(1_000_000)
     if asked.replay is not None:
-        return _replay(seed, asked.replay, asked.profile)
+        return _replay(seed, asked.replay, asked.profile or in_turn(asked.replay))
     tally = Tally(seed)
     told = tally.started
     print(f"simulation: seed {seed}, {asked.seconds:.0f} s, profiles {asked.profile or ', '.join(sorted(PROFILES))}")

@@ -172,6 +172,21 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("edit", "crm", 0, "level", 2),
         ),
     ),
+    "a record that may not be read is not gone, whoever says to look at it": (
+        "import",
+        (
+            ("create", "partner", "none", 0, 1440),
+            A,
+            ("hint", "partner", 0),
+            ("hide", "partner", 0),
+            A,
+            ("clear", "crm", 0, "topics"),
+        ),
+    ),
+    "nobody is deleted because the counterpart may not be read when somebody says to look at it": (
+        "log",
+        (("create", "crm", "fresh", 0, 7), A, ("hint", "partner", 0), ("hide", "partner", 0), A),
+    ),
 }
 
 
