@@ -51,6 +51,8 @@ export const number = (value) => new Intl.NumberFormat(locale).format(value);
 export const moment = (text) =>
   text ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text)) : "–";
 
+export const clock = (date) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(date);
+
 export function duration(from, to) {
   if (!from || !to) return "–";
   const seconds = Math.max(0, Math.round((new Date(to) - new Date(from)) / 1000));

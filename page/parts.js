@@ -1,6 +1,6 @@
 // Parts that every view uses: states of loading, status with icon and word, links, announcements.
 import { html, signal, useEffect, useRef, useState } from "./html.js";
-import { known, t } from "./i18n.js";
+import { clock, known, language, t } from "./i18n.js";
 import { follow, href } from "./place.js";
 
 export const said = signal("");
@@ -9,7 +9,7 @@ export function say(text) {
   requestAnimationFrame(() => (said.value = text));
 }
 
-/** What `load(signal)` gives: {data, error, loading, again}. Loaded anew when a key changes, and every `every` ms. */
+/** What `load(signal)` gives: {data, error, loading, at, again}; `at` is when the data came. Loaded anew when a key changes, and every `every` ms. */
 export function useLoaded(load, keys, every = 0) {
   const [state, set] = useState({ data: null, error: null, loading: true });
   const [round, next] = useState(0);
@@ -21,8 +21,8 @@ export function useLoaded(load, keys, every = 0) {
     seen.current = name;
     if (other) set({ data: null, error: null, loading: true });
     load(stop.signal).then(
-      (data) => stop.signal.aborted || set({ data, error: null, loading: false }),
-      (error) => stop.signal.aborted || set((old) => ({ data: old.data, error, loading: false })),
+      (data) => stop.signal.aborted || set({ data, error: null, loading: false, at: new Date() }),
+      (error) => stop.signal.aborted || set((old) => ({ ...old, error, loading: false })),
     );
     return () => stop.abort();
   }, [name, round]);
@@ -57,24 +57,42 @@ export function Status({ set, code }) {
 
 export const To = ({ to, children, ...more }) => html`<a href=${href(to)} onClick=${follow(to)} ...${more}>${children}</a>`;
 
-/** What went wrong, in the reader's language where the kind is known, and what to do next. */
+/** What an error is called in the catalogue: kinds that the page knows by itself, else the code of the API. */
+function named({ status, code }) {
+  const kind = { "-1": "release", 0: "offline", 401: "sign_in", 403: "no_right", 412: "changed" }[status];
+  return kind && code !== "cross_site" ? `problem.${kind}` : `problem.code.${code}`;
+}
+
+/** What went wrong, in the reader's language where the code is known, the API's own words, and what to do next. */
 export function Problem({ error, again }) {
   if (!error) return null;
-  const kind = error.status === -1 ? "release" : error.status === 0 ? "offline" : error.status === 401 ? "sign_in" : error.status === 403 ? "no_right" : error.status === 412 ? "changed" : "";
-  const words = known(`problem.code.${error.code}`, "");
-  const back = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
+  const name = named(error);
+  const own = !name.startsWith("problem.code.");
+  const headline = known(name, error.message || t("problem.other", { code: error.code }));
+  const detail = own || error.message === headline ? "" : error.message;
+  const next = own ? t(`${name}.next`) : (language.value === "en" && error.nextStep) || known(`${name}.next`, error.nextStep);
   return html`<div class="note bad" role="alert">
-    <p><strong>${kind ? t(`problem.${kind}`) : words || error.message || t("problem.other", { code: error.code })}</strong></p>
-    ${words && error.message && html`<p>${error.message}</p>`}
-    <p>${kind ? t(`problem.${kind}.next`) : error.nextStep}</p>
-    ${kind === "sign_in" ? html`<p><a class="button main" href=${back}>${t("sign_in")}</a></p>` : kind === "release" ? html`<p><button onClick=${() => location.reload()}>${t("reload")}</button></p>` : again && kind !== "no_right" && html`<p><button onClick=${again}>${t("again")}</button></p>`}
+    <p><strong>${headline}</strong></p>
+    ${detail && html`<p lang="en">${detail}</p>`}
+    ${error.details.length > 0 && html`<ul lang="en">${error.details.map((item) => html`<li key=${`${item.target}${item.message}`}>${item.target && html`<code>${item.target}</code> `}${item.message}</li>`)}</ul>`}
+    <p>${next}</p><${WayOut} name=${name} again=${again} />
   </div>`;
 }
 
-/** A loaded thing in each of its states. What was shown stays while a later try fails. */
+function WayOut({ name, again }) {
+  const back = `/.auth/login/aad?post_login_redirect_uri=${encodeURIComponent(location.pathname + location.search)}`;
+  if (name === "problem.sign_in") return html`<p><a class="button main" href=${back}>${t("sign_in")}</a></p>`;
+  if (name === "problem.release") return html`<p><button onClick=${() => location.reload()}>${t("reload")}</button></p>`;
+  return again && name !== "problem.no_right" ? html`<p><button onClick=${again}>${t("again")}</button></p>` : null;
+}
+
+/** When what is shown was loaded. */
+export const AsOf = ({ of }) => (of.at ? html`<span class="quiet as-of">${t("as_of", { time: clock(of.at) })}</span>` : null);
+
+/** A loaded thing in each of its states. What was shown stays while a later try fails, with the time it stood so. */
 export function Loaded({ of, empty, children }) {
   if (of.data === null) {
     return of.error ? html`<${Problem} error=${of.error} again=${of.again} />` : html`<p class="quiet" role="status">${t("loading")}</p>`;
   }
-  return html`${of.error && html`<${Problem} error=${of.error} again=${of.again} />`}${empty ?? children}`;
+  return html`${of.error && html`<${Problem} error=${of.error} again=${of.again} /><p class="quiet">${t("last_seen", { time: clock(of.at) })}</p>`}${empty ?? children}`;
 }

@@ -60,7 +60,7 @@ def imported(module: Path, found: set[Path]) -> set[Path]:
     """A module with all that it imports at once; what `import()` names comes later."""
     if module not in found:
         found.add(module)
-        for name in re.findall(r'^(?:import|export)[^;]*?from "([^"]+)"', module.read_text(), re.MULTILINE):
+        for name in re.findall(r'\bfrom ?"(\.[^"]+)"', module.read_text()):
             imported((module.parent / name).resolve(), found)
     return found
 
