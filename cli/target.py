@@ -15,20 +15,18 @@ import click
 
 from cli.api import Api
 from cli.failed import usage
+from cli.together import together
 
 URL, KEY, TOKEN = "DYNASYNC_URL", "DYNASYNC_KEY", "DYNASYNC_TOKEN"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which app is meant, and as whom."""
-    for option in (
-        click.option("--token-file", metavar="FILE", help=f"File with an Entra token; - is standard input. [{TOKEN}]"),
-        click.option("--key-file", metavar="FILE", help=f"File with a function key; - is standard input. [{KEY}]"),
-        click.option("--url", metavar="URL", help=f"The app, such as https://NAME.azurewebsites.net. [{URL}]"),
-    ):
-        command = option(command)
-    return command
+options = together(
+    click.option("--url", metavar="URL", help=f"The app, such as https://NAME.azurewebsites.net. [{URL}]"),
+    click.option("--key-file", metavar="FILE", help=f"File with a function key; - is standard input. [{KEY}]"),
+    click.option("--token-file", metavar="FILE", help=f"File with an Entra token; - is standard input. [{TOKEN}]"),
+)
+"""The options that say which app is meant, and as whom."""
 
 
 def with_app(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -13,17 +13,14 @@ from cli.commands import common
 from cli.exits import Exit
 from cli.group import group
 from cli.target import with_app
+from cli.together import together
 
-
-def filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which questions are meant."""
-    for option in (
-        click.option("--link", default="", help="Only of this record."),
-        click.option("--field", default="", help="Only of this field of the map."),
-        click.option("--entity", default="", help="Only of this entity."),
-    ):
-        command = option(command)
-    return command
+filters = together(
+    click.option("--entity", default="", help="Only of this entity."),
+    click.option("--field", default="", help="Only of this field of the map."),
+    click.option("--link", default="", help="Only of this record."),
+)
+"""The options that say which questions are meant."""
 
 
 @group(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,20 +11,15 @@ from cli.api import Api
 from cli.commands import common, exporting
 from cli.group import group
 from cli.target import with_app
+from cli.together import together
 
-
-def filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which failures are meant."""
-    for option in (
-        click.option(
-            "--dismissed", type=click.Choice(["false", "true", "all"]), default="false", help="Also, or only."
-        ),
-        click.option("--field", default="", help="Only with a problem in this field of the map."),
-        click.option("--outcome", default="", help="Only with this code, or the part before its colon."),
-        click.option("--entity", default="", help="Only of this entity."),
-    ):
-        command = option(command)
-    return command
+filters = together(
+    click.option("--entity", default="", help="Only of this entity."),
+    click.option("--outcome", default="", help="Only with this code, or the part before its colon."),
+    click.option("--field", default="", help="Only with a problem in this field of the map."),
+    click.option("--dismissed", type=click.Choice(["false", "true", "all"]), default="false", help="Also, or only."),
+)
+"""The options that say which failures are meant."""
 
 
 @group(

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 
 from cli import show
 from cli.api import Api
 from cli.failed import usage
+from cli.together import together
 
-
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of an export."""
-    for option in (
-        click.option("--bom", is_flag=True, help="The CSV begins with a byte order mark, as Excel wants it."),
-        click.option("--output", default="-", metavar="FILE", help="Where to; - is standard output."),
-        click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", help="What it becomes."),
-    ):
-        command = option(command)
-    return command
+options = together(
+    click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", help="What it becomes."),
+    click.option("--output", default="-", metavar="FILE", help="Where to; - is standard output."),
+    click.option("--bom", is_flag=True, help="The CSV begins with a byte order mark, as Excel wants it."),
+)
+"""The options of an export."""
 
 
 def export(api: Api, path: str, query: Mapping[str, object], *, form: str, output: str, bom: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from cli.demo.world import Simulators
 DYNAMICS = "Dynamics 365"
 
 
-class Sides:
+class Sides(ABC):
     """What people do on both sides, and what they see. `sims` is set when the simulators run.
 
     A story's own sides name the partner: `system` as the simulators call it, `partner` as people do.
@@ -22,9 +23,9 @@ class Sides:
     system: str
     partner: str
 
+    @abstractmethod
     def what(self, row: Mapping[str, Any]) -> Iterable[str]:
         """What an entry of a write log says was done, as the story tells it."""
-        raise NotImplementedError
 
     # -- Dynamics ------------------------------------------------------------------------------------------------------
 

@@ -180,7 +180,11 @@ class BudgetContract:
         two.acquire(2)
         one.close_for(100)
         clock.pass_(60)
+        before = clock.seconds
         two.acquire()
+        assert clock.seconds - before < 1  # only its own window, never the other account's closing, makes it wait
+        with pytest.raises(Throttled):
+            one.acquire()
 
     @pytest.mark.parametrize("seed", range(6))
     def test_no_window_ever_holds_more_than_the_limit_whatever_the_workers_do(

@@ -148,7 +148,10 @@ def test_who_has_no_role_is_told_so(tabs: Opening, connection: str) -> None:
     with tabs(user="nothing") as tab:
         tab.allowed.append("403")
         tab.open()
-        tab.page.get_by_role("alert").get_by_text("You have no right").wait_for()
+        told = tab.page.get_by_role("alert").get_by_text("You have no right")
+        told.wait_for()
+        assert told.is_visible()
+        assert tab.page.get_by_role("switch").count() == 0
 
 
 def test_a_reader_sees_but_cannot_switch(tabs: Opening, world: World, connection: str) -> None:

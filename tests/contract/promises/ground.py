@@ -177,7 +177,7 @@ class Promises:
 
     @pytest.fixture
     def harness(self) -> Harness:
-        raise NotImplementedError
+        pytest.fail(f"{type(self).__name__} has no fixture `harness` of its own")
 
     @pytest.fixture(autouse=True)
     def _only_what_is_declared(self, request: pytest.FixtureRequest, harness: Harness) -> None:

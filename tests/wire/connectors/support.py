@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -124,7 +125,7 @@ class Around:
         return {what: tally.calls for (name, what), tally in self.counts.snapshot().items() if name == system}
 
 
-class Hands:
+class Hands(ABC):
     """What the hands in every simulated system share; see `tests.contract.connector_contract.Harness`.
 
     What a system has not is refused here: a contract test that asks for it is switched on by mistake.
@@ -137,9 +138,9 @@ class Hands:
         self.server, self.around, self.settings = server, around, settings
         self.connector: Connector = registry.build(name, settings, around.surroundings)
 
+    @abstractmethod
     def fault(self, error: type[SyncError]) -> Mapping[str, Any]:
         """The fault with which the simulated system fails as the class says."""
-        raise NotImplementedError
 
     @cached_property
     def schema(self) -> Schema:
