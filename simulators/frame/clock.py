@@ -82,6 +82,7 @@ class Agenda:
         self._heap: list[tuple[float, int, Action]] = []
         self._sequence = itertools.count()
         self._lock = threading.Lock()
+        self._turn = threading.RLock()
 
     def after(self, seconds: float, action: Action) -> None:
         """Have `action` run once `seconds` of the clock have passed."""
@@ -89,11 +90,16 @@ class Agenda:
             heapq.heappush(self._heap, (self._clock.time() + seconds, next(self._sequence), action))
 
     def run_due(self) -> int:
-        """Run what is due and say how many actions ran. Actions may put new ones on the agenda."""
+        """Run what is due and say how many actions ran. Actions may put new ones on the agenda.
+
+        Whatever was due is done when this returns, also what another thread had begun: whoever moved the clock sees
+        its effect. Actions are short and a caller holds no lock that an action takes.
+        """
         ran = 0
-        while (action := self._pop()) is not None:
-            action()
-            ran += 1
+        with self._turn:
+            while (action := self._pop()) is not None:
+                action()
+                ran += 1
         return ran
 
     def pending(self) -> int:

@@ -305,6 +305,34 @@ def test_agenda_runs_in_order_of_time_and_only_when_due() -> None:
     assert ran == ["early", "late"]
 
 
+def test_whoever_runs_the_agenda_waits_for_what_another_thread_began() -> None:
+    clock = Clock(source=lambda: 1000.0)
+    agenda = Agenda(clock)
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def slow() -> None:
+        begun.set()
+        assert go_on.wait(10)
+        done.append("slow")
+
+    def second() -> None:
+        agenda.run_due()
+        done.append("second")
+        ended.set()
+
+    agenda.after(0, slow)
+    threads = [threading.Thread(target=agenda.run_due), threading.Thread(target=second)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    assert not ended.wait(0.05)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert done == ["slow", "second"]
+
+
 def test_served_agenda_ticks_by_itself(server: RunningServer) -> None:
     done = threading.Event()
     server.host.system.agenda.after(0.01, done.set)
