@@ -17,7 +17,7 @@ from shared.azure.make import make_identity, make_secrets, make_tables, make_tel
 from shared.azure.sealed import Sealer, digest_key
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
-from shared.domain.records import Side
+from shared.domain.records import Kind, Side
 from shared.domain.schedule import parse_rhythm
 from shared.ports.calls_seen import Observed
 from shared.ports.state import PartitionStore
@@ -201,6 +201,7 @@ class Application:
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),
             trusted_hosts=self.settings.trusted_hosts,
             labels=_label_names(connection) if side == "partner" else frozenset(),
+            kinds=tuple(map(Kind, connection.kinds(Side(side)))),
         )
 
     # -- use cases -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from shared.connectors.limits import CALLS, PERCENT, Limit
+from shared.domain.records import Kind
 from shared.errors import ConfigError
 from shared.http.client import Runtime
 from shared.http.entra import TokenPool
@@ -59,7 +60,8 @@ class Surroundings:
     `budget` is the one of the connector's remote account. `tokens` and `memo` live as long as the process.
     `trusted_hosts` are hosts (with their port, `127.0.0.1:8800`) that an administrator of the app allows beyond the
     vendors' own: simulators, a proxy. Empty in production. `labels` are the label names that the connection's maps
-    decide by, every spelling of them: a system that tells labels at a price tells at least these.
+    decide by, every spelling of them: a system that tells labels at a price tells at least these. `kinds` are the
+    kinds of this side that the maps name.
     """
 
     runtime: Runtime
@@ -69,6 +71,7 @@ class Surroundings:
     memo: Memo
     trusted_hosts: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ class MarketoWorld(World):
 
     system = "marketo"
 
-    def reseed(self, people: int, **rows: Any) -> None:
-        """Fresh systems with so many contacts in Dynamics, and whatever `rows` says by table."""
+    def reseed(self, people: int, *, tables: Sequence[Any] = (), objects: Sequence[Any] = (), **rows: Any) -> None:
+        """Fresh systems with so many contacts in Dynamics, and whatever `rows` says by table. `tables` are custom ones
+        there, `objects` custom ones in Marketo."""
         self.delete_connections()
         secret = secrets.token_urlsafe(24)
         for system in ("dataverse", "marketo"):
@@ -37,11 +38,13 @@ class MarketoWorld(World):
         self.sims.control("entra", "POST", "seed", {"apps": [application]})
         user = {"name": "# dynasync", "application_id": CLIENT_ID, "roles": ["System Administrator"]}
         column = {FILTER: {"type": "Boolean"}}
-        tables = {"contact": [contact(number) for number in range(people)], **rows}
-        spec = {"users": [user], "columns": dict.fromkeys(("contact", "lead"), column), "rows": tables}
+        filled = {"contact": [contact(number) for number in range(people)], **rows}
+        columns = dict.fromkeys(("contact", "lead"), column)
+        spec = {"tables": list(tables), "users": [user], "columns": columns, "rows": filled}
         self.sims.control("dataverse", "POST", "seed", spec)
         service = {"clientId": "sync", "secret": secret, "user": "sync@example.com"}
         self.sims.control("marketo", "POST", "seed", {"services": [service], "fields": list(FIELDS)})
+        self.sims.control("marketo", "POST", "seed", {"customObjects": list(objects)})
         self.sims.control("marketo", "POST", "switches", {"calls_per_window": LIMIT})
         # The app keeps a token for its hour; a subscription that is made anew knows none of them.
         self.sims.control("marketo", "POST", "do/end_tokens", {"how": "invalid"})

@@ -32,7 +32,7 @@ def _table_steps(
     found: list[TableMeta] = []
     kind, described = table.kind, (f"table:{table.kind}",)
     yield steps.run(f"table:{kind}", lambda: _table(client, table, _user(answers), found), needs=("whoami",))
-    yield steps.run(f"privileges:{kind}", lambda: _privileges(client, table, _user(answers)), needs=described)
+    yield steps.run(f"privileges:{kind}", lambda: _privileges(client, found[0].table, _user(answers)), needs=described)
     yield steps.run(f"tracking:{kind}", lambda: _tracking(found[0]), needs=described)
     yield steps.run(f"bulk:{kind}", lambda: _bulk(client, table), needs=described, optional=True)
 

@@ -14,7 +14,7 @@ from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.reader import Reading
 from shared.connectors.dynamics.rows import RowMapper
 from shared.connectors.dynamics.settings import DynamicsSettings
-from shared.connectors.dynamics.tables import TABLES, Table, capabilities
+from shared.connectors.dynamics.tables import Table, capabilities, tables_of
 from shared.connectors.dynamics.writer import Sizes, Writing
 from shared.connectors.surroundings import Surroundings
 from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema
@@ -33,7 +33,7 @@ class DynamicsConnector:
     def __init__(self, settings: DynamicsSettings, surroundings: Surroundings) -> None:
         self._settings = settings
         self._surroundings = surroundings
-        kinds = {table.kind: table for table in TABLES.values() if table.kind in settings.tables}
+        kinds = tables_of(settings.tables)
         self._tables: Mapping[Kind, Table] = kinds
         self._capabilities = Capabilities(
             system="dynamics",
@@ -129,7 +129,7 @@ class DynamicsConnector:
 
     def count(self, kind: Kind, where: str, *, exact: bool) -> tuple[int, bool]:
         """Rows that meet `where`, an OData filter ("" for all). Counted by the service up to 5,000, else key by key."""
-        table = self._table(kind)
+        table = self._meta(kind).table
         if not exact:
             found = self.client.count(table.set_name, where)
             return found, found >= COUNTED

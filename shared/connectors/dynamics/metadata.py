@@ -62,6 +62,7 @@ _CASTS: Mapping[str, str] = {
 }
 _CHOICES = ("Picklist", "State", "Status", "MultiSelectPicklist")
 type Rows = Sequence[Mapping[str, Any]]
+_NAMES = "EntitySetName,PrimaryIdAttribute,Privileges"
 _BY_PLATFORM = frozenset({"ownerid", "statecode", "statuscode", "transactioncurrencyid"})
 
 
@@ -90,7 +91,8 @@ def fetch_table(client: DataverseClient, table: Table, user_id: str) -> TableMet
     """Asks for everything about a table. Raises Rejected when the environment has no such table."""
     root = f"EntityDefinitions(LogicalName={quoted(table.kind)})"
     resources = [
-        f"{root}?$select=LogicalName,ChangeTrackingEnabled,IsOptimisticConcurrencyEnabled",
+        f"{root}?$select=LogicalName,ChangeTrackingEnabled,IsOptimisticConcurrencyEnabled"
+        + (f",{_NAMES}" if table.custom else ""),
         f"{root}/Attributes?$select={_BASE}",
         f"{root}/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
         "ReferencingEntityNavigationPropertyName",
@@ -101,6 +103,8 @@ def fetch_table(client: DataverseClient, table: Table, user_id: str) -> TableMet
         ),
     ]
     entity, attributes, relations, details = _taken_apart(_ask(client, table, resources))
+    if table.custom:
+        table = _named(table, entity)
     secured = [item["LogicalName"] for item in attributes if item.get("IsSecured")]
     grants = read_grants(client, table.kind, user_id) if secured else None
     columns = _columns(attributes, details, relations, grants=grants, table=table)
@@ -124,6 +128,18 @@ def _taken_apart(
     if not all(isinstance(item["LogicalName"], str) for item in attributes):
         raise TypeError
     return entity, attributes, relations, details
+
+
+@shaped("Dynamics 365")
+def _named(table: Table, entity: Mapping[str, Any]) -> Table:
+    """A custom table with the names its environment gave it. Its privileges are told by the one to read."""
+    read = [item["Name"] for item in entity["Privileges"] if item["PrivilegeType"] == "Read"]
+    return replace(
+        table,
+        set_name=str(entity["EntitySetName"]),
+        key=FieldName(str(entity["PrimaryIdAttribute"])),
+        privilege=str(read[0]).removeprefix("prvRead"),
+    )
 
 
 def _cast(name: str) -> str:

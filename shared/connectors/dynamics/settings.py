@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from shared.connectors.dynamics.defaults import LIMIT
+from shared.connectors.dynamics.tables import TABLES, is_table
 from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.entra import PUBLIC_AUTHORITIES, CredentialKind, EntraApp
@@ -32,8 +33,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(name="authority", help="Sign-in host of the cloud.", default="login.microsoftonline.com"),
     SettingSpec(
         name="tables",
-        help="The tables this connection works with; only these are checked.",
-        choices=("systemuser", "account", "contact", "lead", "opportunity"),
+        help="The tables this connection works with; only these are checked. Custom ones by their logical names.",
         default=("account", "contact", "lead"),
     ),
     SettingSpec(name="page_size", help="Rows a page, at most 5,000.", default=5000),
@@ -88,7 +88,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         origin=origin,
         app=_application(read, origin, trusted_hosts),
         secret_name=read.text("secret"),
-        tables=read.texts("tables"),
+        tables=_tables(read.texts("tables")),
         page_size=read.number("page_size", low=1, high=5000),
         create_size=read.number("create_size", low=1, high=1000),
         update_size=read.number("update_size", low=1, high=1000),
@@ -96,6 +96,18 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         lookup_names=read.flag("lookup_names"),
         bypass_plugins=read.flag("bypass_plugins"),
     )
+
+
+def _tables(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not is_table(name):
+            raise ConfigError(
+                f"crm.tables names {name!r}, which is no table that can be synced",
+                setting="crm.tables",
+                code="unknown_table",
+                next_step=f"Use some of: {', '.join(TABLES)}; or the logical name of a custom table, such as new_car.",
+            )
+    return names
 
 
 def _environment(url: str, trusted_hosts: frozenset[str]) -> Origin:

@@ -5,7 +5,8 @@ Sources: Microsoft's table reference (names, keys, states), and which rows recor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.records import FieldName, Kind, Value
@@ -20,7 +21,8 @@ class Table:
     """One table. `privilege` is the name that its privileges end in; `match` the column people are found by.
 
     `inactive` are the values of `statecode` that take a row out of use (a lead that was qualified lives on as its
-    contact). `merges`: the loser of a merge names its winner.
+    contact). `merges`: the loser of a merge names its winner. Of a custom table the environment tells `set_name`, `key`
+    and `privilege`; until it was asked they are empty.
     """
 
     kind: Kind
@@ -36,6 +38,10 @@ class Table:
     @property
     def type_name(self) -> str:
         return f"Microsoft.Dynamics.CRM.{self.kind}"
+
+    @property
+    def custom(self) -> bool:
+        return self.kind not in TABLES
 
 
 def _state(state: str, status: str) -> Mapping[FieldName, Value]:
@@ -98,6 +104,26 @@ SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _ALL} | 
     "transactioncurrency": "transactioncurrencies",
     "businessunit": "businessunits",
 }
+
+_CUSTOM = re.compile(r"[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,120}")
+"""The logical name of a custom table: a publisher's prefix, `_`, and a name."""
+
+
+def is_table(name: str) -> bool:
+    """Whether this names a table that a connection may work with."""
+    return name in TABLES or _CUSTOM.fullmatch(name) is not None
+
+
+def tables_of(names: Iterable[str]) -> Mapping[Kind, Table]:
+    """The tables of these names: those this connector knows in their order, then custom ones. Custom tables are only
+    read: no system writes them."""
+    wanted = dict.fromkeys(map(Kind, names))
+    custom = [
+        Table(kind=kind, set_name="", key=FieldName(""), privilege="", writes=frozenset(), inactive=frozenset({1}))
+        for kind in wanted
+        if kind not in TABLES
+    ]
+    return {table.kind: table for table in (*(known for known in _ALL if known.kind in wanted), *custom)}
 
 
 def capabilities(table: Table, bulk_size: int, find_size: int) -> KindCapabilities:

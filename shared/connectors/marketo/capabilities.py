@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shared.connectors.marketo.client import PAGE
 from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY, SALES_PERSON
@@ -12,8 +12,9 @@ from shared.domain.records import FieldName, Kind, Value
 from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCapabilities
 
 
-def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
-    """People come by logs and go by sync; the others only go, under ids of ours."""
+def kinds(settings: MarketoSettings, named: Iterable[Kind] = ()) -> Mapping[Kind, KindCapabilities]:
+    """People come by logs and go by sync; the others only go, under ids of ours. What is `named` beside them is a
+    custom object."""
     flag: Mapping[FieldName, Value] = {FieldName(settings.deleted_field): True} if settings.deleted_field else {}
     sent = KindCapabilities(
         feed=FeedKind.NONE,
@@ -35,4 +36,5 @@ def kinds(settings: MarketoSettings) -> Mapping[Kind, KindCapabilities]:
         tells_merges=True,
         deactivate=flag,
     )
-    return {SALES_PERSON: sent, COMPANY: sent, LEAD: people, OPPORTUNITY: sent}
+    standard = {SALES_PERSON: sent, COMPANY: sent, LEAD: people, OPPORTUNITY: sent}
+    return {**standard, **{kind: sent for kind in named if kind not in standard}}

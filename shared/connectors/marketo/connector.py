@@ -9,12 +9,13 @@ from functools import cached_property
 from shared.connectors.marketo.capabilities import kinds
 from shared.connectors.marketo.checks import check
 from shared.connectors.marketo.client import PAGE, Client
+from shared.connectors.marketo.custom import CustomObject, describe_custom
 from shared.connectors.marketo.errors import TITLE
 from shared.connectors.marketo.feed import PeopleFeed
 from shared.connectors.marketo.fields import LEAD, OPPORTUNITY, describe_object, describe_people
 from shared.connectors.marketo.importer import Importer
 from shared.connectors.marketo.native import is_on, locked, refuse
-from shared.connectors.marketo.objects import FAMILIES, ObjectStore
+from shared.connectors.marketo.objects import FAMILIES, Family, ObjectStore
 from shared.connectors.marketo.people import PeopleReader
 from shared.connectors.marketo.rejections import RejectionLog
 from shared.connectors.marketo.roles import SPEC, Roles
@@ -52,7 +53,7 @@ class MarketoConnector:
         self._capabilities = Capabilities(
             system="marketo",
             title=TITLE,
-            kinds=kinds(settings),
+            kinds=kinds(settings, surroundings.kinds),
             concurrency=settings.concurrency,
             keeps_log=bool(settings.rejection_activity),
         )
@@ -118,14 +119,14 @@ class MarketoConnector:
     ) -> Mapping[RemoteId, Record | Gone]:
         if not ids:
             return {}
-        if kind in FAMILIES:
+        if kind != LEAD:
             return self._objects(kind).read(ids, fields)
         return self._people(fields).read(ids)
 
     def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
         if len(values) > PAGE:
             raise ValueError(f"{kind}: more values than one call takes")
-        if kind in FAMILIES or not values:
+        if kind != LEAD or not values:
             return {value: [] for value in values}
         return self._people(fields).by_email(values)
 
@@ -139,7 +140,7 @@ class MarketoConnector:
             raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
         if any(write.ref.kind != kind or write.op is not op for write in writes):
             raise ValueError(f"{kind}: writes of several kinds or operations in one call")
-        if kind in FAMILIES:
+        if kind != LEAD:
             return self._objects(kind).write(writes)
         settings = self._settings
         writer = PeopleWriter(
@@ -170,26 +171,37 @@ class MarketoConnector:
         return PeopleReader(self.client, self._schema(LEAD), fields, concurrency=self._settings.concurrency)
 
     def _objects(self, kind: Kind) -> ObjectStore:
+        schema, family = self._schema(kind), FAMILIES.get(kind)
+        if family is None:
+            custom = self._custom(kind)
+            family = Family(kind, custom.path, custom.key)
         return ObjectStore(
             self.client,
-            FAMILIES[kind],
-            self._schema(kind),
+            family,
+            schema,
             concurrency=self._settings.concurrency,
             roles=Roles(self.client, self._settings.opportunity_role) if kind == OPPORTUNITY else None,
         )
 
     def _schema(self, kind: Kind) -> Schema:
+        people = self._described()
         if kind == LEAD:
-            return self._described().schema
+            return people.schema
         family = FAMILIES.get(kind)
         if family is None:
-            raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
-        if self._described().native:
+            return self._custom(kind).schema
+        if people.native:
             raise locked(kind)
         more = (SPEC,) if kind == OPPORTUNITY else ()
         return self._around.memo.get(
             self._key(kind), _SCHEMA_SECONDS, lambda: describe_object(self.client, kind, family.path, family.key, more)
         )
+
+    def _custom(self, kind: Kind) -> CustomObject:
+        """A kind that the connection's maps name and this connector does not know by itself."""
+        if kind not in self._capabilities.kinds:
+            raise Rejected(f"{TITLE} has no {kind}", code="unknown_kind")
+        return self._around.memo.get(self._key(kind), _SCHEMA_SECONDS, lambda: describe_custom(self.client, kind))
 
     def _described(self) -> People:
         return self._around.memo.get(self._key(LEAD), _SCHEMA_SECONDS, self._describe)

@@ -74,7 +74,7 @@ def describe_people(client: Client) -> tuple[Schema, frozenset[FieldName]]:
     specs: list[FieldSpec] = []
     scores: set[FieldName] = set()
     for row in reply.rows[0].get("fields", ()) if reply.rows else ():
-        spec = _spec(row, read_only=row.get("name") in company)
+        spec = spec_of(row, read_only=row.get("name") in company)
         if spec is not None:
             specs.append(spec)
             if row.get("dataType") == "score":
@@ -97,12 +97,13 @@ def describe_object(client: Client, kind: Kind, path: str, key: str, more: Itera
     """The fields of a kind beside people, and `more` of ours. Its key is its id here, so it is no field."""
     rows = client.get(f"{path}/describe.json", "schema").rows
     fields = rows[0].get("fields", ()) if rows else ()
-    found = [_spec(row, read_only=False) for row in fields if row.get("name") not in {key, *SYSTEM}]
+    found = [spec_of(row) for row in fields if row.get("name") not in {key, *SYSTEM}]
     return Schema.of(kind, [*(spec for spec in found if spec is not None), *more])
 
 
 @shaped("Marketo")
-def _spec(row: Mapping[str, Any], *, read_only: bool) -> FieldSpec | None:
+def spec_of(row: Mapping[str, Any], *, read_only: bool = False) -> FieldSpec | None:
+    """A field as describe tells it; None for a type that no value of ours fits."""
     kind = _TYPES.get(str(row.get("dataType", "")).lower())
     if kind is None:
         return None
@@ -184,7 +185,8 @@ def _write(spec: FieldSpec, value: Value) -> object:
         case str():
             return value if spec.type in _TEXTS else None
         case Ref():
-            return str(value.id) if spec.type is FieldType.REFERENCE else None
+            told = int(value.id) if spec.targets == (LEAD,) else str(value.id)
+            return told if spec.type is FieldType.REFERENCE else None
         case datetime():
             usable = spec.type is FieldType.DATETIME and value.tzinfo is not None
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if usable else None

@@ -29,8 +29,8 @@ def describe(call: Call, kind: ObjectKind) -> Response:
     return call.ok([description(kind)])
 
 
-def description(kind: ObjectKind) -> dict[str, Any]:
-    """As the describe calls have it."""
+def description(kind: ObjectKind, other_end: str = "object") -> dict[str, Any]:
+    """As the describe calls have it. Lists of custom objects call the other end of a link `relatedTo`."""
     found = [list(kind.keys)] if len(kind.keys) > 1 else []
     row: dict[str, Any] = {
         "name": kind.title if not kind.custom else kind.name,
@@ -44,10 +44,17 @@ def description(kind: ObjectKind) -> dict[str, Any]:
     }
     if kind.custom:
         row["relationships"] = [
-            {"field": name, "type": "parent", "object": {"name": "Lead", "field": where.removeprefix("lead:")}}
-            for name, (where, _) in kind.links.items()
+            {"field": name, "type": "parent", other_end: _related(where)} for name, (where, _) in kind.links.items()
         ]
     return {**row, "fields": [spec.described() for spec in kind.fields.values()]}
+
+
+def _related(where: str) -> dict[str, str]:
+    what, _, key = where.partition(":")
+    if what == "companies":
+        return {"name": "Company", "field": "externalCompanyId"}
+    name, _, its_field = key.partition(":") if what == "custom" else ("Lead", "", key)
+    return {"name": name, "field": its_field}
 
 
 def _reads(call: Call, kind: ObjectKind) -> None:
@@ -183,4 +190,5 @@ _register("", "/rest/v1/customobjects/{name}")
 def custom_objects(call: Call) -> Response:
     """All approved custom objects, without their fields."""
     kinds = [kind for kind in call.tenant.custom.values() if kind.state != "draft"]
-    return call.ok([{key: value for key, value in description(kind).items() if key != "fields"} for kind in kinds])
+    shown = [description(kind, "relatedTo") for kind in kinds]
+    return call.ok([{key: value for key, value in each.items() if key != "fields"} for each in shown])

@@ -16,7 +16,8 @@ Row = dict[str, Any]
 class ObjectKind:
     """One kind. `keys` are the dedupe fields, `id_field` is made by the system, `native` tells it yields to CRM sync.
 
-    `links` maps a field to what it must point at: a lead by id, another kind by its key, or a lead field. `rows` are
+    `links` maps a field to what it must point at (a lead's field as `lead:id`, another kind by its key, another custom
+    object by its key as `custom:car`) and the code that refuses. `rows` are
     kept by id: `{"id", "created", "updated", "values"}`.
     """
 

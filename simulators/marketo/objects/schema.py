@@ -45,9 +45,20 @@ def add_field(kind: ObjectKind, row: dict[str, Any]) -> None:
     if dedupe:
         kind.keys = (*kind.keys, name)
     if isinstance(related, dict) and related.get("field"):
-        kind.links[name] = (f"lead:{related['field']}", "1004")
+        kind.links[name] = _link(str(related.get("name") or "Lead"), str(related["field"]))
     if dedupe or related:
         kind.searchable = (*kind.searchable, name)
+
+
+def _link(name: str, its_field: str) -> tuple[str, str]:
+    """What a link field points at: a field of leads, a company by our id, or another custom object by its key."""
+    if name == "Lead":
+        return f"lead:{its_field}", "1004"
+    if name != "Company":
+        return f"custom:{name}:{its_field}", "1013"
+    if its_field != "externalCompanyId":
+        raise CallError("1003", "Invalid data: a link to companies is by externalCompanyId")
+    return "companies", "1013"
 
 
 def _licensed(call: Call) -> None:

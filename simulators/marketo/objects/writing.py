@@ -74,14 +74,16 @@ def check_links(tenant: Tenant, kind: ObjectKind, values: Row) -> None:
         value = values.get(name)
         if value is None:
             continue
-        if where.startswith("lead:"):
-            key = where.removeprefix("lead:")
-            there = tenant.leads.get(as_id(value)) is not None if key == "id" else bool(tenant.leads.find(key, value))
-        else:
-            target = tenant.kinds[where]
-            there = target.by_key((value,)) is not None
-        if not there:
+        if not _is_there(tenant, where, value):
             _refuse_link(name, code)
+
+
+def _is_there(tenant: Tenant, where: str, value: Any) -> bool:
+    what, _, key = where.partition(":")
+    if what == "lead":
+        return tenant.leads.get(as_id(value)) is not None if key == "id" else bool(tenant.leads.find(key, value))
+    target = tenant.custom.get(key.partition(":")[0]) if what == "custom" else tenant.kinds[where]
+    return target is not None and target.by_key((value,)) is not None
 
 
 def _refuse_link(name: str, code: str) -> None:

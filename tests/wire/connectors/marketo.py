@@ -123,14 +123,15 @@ class Subscription(Hands):
 
 @contextmanager
 def subscription(
-    ca: Authority, *, switches: Mapping[str, Any] | None = None, **settings: object
+    ca: Authority, *, switches: Mapping[str, Any] | None = None, kinds: Sequence[Kind] = (), **settings: object
 ) -> Iterator[Subscription]:
-    """An empty subscription with six custom fields, its clock standing still, its rate limit off."""
+    """An empty subscription with six custom fields, its clock standing still, its rate limit off. `kinds` are those
+    that the connection's maps name."""
     clock = Clock()
     clock.set_now(START, frozen=True)
     system = Marketo(clock)
     system.switches.set({"calls_per_window": 0, **(switches or {})})
     with serve(system, ca=ca) as server:
         trusted = frozenset({f"127.0.0.1:{server.port}"})
-        around = Around(clock, trusted=trusted, secrets={"mk-secret": DEFAULT_SECRET})
+        around = Around(clock, trusted=trusted, secrets={"mk-secret": DEFAULT_SECRET}, kinds=tuple(kinds))
         yield Subscription(server, system, around, **settings)

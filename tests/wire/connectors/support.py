@@ -101,6 +101,7 @@ class Around:
         trusted: frozenset[str],
         secrets: Mapping[str, str],
         labels: frozenset[str] = frozenset(),
+        kinds: tuple[Kind, ...] = (),
         driven: DrivenClock | None = None,
     ) -> None:
         self.clock = driven or DrivenClock(clock)
@@ -118,6 +119,7 @@ class Around:
             memo=self.memo,
             trusted_hosts=trusted,
             labels=labels,
+            kinds=kinds,
         )
 
     def calls(self, system: str) -> dict[str, int]:

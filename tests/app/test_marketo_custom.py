@@ -1,0 +1,134 @@
+"""Custom tables of Dynamics go to custom objects of Marketo, after everything they may hang off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from shared.connectors.marketo.defaults import default_entities
+from tests.app.marketo import MarketoWorld, contact, email, marketo_world
+
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-marketo-custom")]
+
+VEHICLE: Mapping[str, Any] = {
+    "name": "new_vehicle",
+    "set": "new_fleet",
+    "schema": "new_Vehicle",
+    "columns": {
+        "new_bought": {"type": "DateTime", "date_only": True},
+        "new_driver": {"type": "Lookup", "to": {"contact": "new_Driver"}},
+    },
+}
+TRIP: Mapping[str, Any] = {
+    "name": "new_trip",
+    "columns": {"new_vehicle": {"type": "Lookup", "to": {"new_vehicle": "new_Vehicle"}}},
+}
+OBJECTS: list[Mapping[str, Any]] = [
+    {
+        "name": "car_c",
+        "fields": [
+            {"name": "dynamicsId", "dataType": "string", "isDedupeField": True},
+            {"name": "name", "dataType": "string"},
+            {"name": "bought", "dataType": "date"},
+            {"name": "driver", "dataType": "integer", "relatedTo": {"name": "Lead", "field": "id"}},
+        ],
+    },
+    {
+        "name": "trip_c",
+        "fields": [
+            {"name": "dynamicsId", "dataType": "string", "isDedupeField": True},
+            {"name": "name", "dataType": "string"},
+            {"name": "car", "dataType": "string", "relatedTo": {"name": "car_c", "field": "dynamicsId"}},
+        ],
+    },
+]
+
+
+def entity(name: str, crm: str, partner: str, parents: list[str], *fields: tuple[str, str, str]) -> dict[str, Any]:
+    """A custom entity as its administrator maps it."""
+    return {
+        "name": name,
+        "crm_kind": crm,
+        "partner_kind": partner,
+        "direction": "to_partner",
+        "creates": ["partner"],
+        "parents": parents,
+        "deletes": {"partner": "delete", "crm": "ignore"},
+        "fields": [{"id": each, "crm": column, "partner": field} for each, column, field in fields],
+    }
+
+
+CAR = entity(
+    "vehicle", "new_vehicle", "car_c", ["contact"],
+    ("name", "new_name", "name"), ("bought", "new_bought", "bought"), ("driver", "new_driver", "driver"),
+)  # fmt: skip
+TOUR = entity(
+    "trip", "new_trip", "trip_c", ["vehicle"], ("name", "new_name", "name"), ("car", "new_vehicle", "car")
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketoWorld]:
+    with marketo_world(tmp_path_factory.mktemp("clock") / "clock.json") as made:
+        yield made
+
+
+def by_name(world: MarketoWorld, kind: str) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in world.kind(kind)}
+
+
+@pytest.mark.feature("MK-02.1", system="marketo")
+@pytest.mark.feature("MK-02.2", system="marketo")
+def test_custom_entities_arrive_last_under_their_parents_and_follow_edits_and_deletes(world: MarketoWorld) -> None:
+    world.reseed(0, tables=[VEHICLE, TRIP], objects=OBJECTS)
+    person = world.make("contact", **contact(1))
+    car = world.make(
+        "new_vehicle", new_name="Beetle", new_bought="2026-03-01", **{"new_Driver@odata.bind": f"/contacts({person})"}
+    )
+    world.make("new_trip", new_name="Home", **{"new_Vehicle@odata.bind": f"/new_fleet({car})"})
+    # children named before their parents: the order is not that of the list
+    connection = world.connect(entities=[TOUR, CAR, *default_entities()])
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    beetle, home = by_name(world, "car_c")["Beetle"], by_name(world, "trip_c")["Home"]
+    assert (beetle["bought"], beetle["driver"]) == ("2026-03-01", world.lead(email(1))["id"])
+    assert home["car"] == beetle["dynamicsId"]
+    made = [
+        each["kind"] for each in world.writes("marketo") if each["op"] == "create" and each["kind"] != "activityType"
+    ]
+    assert list(dict.fromkeys(made)) == ["salespersons", "lead", "car_c", "trip_c"]
+
+    world.mk("edit_object", kind="car_c", key=beetle["dynamicsId"], values={"name": "Edited there"})
+    world.edit("new_vehicle", car, new_bought="2026-04-01")
+    world.next_run(connection)
+    (edited,) = world.kind("car_c")
+    assert (edited["name"], edited["bought"]) == ("Edited there", "2026-04-01")
+    world.edit("new_vehicle", car, new_name="Käfer")
+    world.next_run(connection)
+    assert world.kind("car_c")[0]["name"] == "Käfer", "Dynamics' next edit of the field wins"
+    assert world.row("new_vehicle", car)["new_name"] == "Käfer"
+    before = len(world.writes("marketo"))
+    world.next_run(connection)
+    assert len(world.writes("marketo")) == before, "an idle cycle writes nothing"
+    world.remove("new_vehicle", car)
+    world.next_run(connection)
+    assert world.kind("car_c") == []
+
+
+@pytest.mark.feature("MK-02.1", system="marketo")
+def test_an_entity_that_is_added_later_is_loaded_and_a_wrong_one_is_named(world: MarketoWorld) -> None:
+    world.reseed(1, tables=[VEHICLE], objects=OBJECTS)
+    connection = world.connect()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    world.make("new_vehicle", new_name="Beetle")
+    world.call("PATCH", f"connections/{connection}", {"entities": [*default_entities(), CAR]})
+    world.next_run(connection)
+    assert list(by_name(world, "car_c")) == ["Beetle"]
+    wrong = [*default_entities(), {**CAR, "partner_kind": "boat_c"}]
+    world.call("PATCH", f"connections/{connection}", {"entities": wrong}, status=None)
+    steps = world.call("POST", f"connections/{connection}/check")["steps"]
+    failed = [step for step in steps if step["state"] == "failed"]
+    assert any("boat_c" in step["reason"] and "Custom Objects" in step["nextStep"] for step in failed), failed
