@@ -11,6 +11,7 @@ from typing import Final
 from shared.errors import LeaseLost, SyncError, Throttled, Transient
 from shared.ports.ambient import Clock
 from shared.ports.care import NEXT_TRY, WAITS, Job, JobStore
+from shared.state.errors import StateDamaged
 from shared.state.heartbeat import kept
 from shared.state.lane import Held, LaneStore
 
@@ -51,7 +52,10 @@ class JobRunner:
         todo = [job for job in self.jobs.open() if job.connection == self.lane.lane.connection and due(job, now)]
         if not todo:
             return False
-        held = self.lane.acquire(owner, self.lease_seconds)
+        try:
+            held = self.lane.acquire(owner, self.lease_seconds)
+        except StateDamaged:
+            return False  # it waits for the resync that puts the lane right
         if held is None:
             return False
         try:

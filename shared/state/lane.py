@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from shared.errors import ConfigError
 from shared.ports.ambient import Clock, IdSource
-from shared.ports.state import PartitionStore, Remove
+from shared.ports.state import Conflict, PartitionStore, Remove, Replace
 from shared.state import cursors, inbox
+from shared.state.errors import StateDamaged
 from shared.state.held import Held
-from shared.state.lease import LANE_KEY, LaneRow, take
+from shared.state.lease import LANE_KEY, LaneRow, stopped_by, take
 from shared.state.model import Command, CursorState, LaneId, LaneView
 from shared.state.reader import LaneReader
 
@@ -57,12 +60,39 @@ class LaneStore:
         """Commands that wait, due or not, in the order they fall due."""
         return inbox.pending(self._store, self._lane.partition, limit)
 
+    def waits(self, command_key: str) -> bool:
+        """Whether a command lies in the inbox, due or not; no other one is read."""
+        return inbox.lies(self._store, self._lane.partition, command_key)
+
     def peek(self) -> LaneView:
-        """How the lane stands; an empty view for one that never ran."""
+        """How the lane stands; an empty view for one that never ran, a broken one where its row cannot be read."""
         row = self._store.get(self._lane.partition, LANE_KEY)
         if row is None:
             return LaneView()
-        return LaneRow.of(self._lane.partition, row).view(self._store.now())
+        try:
+            return LaneRow.of(self._lane.partition, row).view(self._store.now())
+        except (StateDamaged, ConfigError) as fault:
+            return LaneView(facts=stopped_by(fault))
+
+    def readable(self) -> None:
+        """Raises StateDamaged or ConfigError for a lane row that cannot be read."""
+        row = self._store.get(self._lane.partition, LANE_KEY)
+        if row is not None:
+            LaneRow.of(self._lane.partition, row)
+
+    def start_over(self) -> None:
+        """Puts a fresh lane row in place of one that is damaged: of a lane that is broken, with nobody's lease and no
+        memory of earlier runs. Only for a resync. Whoever still works under the damaged row loses the lane."""
+        partition = self._lane.partition
+        row = self._store.get(partition, LANE_KEY)
+        if row is None:
+            return
+        try:
+            LaneRow.of(partition, row)
+        except StateDamaged as fault:
+            fresh = LaneRow.in_place_of(row, fault, self._store.now())
+            with suppress(Conflict):  # somebody was quicker
+                self._store.transact(partition, [Replace(LANE_KEY, fresh.cells(), row.etag)])
 
     def cursor(self, name: str) -> CursorState | None:
         """A feed's cursor, read without the lease."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from shared.errors import LeaseLost, Transient
+from shared.errors import LeaseLost, SyncError, Transient
 from shared.ports.ambient import Clock
 from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Replace, Row
 from shared.state import envelope
@@ -29,6 +29,22 @@ _PAUSES: Final = (0.2, 1.0, 3.0)
 
 _ROUNDS: Final = 50
 """Times a commit may find the lane row touched by others (each acquire touches it at most once)."""
+
+
+_CELLS: Final[Mapping[str, type]] = {
+    "fence": int,
+    "commit": int,
+    "owner": str,
+    "token": str,
+    "until": datetime,
+    "wanted": bool,
+}
+
+
+def _typed(cell: object, kind: type) -> Any:
+    if not isinstance(cell, kind):
+        raise TypeError(f"a cell is no {kind.__name__}")
+    return cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +84,7 @@ class LaneRow:
         try:
             facts, counts = packed
             return LaneRow(
-                **{name: cells[name] for name in ("fence", "commit", "owner", "token", "until", "wanted")},
+                **{name: _typed(cells[name], kind) for name, kind in _CELLS.items()},
                 not_before=cells.get("not_before"),
                 facts=dict(facts),
                 counts=dict(counts),
@@ -91,6 +107,15 @@ class LaneRow:
             counts=self.counts,
         )
 
+    @staticmethod
+    def in_place_of(row: Row, fault: StateDamaged, now: datetime) -> LaneRow:
+        """A fresh row in place of one that cannot be read, which says so. Numbers that have to grow go on from where
+        none can have come: the fence from the damaged row's, if that cell is sound, else from the seconds of the
+        calendar, and so do the walks."""
+        seconds, fence = int(now.timestamp()), row.cells.get("fence")
+        facts: dict[str, Fact] = {**stopped_by(fault), "epoch": seconds}
+        return LaneRow(fence=fence if isinstance(fence, int) and fence >= 0 else seconds, facts=facts)
+
     def counted(self, deltas: Mapping[str, int], facts: Mapping[str, Fact]) -> LaneRow:
         """With counters moved and facts merged."""
         counts = dict(self.counts)
@@ -98,6 +123,11 @@ class LaneRow:
             counts[name] = counts.get(name, 0) + delta
         merged = {name: value for name, value in {**self.facts, **facts}.items() if value is not None}
         return replace(self, facts=merged, counts={name: count for name, count in counts.items() if count})
+
+
+def stopped_by(fault: SyncError) -> dict[str, Fact]:
+    """The facts of a lane that stopped, in the words of the fault."""
+    return {"broken": fault.code, "broken_message": str(fault), "broken_next": fault.next_step}
 
 
 class Fence:

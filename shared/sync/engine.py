@@ -19,11 +19,13 @@ from shared.ports.logbook import NoticeBook
 from shared.ports.report import Image, Journal
 from shared.state.errors import StateDamaged
 from shared.state.lane import Held, LaneStore
+from shared.state.lease import stopped_by
 from shared.state.model import Command
 from shared.sync.compilations import Compilations
 from shared.sync.context import Work
 from shared.sync.cycle import Cycle, back_off
 from shared.sync.options import Options
+from shared.sync.requests import RESYNC
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Engine:
         """Works one slice. Faults of the remote side end in the lane's facts, never in an exception; bugs do raise."""
         if self.connection.switch is Switch.OFF:
             return SliceResult(ran=False)
-        held = self.lane.acquire(owner, self.options.lease_seconds)
+        held = self._acquire(owner)
         if held is None:
             return SliceResult(ran=False)
         try:
@@ -99,6 +101,18 @@ class Engine:
                 return self._slice(held, seconds if seconds is not None else self.options.slice_seconds)
         except LeaseLost:
             return SliceResult(ran=True)
+
+    def _acquire(self, owner: str) -> Held | None:
+        """The lane; None while another worker has it, or while its row cannot be read and nobody asked for a resync."""
+        try:
+            return self.lane.acquire(owner, self.options.lease_seconds)
+        except StateDamaged:
+            if not self.lane.waits(RESYNC):
+                return None
+            self.lane.start_over()
+            return self.lane.acquire(owner, self.options.lease_seconds)
+        except ConfigError:  # a newer release wrote it; how the lane stands says so
+            return None
 
     def _slice(self, held: Held, seconds: float) -> SliceResult:
         work = Work(self, held, (), seconds)
@@ -149,7 +163,7 @@ class Engine:
 
     def _stop(self, work: Work, fault: SyncError) -> SliceResult:
         """Nothing more is written until a person has looked."""
-        work.facts.update({"broken": fault.code, "broken_message": str(fault), "broken_next": fault.next_step})
+        work.facts.update(stopped_by(fault))
         run = work.text("run")
         if run:
             self.journal.end_run(run, state="stopped", code=fault.code, message=str(fault))

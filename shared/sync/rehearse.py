@@ -156,6 +156,7 @@ class _Lane:
         self._asked = list(asked)
         self._reader = real.reader()
         self._real = real
+        real.readable()
         view = real.peek()
         self.counts: Mapping[str, int] = dict(view.counts)
         self.facts: dict[str, Fact] = {name: value for name, value in view.facts.items() if name not in _RUN_FACTS}

@@ -95,9 +95,12 @@ class WorkingSet:
         """The Dynamics row that would be made for a partner record, and its incarnation (from `start`).
 
         It is the first whose id no other pair has: a row that was made for this record may belong to another one by
-        now, or be deleted, and the id of a deleted row is never used again.
+        now, or be deleted, and the id of a deleted row is never used again. A record that waits for a row already
+        goes on waiting for that one.
         """
-        incarnation = start
+        waiting = self.of_partner(partner)
+        parked = waiting is not None and waiting.state is LinkState.PARKED
+        incarnation = max(start, waiting.incarnation) if waiting is not None and parked else start
         while True:
             crm = Ref(kind, crm_id_for(connection, kind, partner, incarnation))
             link = self.link(link_key(crm))

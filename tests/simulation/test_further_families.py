@@ -187,6 +187,17 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
         "log",
         (("create", "crm", "fresh", 0, 7), A, ("hint", "partner", 0), ("hide", "partner", 0), A),
     ),
+    "a record that waits for a row of its own goes on waiting for that one": (
+        "log",
+        (
+            ("create", "crm", "case", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("swap", "partner", 0, 1),
+            ("delete", "crm", 0),
+            ("contest", 0, "level", (1, 3), "crm"),
+        ),
+    ),
 }
 
 

@@ -12,8 +12,10 @@ from shared.domain.records import Side
 from shared.manage.connections import Connections
 from shared.manage.operations import Operations
 from shared.ports.journal import StoredConnection
+from shared.state.errors import StateDamaged
 from shared.state.lane import LaneStore
 from shared.state.model import Command
+from shared.sync.rehearse import rehearse
 from tests.unit.sync.rig import CONTACT, MAIL, NAME, Rig
 
 
@@ -141,6 +143,79 @@ def test_a_resync_takes_out_what_is_damaged_and_fills_the_gap(prefix: str) -> No
     before = rig.commits.total()
     rig.run(2)
     assert rig.commits.total() == before
+
+
+def _damaged_lane(rig: Rig, damage: str) -> None:
+    cells = dict(_cells(rig, "lane"))
+    if damage == "body":
+        cells = _flipped(rig, "lane")
+    elif damage == "fence":
+        cells["fence"] = "x"
+    elif damage == "gone":
+        cells = {}
+    rig.store.tamper("c1.main", "lane", cells)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", ["body", "fence", "gone"])
+def test_a_damaged_lane_row_stops_the_lane_and_a_resync_puts_it_right(damage: str) -> None:
+    rig = Rig()
+    ann = rig.crm.create(CONTACT, {MAIL: "ann@example.com"})
+    rig.run(3)
+    fence = rig.lane.peek().fence
+    rig.crm.edit(ann, {NAME: "Ann"})
+    _damaged_lane(rig, damage)
+    before = rig.commits.total()
+
+    rig.run(2)
+
+    facts = rig.lane.peek().facts
+    assert (facts["broken"], "the state row lane" in str(facts["broken_message"])) == ("state_damaged", True)
+    assert "resync" in str(facts["broken_next"])
+    assert rig.commits.total() == before
+
+    rig.engine.enqueue(Command(key="resume", op="resume"))
+    rig.run(2)
+    assert rig.lane.peek().facts["broken"] == "state_damaged", "to go on without a memory is no repair"
+
+    resync(rig)
+    rig.run(6)
+
+    view = rig.lane.peek()
+    assert "broken" not in view.facts
+    assert view.fence > fence
+    assert [person["name"] for person in rig.people()] == ["Ann"]
+    assert (len(rig.people("crm")), view.counts["contact.linked"]) == (1, 1)
+    before = rig.commits.total()
+    rig.run(2)
+    assert rig.commits.total() == before
+
+
+def test_a_record_deleted_while_the_lane_row_was_damaged_is_missed_by_the_walks_after_the_repair() -> None:
+    """The walks are numbered; a lane that lost its count must not take an old mark for one of its own walks."""
+    rig = Rig()
+    rig.crm.create(CONTACT, {MAIL: "ann@example.com"})
+    bob = rig.crm.create(CONTACT, {MAIL: "bob@example.com"})
+    rig.run(3)
+    resync(rig)  # a walk over a lane with links: they are marked with its number
+    rig.run(4)
+    rig.crm.delete(bob)
+    _damaged_lane(rig, "body")
+    rig.run(1)
+
+    resync(rig)
+    rig.run(6)
+
+    assert rig.lane.peek().counts["contact.tombstone"] == 1
+
+
+def test_a_dry_run_of_a_damaged_lane_is_refused() -> None:
+    rig = Rig()
+    rig.crm.create(CONTACT, {MAIL: "ann@example.com"})
+    rig.run(3)
+    _damaged_lane(rig, "body")
+
+    with pytest.raises(StateDamaged, match="the state row lane"):
+        rehearse(rig.engine)
 
 
 def test_a_long_repair_goes_on_in_the_next_slice() -> None:
