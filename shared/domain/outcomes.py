@@ -67,6 +67,11 @@ _WAITING: Final = (
         "The record is parked and has not changed; its next try has a time.",
         "Nothing, or retry it now.",
     ),
+    (
+        "waiting:children",
+        "The record is deleted when those that hang off it were seen to, at the end of the run.",
+        "Nothing; the same run does it.",
+    ),
     ("waiting:parent", "The parent record has no counterpart yet.", "Nothing; the record follows its parent."),
 )
 

@@ -27,7 +27,7 @@ from shared.state.model import Command, LaneChanges
 from shared.sync.suppression import address_key, record_key
 
 KIND = "erase"
-_FAR = timedelta(days=4000)
+_FAR = timedelta(days=400_000)  # what is put aside for the end of a run too
 _ALL = 10_000
 _OF_PERSON = frozenset({"records", "keys", "person"})
 

@@ -17,6 +17,7 @@ from shared.ports.state import Conflict, Operation, PartitionStore
 from shared.state import batches as batch_rows
 from shared.state import cursors, inbox, repair, tellings
 from shared.state.folding import Folding
+from shared.state.inbox import Waiting
 from shared.state.lease import Fence
 from shared.state.links import tally
 from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result, Telling
@@ -41,7 +42,7 @@ class Held:
         self._clock = clock
         self._reader = LaneReader(store, partition)
         self._folding = Folding(fence, self._reader, partition)
-        self._waiting: dict[str, inbox.Waiting] = {}
+        self._waiting: dict[str, Waiting] = {}
         self._batch_keys: dict[str, set[str]] = {}
         self._orphans: set[str] = set()
         self.found = found
@@ -137,9 +138,16 @@ class Held:
     def inbox(self, limit: int, now: datetime) -> list[Command]:
         """Commands that are due, in the order they fell due."""
         with self._guarded():
-            found = inbox.due(self._store, self._partition, now, limit)
-            self._waiting.update((waiting.command.key, waiting) for waiting in found)
-            return [waiting.command for waiting in found]
+            return self._known(inbox.due(self._store, self._partition, now, limit))
+
+    def aside(self, limit: int) -> list[Command]:
+        """Commands that were put aside for the end of a run (due from `inbox.ASIDE` on), in their order."""
+        with self._guarded():
+            return self._known(inbox.aside(self._store, self._partition, limit))
+
+    def _known(self, found: Sequence[Waiting]) -> list[Command]:
+        self._waiting.update((waiting.command.key, waiting) for waiting in found)
+        return [waiting.command for waiting in found]
 
     # -- batches ----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,9 @@ from shared.state.errors import StateDamaged
 from shared.state.model import Command
 from shared.state.words import pack_facts
 
+ASIDE: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""What is due from here on is put aside: no time brings it up, the end of a run does, in the order of these times."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "i."
 _LAST: Final = "i/"
@@ -56,6 +59,12 @@ def put_commands(store: PartitionStore, partition: str, commands: Sequence[Comma
 def due(store: PartitionStore, partition: str, now: datetime, limit: int) -> list[Waiting]:
     """The commands whose time has come, in the order they fell due."""
     rows = store.scan(partition, _FIRST, _due_text(now + timedelta(milliseconds=1)), limit=limit)
+    return [Waiting(_command(partition, row), row.key, row.etag) for row in rows]
+
+
+def aside(store: PartitionStore, partition: str, limit: int) -> list[Waiting]:
+    """The commands that were put aside, in their order."""
+    rows = store.scan(partition, _due_text(ASIDE), _LAST, limit=limit)
     return [Waiting(_command(partition, row), row.key, row.etag) for row in rows]
 
 

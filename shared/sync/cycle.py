@@ -1,8 +1,9 @@
 """One scheduled run of a lane, in slices: which source is served next, and when the run is over.
 
 Order of a run: what the partner changed (it cannot refuse a stale write, so its edits go to Dynamics first, under a
-condition), then Dynamics' pages, then the outcomes of accepted writes and the ids they were given, then sweeps. The
-inbox is served first and looked at again between pages, so that a long load never delays a person.
+condition), then Dynamics' pages, then the outcomes of accepted writes and the ids they were given, then sweeps, then
+deletes of records that others may hang off. The inbox is served first and looked at again between pages, so that a long
+load never delays a person.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ class Cycle:
         for side in Side:
             for kind in kinds_in_order(self.work, side):
                 yield f"sweep|{side.value}|{kind}"
+        yield "aside"
 
     def _done(self) -> set[str]:
         return set(self.work.text("done").split(";"))
@@ -138,6 +140,8 @@ class Cycle:
         what, _, rest = source.partition("|")
         if what == "settle":
             return self._settle()
+        if what == "aside":
+            return requests.serve_aside(self.work)
         side_name, _, kind_name = rest.partition("|")
         side = Side(side_name)
         kind = next(kind for kind in kinds_in_order(self.work, side) if kind == kind_name)

@@ -18,6 +18,7 @@ from shared.ports.connector import Connector
 from shared.ports.logbook import NoticeBook
 from shared.ports.report import Image, Journal
 from shared.state.errors import StateDamaged
+from shared.state.inbox import ASIDE
 from shared.state.lane import Held, LaneStore
 from shared.state.lease import stopped_by
 from shared.state.model import Command
@@ -149,7 +150,7 @@ class Engine:
             return work.now
         slot = self.due(work.facts, work.now)[0] if self.due is not None and not work.text("broken") else None
         waiting = [command.not_before or work.now for command in self.lane.commands(1)]
-        times = [when for when in (slot, *waiting) if when is not None]
+        times = [when for when in (slot, *waiting) if when is not None and when < ASIDE]
         return min(times) if times else None
 
     def _rest(self, work: Work, fault: Throttled | Transient) -> SliceResult:

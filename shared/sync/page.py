@@ -23,6 +23,7 @@ from shared.sync.cases import Case, Decision
 from shared.sync.context import EARLY, Work
 from shared.sync.lookup import ask_partner, read_rivals
 from shared.sync.notices import tell_refusals
+from shared.sync.order import comes_last, put_aside
 from shared.sync.parting import part
 from shared.sync.recall import Recall
 from shared.sync.reconcile import Reconciler
@@ -34,10 +35,11 @@ from shared.sync.working import WorkingSet
 
 class Page:
     """The work of one page. Call `run` with cases, then `fold` with the cursor; a page that raises leaves no trace
-    but its batches, and is done again."""
+    but its batches, and is done again. `last`: the page of what was put aside for the end of a run."""
 
-    def __init__(self, work: Work, part: str) -> None:
+    def __init__(self, work: Work, part: str, *, last: bool = False) -> None:
         self.work = work
+        self.last = last
         self.part = blake2b(part.encode(), digest_size=8).hexdigest()
         self.links = WorkingSet(work.held)
         self.tally = Tally()
@@ -103,6 +105,10 @@ class Page:
                 continue
             self._step_aside(case)
             decision = self._one(case)
+            if not self.last and comes_last(self.work, case, decision):
+                put_aside(self.work, case)
+                self.tally.note(case, "waiting:children")
+                continue
             if decision.writes and case.key in writing:
                 self._put_off(case)  # another record of this page is being written for the same pair
                 continue

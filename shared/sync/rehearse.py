@@ -241,6 +241,11 @@ class _Lane:
         asked, self._asked = self._asked, []
         return asked
 
+    def aside(self, limit: int) -> list[Command]:
+        """A dry run puts nothing aside."""
+        del limit
+        return []
+
     def batches(self) -> list[Batch]:
         return []
 

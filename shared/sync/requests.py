@@ -44,6 +44,19 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
     return len(commands) == limit
 
 
+def serve_aside(work: Work) -> bool:
+    """Takes one page of what was put aside for the end of the run, all of one entity; answers whether more may lie
+    there."""
+    commands = work.held.aside(work.engine.options.inbox_page)
+    if not commands:
+        return False
+    together = [command for command in commands if command.not_before == commands[0].not_before]
+    page = Page(work, "aside|" + "|".join(sorted(map(_word, together))), last=True)
+    page.run(_cases(page, together))
+    page.fold(commands_done=[command.key for command in together])
+    return True
+
+
 def _word(command: Command) -> str:
     """This command as it was left this time: the same word left later is another piece of work."""
     return f"{command.key}@{command.put_at.isoformat() if command.put_at is not None else command.tries}"

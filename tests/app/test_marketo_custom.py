@@ -132,3 +132,30 @@ def test_an_entity_that_is_added_later_is_loaded_and_a_wrong_one_is_named(world:
     steps = world.call("POST", f"connections/{connection}/check")["steps"]
     failed = [step for step in steps if step["state"] == "failed"]
     assert any("boat_c" in step["reason"] and "Custom Objects" in step["nextStep"] for step in failed), failed
+
+
+@pytest.mark.feature("MK-02.1", system="marketo")
+def test_deletes_go_children_first_and_nothing_is_refused_for_being_in_use(world: MarketoWorld) -> None:
+    world.reseed(0)
+    account = world.make("account", name="Acme")
+    person = world.make("contact", **contact(1), **{"parentcustomerid_account@odata.bind": f"/accounts({account})"})
+    links = {
+        "parentaccountid@odata.bind": f"/accounts({account})",
+        "parentcontactid@odata.bind": f"/contacts({person})",
+    }
+    opportunity = world.make("opportunity", name="Chairs", **links)
+    deleting = [{**each, "deletes": {**each.get("deletes", {}), "partner": "delete"}} for each in default_entities()]
+    connection = world.connect(entities=deleting)
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    assert [len(world.kind(kind)) for kind in ("companies", "opportunities", "roles")] == [1, 1, 1]
+    before = len(world.writes("marketo"))
+    for table, row in (("opportunity", opportunity), ("contact", person), ("account", account)):
+        world.remove(table, row)
+    world.next_run(connection)
+    deleted = [each["kind"] for each in world.writes("marketo")[before:] if each["op"] == "delete"]
+    assert deleted == ["roles", "opportunities", "lead", "companies"]
+    (run, *_) = world.call("GET", f"connections/{connection}/runs")["value"]
+    assert run["counts"]["deleted"] == 3
+    assert run["counts"]["waiting:children"] == 2
+    assert run["state"] == "succeeded"

@@ -18,6 +18,7 @@ from tests.simulation.doubles import nothing_doubled
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
+from tests.simulation.logbook import told_once
 from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, PHONE, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
@@ -94,6 +95,7 @@ def judge(world: World) -> list[str]:
     _nothing_is_made_where_nothing_may_be(court)
     _edited_survivors_are_made_again(court)
     nothing_doubled(court)
+    told_once(court)
     _pairs_agree(court)
     _everybody_is_looked_after(court)
     _nothing_is_left_over(court)
@@ -256,9 +258,15 @@ def _takes_part(court: Court, crm: Version, partner: Version) -> bool:
 
 
 def _excused_half(court: Court, link: Link) -> bool:
-    """Deletes that are never told are not seen."""
-    gone = [side for side, ref in ((Side.CRM, link.crm), (Side.PARTNER, link.partner)) if court.row(side, ref) is None]
-    return all(court.profile.capabilities(side).deletes.value == "never" for side in gone)
+    """Deletes that are never told are not seen; a company that somebody still works at is not deleted, and told."""
+    halves = [(Side.CRM, link.crm), (Side.PARTNER, link.partner)]
+    gone = [side for side, ref in halves if court.row(side, ref) is None]
+    held = link.parked.get("") == "in_use" and any(_held_up(court, side, ref) for side, ref in halves)
+    return held or all(court.profile.capabilities(side).deletes.value == "never" for side in gone)
+
+
+def _held_up(court: Court, side: Side, ref: Ref | None) -> bool:
+    return court.profile.nested and ref is not None and court.world.systems[side].is_used(ref)
 
 
 def _judge_pair(
@@ -381,6 +389,8 @@ def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> boo
             return True  # ambiguous: a question for a person
         if other is not side and any(_taken(court, Ref(kind, row), ref) for row in holders):
             return True  # its only counterpart belongs to somebody else since a user gave it this mail
+        if other is not side and any(_held_up(court, other, Ref(kind, row)) for row in holders):
+            return True  # another one's, which cannot be deleted while somebody works there
     return any(_parts(court, event, side, ref) for event in court.ledger.events)
 
 

@@ -7,7 +7,7 @@ the first such write on (`after`). A `Trouble` names its channel, the number of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from shared.ports.connector import (
     Write,
     WriteResult,
 )
+from shared.ports.logbook import Notice
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.ports.state import Operation, PartitionStore, Row, StoreUsage
 
@@ -304,6 +305,16 @@ class TroubledConnector(Calls):
         self.world.note("answer", self.worker.name, tuple((r.key, r.outcome.value, r.code) for r in results))
         return results
 
+    def note(self, notices: Sequence[Notice], doubtful: Collection[str] = ()) -> frozenset[str]:
+        """Who was overtaken, or gave up waiting, may tell what another one told meanwhile."""
+
+        def do() -> frozenset[str]:
+            if self.world.ledger.late or self.worker.outlived:
+                self.world.late_notices |= {notice.key for notice in notices}
+            return self._inner.note(notices, doubtful)
+
+        return self.run("remote", f"{self.side} note {len(notices)}", do)
+
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         return self.run("remote", f"{self.side} settle {', '.join(tickets)}", lambda: self._inner.settle(tickets))
 
@@ -356,6 +367,16 @@ class TroubledStore(Calls):
 
     def now(self) -> Any:
         return self._inner.now()
+
+
+class TroubledNotices(Calls):
+    """Implements `shared.ports.logbook.NoticeBook` over the world's."""
+
+    def begin(self, notices: Sequence[Notice]) -> tuple[list[Notice], frozenset[str]]:
+        return self.run("commit", "notices begin", lambda: self.world.notices.begin(notices))
+
+    def told(self, notices: Sequence[Notice], keys: Collection[str]) -> None:
+        self.run("commit", "notices told", lambda: self.world.notices.told(notices, keys))
 
 
 class TroubledJournal(Calls):

@@ -113,7 +113,8 @@ DATAVERSE = KindCapabilities(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One connection's two systems. `deletes` is the policy by the side on which something would be deleted,
-    `creates` the sides on which new records may be made."""
+    `creates` the sides on which new records may be made. `nested`: deletes of companies are carried too, and neither
+    system deletes a company that somebody still works at. `keeps_log`: the partner keeps a log of each record."""
 
     name: str
     partner: KindCapabilities
@@ -129,6 +130,8 @@ class Profile:
     labels: Mapping[str, Any] | None = None
     criteria: bool = False
     creates: frozenset[Side] = frozenset(Side)
+    nested: bool = False
+    keeps_log: bool = False
 
     def kinds(self, side: Side) -> tuple[Kind, ...]:
         crm = side is Side.CRM
@@ -164,6 +167,7 @@ class Profile:
                     fields=tuple(specs),
                     capabilities=self.capabilities(side),
                     secret_limits=secret,
+                    keeps_used=self.nested and kind in {COMPANY, CRM_COMPANY},
                     **extra,
                 )
             )
@@ -185,13 +189,15 @@ class Profile:
             people["criteria"] = {"none": [{"column": SCOPE, "op": "eq", "value": "out"}]}
         if not self.companies:
             return (people,)
-        companies = {
+        companies: dict[str, Any] = {
             "name": "companies",
             "crm_kind": CRM_COMPANY,
             "partner_kind": COMPANY,
             "match": MAIL.id,
             "fields": [item.map() for item in COMPANY_FIELDS],
         }
+        if self.nested:
+            companies["deletes"] = people["deletes"]
         return (companies, {**people, "parents": ["companies"]})
 
 
@@ -329,7 +335,27 @@ SENT = Profile(
     creates=frozenset({Side.PARTNER}),
 )
 
+NESTED = Profile(
+    name="nested",  # as Marketo's objects: what is still referred to cannot be deleted
+    partner=LOG.partner,
+    partner_design=LOG.partner_design,
+    crm_design=LOG.crm_design,
+    deletes={Side.CRM: "delete", Side.PARTNER: "delete"},
+    companies=True,
+    nested=True,
+)
+LOGBOOK = Profile(
+    name="logbook",  # as Marketo's log of activities: what Dynamics refuses is told in the person's own log
+    partner=LOG.partner,
+    partner_design=LOG.partner_design,
+    crm_design=LOG.crm_design,
+    fields=tuple(replace(item, secret={Side.CRM: 12}) if item is PHONE else item for item in PEOPLE_FIELDS),
+    keeps_log=True,
+)
+
 DRAWN = (IMPORT, TAGS, LOG, MAILBOX, POOR, PLAIN, LATE, COARSE)
 """What a history is drawn from that names no profile: the stored histories count on these."""
 
-PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (*DRAWN, SENT)})
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {profile.name: profile for profile in (*DRAWN, SENT, NESTED, LOGBOOK)}
+)

@@ -266,6 +266,22 @@ def _swap(world: World, side_name: str, first: int, second: int) -> None:
     users.edit(one, {MAIL: mails[1]})
 
 
+def _close(world: World, side_name: str, place: int, keep: int) -> None:
+    """A company ends: its people are deleted with it, or (`keep`) leave it first."""
+    side = Side(side_name)
+    company = _pick(world, side, place, world.profile.kinds(side)[0]) if world.profile.companies else None
+    if company is None:
+        return
+    for person in world.living(side, world.profile.person(side)):
+        row = world.systems[side].row(person)
+        if row is not None and row.fields.get(FieldName("works")) == company:
+            if keep:
+                world.users[side].edit(person, {FieldName("works"): None})
+            else:
+                world.users[side].delete(person)
+    world.users[side].delete(company)
+
+
 def _delete(world: World, side_name: str, place: int) -> None:
     ref = _pick(world, Side(side_name), place)
     if ref is not None:
@@ -382,6 +398,7 @@ def _hint(world: World, side_name: str, place: int) -> None:
 _ACTIONS: Mapping[str, Callable[..., None]] = {
     "create": _create,
     "company": _company,
+    "close": _close,
     "works": _works,
     "edit": _edit,
     "clear": _clear,

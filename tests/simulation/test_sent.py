@@ -25,7 +25,8 @@ def findings(start: int = 0) -> list[str]:
 
 def test_a_world_in_which_only_the_partner_gets_new_records_holds() -> None:
     assert [findings_of(history(5, number, profile="sent")) for number in range(25)] == [[]] * 25
-    assert [number for number in range(20) if in_turn(number) == "sent"] == [8, 17]
+    assert [in_turn(number) for number in range(7, 36, 9)] == [None] * 4
+    assert [in_turn(number) for number in range(8, 36, 9)] == ["sent", "nested", "logbook", "sent"]
 
 
 def test_a_record_made_on_the_other_side_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
+from shared.azure.notices import TableNotices
 from shared.connectors.memory import Commit, MemoryConnector, MemorySystem, MemoryUsers, Replica
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester, Link
@@ -34,6 +35,7 @@ from tests.simulation.ports import (
     Trouble,
     TroubledConnector,
     TroubledJournal,
+    TroubledNotices,
     TroubledStore,
     Worker,
 )
@@ -105,6 +107,7 @@ class World:
         self.ids = FakeIds()
         self.latency: dict[str, float] = dict(LATENCY)
         self.systems = {side: MemorySystem(side.value, profile.designs(side), now=self.clock.now) for side in Side}
+        self.systems[Side.PARTNER].keeps_log = profile.keeps_log
         self.users = {side: MemoryUsers(system) for side, system in self.systems.items()}
         self.trace: list[tuple[Any, ...]] = []
         self.ledger = Ledger(profile, self.systems)
@@ -112,6 +115,8 @@ class World:
             system.observers.append(self._observer(side))
         self.store = MemoryPartitionStore(self.clock)
         self.journal = SimJournal()
+        self.notices = TableNotices(self.store, f"{CONNECTION}-notices")
+        self.late_notices: set[str] = set()
         self.options = Options(**{**_OPTIONS, **(options or {})})  # type: ignore[arg-type]
         self.connection = ConnectionConfig(
             id=CONNECTION,
@@ -242,6 +247,7 @@ class World:
             options=self.options,
             compilations=COMPILATIONS,
             sealer=Plainly(),
+            notices=TroubledNotices(self, worker) if self.profile.keeps_log else None,
         )
 
     def connector(self, worker: Worker, side: Side) -> TroubledConnector:

@@ -31,7 +31,8 @@ class KindDesign:
     units) that the system enforces without telling. `habits` rewrite a text before it is stored. `representation`: a
     write answers with what was stored. `token_lifetime` is how long a DELTA token is good, `retention` how long a LOG
     keeps its entries. `import_time` is how long an asynchronous create takes. `refuses_unknown_fields`: a query that
-    names a column which does not exist fails as a whole (else the column is absent from the answer).
+    names a column which does not exist fails as a whole (else the column is absent from the answer). `keeps_used`: a
+    record that another one refers to cannot be deleted.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class KindDesign:
     retention: timedelta = timedelta(days=90)
     import_time: timedelta = timedelta(seconds=5)
     refuses_unknown_fields: bool = False
+    keeps_used: bool = False
 
     def schema(self) -> Schema:
         """What `describe` tells at first; where emptying stores one kind of empty only, every field says so."""

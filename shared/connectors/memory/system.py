@@ -123,6 +123,11 @@ class MemorySystem:
         """The row as it is, deleted ones included."""
         return self.tables[ref.kind].now(ref.id)
 
+    def is_used(self, ref: Ref) -> bool:
+        """Whether a living row refers to this one."""
+        rows = (version for table in self.tables.values() for _, version in table.current())
+        return any(ref in version.fields.values() for version in rows)
+
     def new_id(self, kind: Kind) -> RemoteId:
         """A UUID where callers may choose ids, else a number, as systems of either sort have them."""
         self._created[kind] += 1

@@ -115,6 +115,8 @@ class Writer:
             return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=write.ref)
         if self._stale(write, row):
             return WriteResult(key=write.key, outcome=Outcome.STALE, ref=write.ref)
+        if self.system.designs[write.ref.kind].keeps_used and self.system.is_used(write.ref):
+            raise Refusal("in_use")
         after = self.system.commit(write.ref, {}, by=HUB, state=RowState.DELETED)
         return self._applied(write, write.ref, after)
 
