@@ -92,7 +92,6 @@ class _Rehearsed:
 
     def __init__(self, real: Connector) -> None:
         self._real = real
-        self._made = 0
         self._written: dict[Ref, dict[FieldName, Value | None]] = {}
 
     @property
@@ -127,9 +126,8 @@ class _Rehearsed:
 
     def _answer(self, write: Write) -> WriteResult:
         ref = write.ref
-        if not ref.id:
-            self._made += 1
-            ref = Ref(ref.kind, RemoteId(f"{_PLANNED}{self._made}"))
+        if not ref.id:  # several calls are in flight at a time: the id follows from the pair, not from a count
+            ref = Ref(ref.kind, RemoteId(f"{_PLANNED}{write.key}"))
         self._written.setdefault(ref, {}).update(write.fields)
         return WriteResult(key=write.key, outcome=Outcome.APPLIED, ref=ref)
 

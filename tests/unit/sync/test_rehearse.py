@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
+from shared.connectors.memory import MemoryConnector
 from shared.domain.plan import Act
-from shared.domain.records import Side
+from shared.domain.records import Ref, RemoteId, Side
 from shared.errors import Transient
-from shared.sync.rehearse import rehearse
-from tests.unit.sync.rig import CONTACT, NAME, PERSON, PHONE, Rig
+from shared.ports.connector import Op, Write, WriteResult
+from shared.sync.rehearse import _Rehearsed, rehearse
+from tests.unit.sync.rig import CONTACT, NAME, PARTNER_CAPABILITIES, PERSON, PHONE, Rig
 from tests.unit.sync.test_engine import ann, pair
 
 
@@ -61,6 +67,52 @@ def test_a_plan_writes_nothing_anywhere_and_is_the_same_twice() -> None:
     assert rig.store.usage.since(before).commits == 0
     assert rig.store.rows("c1.main") == rows
     assert (rig.crm_system.calls["write"], rig.partner_system.calls["write"]) == writes
+
+
+@pytest.mark.feature("HUB-15.1")
+def test_a_plan_with_several_calls_in_flight_counts_what_the_run_then_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three chunks of creates a window, two of updates: nothing of one is taken for something of another."""
+    rig = Rig(partner=replace(PARTNER_CAPABILITIES, asynchronous_create=False, bulk_size=2))
+    rig.engine = replace(rig.engine, partner=MemoryConnector(rig.partner_system, concurrency=3))
+    met = [rig.crm.create(CONTACT, ann(number)) for number in range(4)]
+    rig.run(2)
+    for ref in met:
+        rig.crm.edit(ref, {NAME: "New"})
+    for number in range(10, 22):
+        rig.crm.create(CONTACT, ann(number))
+    together, real = Barrier(2), _Rehearsed.write
+    in_flight: list[int] = []
+
+    def write(self: _Rehearsed, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        with suppress(BrokenBarrierError):
+            together.wait(timeout=5)
+            in_flight.append(len(writes))
+        return real(self, writes)
+
+    monkeypatch.setattr(_Rehearsed, "write", write)
+    before = dict(rig.journal.counts)
+    first, second = rehearse(rig.engine), rehearse(rig.engine)
+
+    assert in_flight, "two calls were in flight at once"
+    planned = {(side, act): count for (_, side, act, _), count in first.counts.items()}
+    assert planned == {(Side.PARTNER, Act.CREATE): 12, (Side.PARTNER, Act.UPDATE): 4}
+    assert first.fingerprint == second.fingerprint
+    assert first.complete
+    monkeypatch.undo()
+    rig.run(2)
+    assert rig.journal.counts["writes:partner"] - before["writes:partner"] == 16
+    assert len(rig.people()) == 16
+
+
+def test_a_record_that_is_planned_has_an_id_of_its_own_whatever_else_is_in_flight() -> None:
+    rehearsed = _Rehearsed(MemoryConnector(Rig().partner_system))
+    calls = [
+        [Write(key=f"{call}.{place}", op=Op.CREATE, ref=Ref(PERSON, RemoteId(""))) for place in range(40)]
+        for call in range(40)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [result.ref for results in pool.map(rehearsed.write, calls) for result in results]
+    assert len(set(answers)) == 1600
 
 
 def test_a_plan_raises_what_the_systems_raise() -> None:
