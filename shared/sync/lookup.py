@@ -64,7 +64,8 @@ def read_rivals(page: Page, cases: Sequence[Case]) -> None:
         if case.rival is not None and case.rival_lives is None:
             side, ref = case.rival
             seen = _read(page, case.map, side, ref)
-            case.rival_lives = not (isinstance(seen, Gone) and seen.merged_into is None)
+            hidden = isinstance(seen, Gone) and seen.reason is GoneReason.HIDDEN
+            case.rival_lives = hidden or not (isinstance(seen, Gone) and seen.merged_into is None)
         for key in [key for key, holds in case.claims.items() if holds is None]:
             case.claims[key] = _holds(page, case, key)
 

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldType, Gone, Kind, Record, Side
+from shared.domain.records import FieldType, Gone, GoneReason, Kind, Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
 from shared.sync.after import done_of, link_after, link_before
@@ -111,7 +111,7 @@ def _judged(page: Page, batch: Batch) -> Iterable[Case]:
 def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record | Gone | None) -> Case | None:
     known = page.links.link(entry.key)
     if entry.op is Op.DELETE:
-        if isinstance(seen, Gone):
+        if isinstance(seen, Gone) and seen.reason is not GoneReason.HIDDEN:
             page.links.put(link_after(known, entry, batch.side))
             page.applier.found(batch, entry)
         return None

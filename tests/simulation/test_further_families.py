@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from shared.domain.records import Side
 from tests.simulation.__main__ import findings_of
-from tests.simulation.steps import History, slice_step
+from tests.simulation.oracle import judge
+from tests.simulation.profiles import CRM_PERSON, PROFILES
+from tests.simulation.running import come_to_rest
+from tests.simulation.steps import History, play, slice_step
+from tests.simulation.world import World
 
 A = slice_step("a")
 
@@ -207,3 +212,14 @@ def test_a_family_that_was_mended_holds(name: str) -> None:
     drawn = History(profile, steps)
     found = findings_of(drawn)
     assert found == [], "\n".join([*drawn.lines(), *found])
+
+
+def test_a_delete_that_was_not_sent_is_made_once_its_record_may_be_seen_again() -> None:
+    """What a worker left is judged by reading: that a record may not be read is no sign that it was deleted."""
+    world = World(PROFILES["log"])
+    gone = (("create", "crm", "fresh", 0, 7), A, ("delete", "partner", 0), _met("write", 0, "crash_before"))
+    play(world, (*gone, ("tick", 100), ("hide", "crm", 0), A))
+    assert len(world.living(Side.CRM, CRM_PERSON)) == 1
+    come_to_rest(world)
+    assert judge(world) == []
+    assert world.living(Side.CRM, CRM_PERSON) == []
