@@ -30,10 +30,9 @@ _KEY: Final = re.compile(r"b\.([0-9a-z_-]+)\.([ir])([0-9]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A batch as found, with the keys of all its rows and its place in the order of batches."""
+    """A batch as found, with the keys of all its rows."""
 
     batch: Batch
-    order: int
     keys: tuple[str, ...]
 
 
@@ -56,28 +55,40 @@ def result_rows(batch_id: str, results: Iterable[Result], ticket: str, order: in
     return part_rows(f"b.{batch_id}.r", envelope.pack([ticket, words.texts, packed]), order=order)
 
 
-def read_batches(partition: str, rows: Sequence[Row]) -> tuple[Iterator[Stored], list[str]]:
-    """The batches in rows, oldest first, each decoded when it is taken; and the keys of parts that belong to none
-    (their first part never came).
+def survey(partition: str, rows: Iterable[Row]) -> tuple[dict[str, int], list[str]]:
+    """The batches in rows with their places in the order of batches, and the keys of parts that belong to none (their
+    first part never came). Raises StateDamaged, ConfigError for a batch of a newer format."""
+    orders: dict[str, int] = {}
+    keys: list[tuple[str, str]] = []
+    for row in rows:
+        batch_id, kind, number = _name(partition, row)
+        keys.append((batch_id, row.key))
+        if kind == "i" and number == 0:
+            orders[batch_id] = _order(partition, row)
+    return orders, [key for batch_id, key in keys if batch_id not in orders]
+
+
+def read_batches(partition: str, rows: Iterable[Row]) -> dict[str, Stored]:
+    """The batches in rows by id; parts that belong to none are left out.
 
     Raises StateDamaged for a batch that does not decode, ConfigError for one of a newer format.
     """
     by_batch: dict[str, dict[str, dict[int, Row]]] = {}
     for row in rows:
-        envelope.check_format(partition, row)
-        found = _KEY.fullmatch(row.key)
-        if found is None:
-            raise StateDamaged(partition, row.key, "its key is not one of a batch")
-        by_batch.setdefault(found[1], {"i": {}, "r": {}})[found[2]][int(found[3])] = row
-    whole: list[str] = []
-    orphans: list[str] = []
-    for batch_id, parts in by_batch.items():
-        if 0 not in parts["i"]:
-            orphans.extend(row.key for kind in parts.values() for row in kind.values())
-            continue
-        whole.append(batch_id)
-    whole.sort(key=lambda name: (_order(partition, by_batch[name]["i"][0]), name))
-    return (_stored(partition, name, by_batch[name]["i"], by_batch[name]["r"]) for name in whole), orphans
+        batch_id, kind, number = _name(partition, row)
+        by_batch.setdefault(batch_id, {"i": {}, "r": {}})[kind][number] = row
+    return {
+        name: _stored(partition, name, parts["i"], parts["r"]) for name, parts in by_batch.items() if 0 in parts["i"]
+    }
+
+
+def _name(partition: str, row: Row) -> tuple[str, str, int]:
+    """The batch a row is part of, which kind of part, and which number."""
+    envelope.check_format(partition, row)
+    found = _KEY.fullmatch(row.key)
+    if found is None:
+        raise StateDamaged(partition, row.key, "its key is not one of a batch")
+    return found[1], found[2], int(found[3])
 
 
 def damaged(partition: str, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Operation]]]:
@@ -89,8 +100,8 @@ def damaged(partition: str, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence
         by_batch.setdefault(found[1] if found else row.key, []).append(row)
     for parts in by_batch.values():
         try:
-            for _ in read_batches(partition, parts)[0]:
-                pass
+            survey(partition, parts)
+            read_batches(partition, parts)
         except StateDamaged as fault:
             yield fault.key, removals(row.key for row in parts)
 
@@ -112,11 +123,10 @@ def _stored(partition: str, batch_id: str, intent: Mapping[int, Row], result: Ma
     at = intent[0].key
     try:
         batch = _read_intent(batch_id, joined(partition, intent))
-        order: Any = intent[0].cells["order"]
         if 0 in result:
             at = result[0].key
             batch = _with_results(batch, joined(partition, result))
-        return Stored(batch, int(order), keys)
+        return Stored(batch, keys)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(partition, at, f"it does not hold a batch ({error})") from error
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgpack
 
-from shared.ports.state import MAX_CELL_BYTES, Cell, Row
+from shared.ports.state import MAX_CELL_BYTES, Cell, Put, Row
 from shared.state.errors import StateDamaged, newer_format
 
 FORMAT: Final = 1
@@ -64,7 +64,7 @@ def to_cells(body: bytes, **more: Cell) -> dict[str, Cell]:
     return cells
 
 
-def body_of(partition: str, row: Row) -> bytes:
+def body_of(partition: str, row: Row | Put) -> bytes:
     """The body of a packed row. Raises ConfigError for a newer format, StateDamaged for what is no packed row."""
     check_format(partition, row)
     chunks: list[bytes] = []
@@ -83,7 +83,7 @@ def read(partition: str, row: Row) -> Any:
         raise StateDamaged(partition, row.key, str(error)) from error
 
 
-def check_format(partition: str, row: Row) -> None:
+def check_format(partition: str, row: Row | Put) -> None:
     """Raises ConfigError for a row in a newer format, StateDamaged for one without a format."""
     found = row.cells.get("f")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import batched
 from typing import Final
 
 from shared.domain.identity import Link, LinkKey, MatchKey
@@ -23,8 +24,12 @@ from shared.state.links import tally
 from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result, Telling
 from shared.state.reader import LaneReader, scan
 from shared.state.series import commit_series, fits_one
+from shared.state.shelf import Shelf
 
 _ROUNDS: Final = 5
+
+_AT_ONCE: Final = 4
+"""Batches in hand at a time: an import of 250 people with sixty fields takes some megabytes."""
 
 
 class Held:
@@ -42,9 +47,11 @@ class Held:
         self._clock = clock
         self._reader = LaneReader(store, partition)
         self._folding = Folding(fence, self._reader, partition)
+        self._tellings = tellings.Tellings(store, partition)
         self._waiting: dict[str, Waiting] = {}
         self._batch_keys: dict[str, set[str]] = {}
         self._orphans: set[str] = set()
+        self._shelf: Shelf | None = None
         self.found = found
         """The lane as it was found, before this lease."""
 
@@ -106,12 +113,13 @@ class Held:
     def tellings(self, refs: Collection[Ref], since: datetime) -> dict[Ref, Telling]:
         """What was told of partner records at or after `since`, for those that were told whole."""
         with self._guarded():
-            return tellings.read(self._store, self._partition, refs, since)
+            return self._tellings.read(refs, since)
 
     def forget_tellings(self) -> None:
         """Takes away what was kept of them."""
         with self._guarded():
             removals = tellings.removals(self._store, self._partition)
+            self._tellings.forget()
             if removals:
                 commit_series(self._fence, removals)
 
@@ -159,6 +167,8 @@ class Held:
             commit_series(self._fence, [row for each in rows for row in each])
             for batch, each in zip(batches, rows, strict=True):
                 self._batch_keys.setdefault(batch.id, set()).update(row.key for row in each)
+                if self._shelf is not None:
+                    self._shelf.put(batch.id, order)
 
     def finish(self, ended: Mapping[str, Sequence[Result]], *, ticket: str = "") -> None:
         """Writes what became of the entries of batches, by id, in one transaction where they fit it. May be called
@@ -184,14 +194,22 @@ class Held:
         return list(self.each_batch())
 
     def each_batch(self) -> Iterator[Batch]:
-        """The same, decoded one at a time: a large import leaves many."""
+        """The same, read and decoded a few at a time: a large import leaves many."""
         with self._guarded():
-            rows = self._store.scan(self._partition, batch_rows.FIRST, batch_rows.LAST)
-            stored, orphans = batch_rows.read_batches(self._partition, rows)
-            self._orphans.update(orphans)
-        for item in stored:
-            self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
-            yield item.batch
+            names = self._shelved().names()
+        for some in batched(names, _AT_ONCE, strict=False):
+            with self._guarded():
+                stored = list(self._shelved().read(some))
+            for item in stored:
+                self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
+                yield item.batch
+
+    def _shelved(self) -> Shelf:
+        """Which batches there are: found once a lease, whose holder alone begins and drops any."""
+        if self._shelf is None:
+            self._shelf = Shelf(self._store, self._partition)
+            self._orphans.update(self._shelf.orphans)
+        return self._shelf
 
     # -- folding ----------------------------------------------------------------------------------------------------
 
@@ -234,7 +252,7 @@ class Held:
             for key, operations in repair.damaged_rows(self._store, self._partition, self._reader):
                 mended.append(key)
                 commit_series(self._fence, operations)
-            self._reader.forget()
+            self._forget()
         return mended
 
     def waits(self, command_key: str) -> bool:
@@ -277,15 +295,19 @@ class Held:
             batch_rows.removals(self._rows_of(batch_id)) for batch_id in changes.batches_dropped
         ]
         loose.append(batch_rows.removals(self._orphans))
-        loose.extend([row] for row in tellings.rows(changes.tellings, self._order(), now))
+        told = list(tellings.rows(changes.tellings, self._order(), now))
+        loose.extend([row] for row in told)
         loose.extend(inbox.removal(waiting) for waiting in taken)
         later = [command for command in changes.commands_postponed if command.key in self._waiting]
         loose.extend(inbox.postponement(self._waiting[command.key], command, now) for command in later)
         commits = self._folding.fold(changes, loose, cursors.operations(changes.cursors))
+        self._tellings.added(told)
         for key in [waiting.command.key for waiting in taken] + [command.key for command in later]:
             self._waiting.pop(key, None)
         for batch_id in changes.batches_dropped:
             self._batch_keys.pop(batch_id, None)
+            if self._shelf is not None:
+                self._shelf.drop(batch_id)
         self._orphans.clear()
         return commits
 
@@ -308,5 +330,11 @@ class Held:
             try:
                 yield
             except BaseException:
-                self._reader.forget()
+                self._forget()
                 raise
+
+    def _forget(self) -> None:
+        """Believes nothing that was read before."""
+        self._reader.forget()
+        self._tellings.forget()
+        self._shelf = None

@@ -12,6 +12,7 @@ from shared.ports.state import MAX_CELL_BYTES, Put
 from shared.state import LaneChanges
 from shared.state.envelope import pack, to_cells
 from shared.state.errors import StateDamaged
+from shared.state.lane import Held
 from shared.state.model import Telling
 from shared.state.reverse import partner_key
 from tests.unit.state.world import LANE, START, World, partner
@@ -88,3 +89,54 @@ def test_a_row_that_does_not_hold_what_was_told_is_named(body: list[object]) -> 
     with pytest.raises(StateDamaged) as found:
         held.tellings([partner(1)], SINCE)
     assert row.key in str(found.value)
+
+
+def _scans(world: World, refs: list[Ref], held: Held) -> tuple[int, int]:
+    """How many refs are known, and how many scans of the store it took to tell."""
+    before = world.store.usage.copy()
+    found = held.tellings(refs, SINCE)
+    return len(found), world.store.usage.since(before).scans
+
+
+def test_what_was_told_is_read_once_by_the_holder_who_alone_adds_to_it() -> None:
+    world = World()
+    held = world.acquire()
+    held.fold(LaneChanges(tellings=[telling(1, mail=b"a" * 8)]))
+    refs: list[Ref] = [partner(1), partner(2)]
+    assert _scans(world, refs, held) == (1, 2)  # a window, and an empty one
+    held.fold(LaneChanges(tellings=[telling(2, mail=b"a" * 8), telling(1, mail=b"b" * 8)]))
+    assert _scans(world, refs, held) == (2, 0)
+    assert held.tellings(refs, SINCE)[partner(1)].digests == {"mail": b"b" * 8}
+    assert world.take_over().tellings(refs, SINCE).keys() == set(refs)
+
+
+def test_what_does_not_fit_in_memory_is_read_again_and_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.state.tellings.KEPT_BYTES", 400)
+    world = World()
+    held = world.acquire()
+    refs: list[Ref] = [partner(number) for number in range(12)]
+    for number in range(10):
+        held.fold(LaneChanges(tellings=[telling(number, mail=bytes([number]) * 8)]))
+    known = held.tellings(refs, SINCE)
+    assert {ref: told.digests["mail"][0] for ref, told in known.items()} == {
+        refs[number]: number for number in range(10)
+    }
+    assert _scans(world, refs, held)[1] > 0
+    for number in (3, 10, 11):
+        held.fold(LaneChanges(tellings=[telling(number, mail=b"z" * 8)]))
+    again = held.tellings(refs, SINCE)
+    assert again == world.take_over().tellings(refs, SINCE)
+    assert [number for number, ref in enumerate(refs) if again[ref].digests["mail"] == b"z" * 8] == [3, 10, 11]
+
+
+def test_a_row_that_fills_the_memory_is_told_with_the_next_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    held = world.acquire()
+    held.fold(LaneChanges(tellings=[telling(1, mail=b"a" * 8)]))
+    assert held.tellings([partner(1)], SINCE).keys() == {partner(1)}
+    monkeypatch.setattr("shared.state.tellings.KEPT_BYTES", 10)
+    held.fold(LaneChanges(tellings=[telling(2, mail=b"b" * 8)]))
+    held.fold(LaneChanges(tellings=[telling(3, mail=b"c" * 8)]))
+    refs: list[Ref] = [partner(number) for number in (1, 2, 3)]
+    assert held.tellings(refs, SINCE).keys() == set(refs)
+    assert held.tellings(refs, SINCE).keys() == set(refs)
