@@ -219,7 +219,8 @@ class AzurePartitionStore:
         except Exception as error:
             judged = judge(error)
             if judged.trouble in {Trouble.MISSING, Trouble.NO_TABLE}:
-                raise _Missing from error
+                _let_go(error)
+                raise _Missing from None
             raise judged.error() from error
 
     def _page(self, partition: str, first: str, last: str, size: int, token: Any) -> tuple[list[Row], Any]:
@@ -268,6 +269,14 @@ class AzurePartitionStore:
 
 class _Missing(Exception):
     """There is no such row, or no table yet."""
+
+
+def _let_go(error: BaseException | None) -> None:
+    """The SDK's frames keep its errors and those keep the frames, with all that their callers had in hand at that
+    moment, a page of work: nothing but a full look for cycles would free it, and a missing row is nothing unusual."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _writes(operation: Operation) -> bool:

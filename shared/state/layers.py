@@ -27,10 +27,10 @@ FIRST: Final = "x."
 LAST: Final = "x/"
 
 LARGE_FOLD: Final = 300
-MANY_PAGES: Final = 300
+MANY_PAGES: Final = 20
 """A fold of so many changes over so many pages of links becomes a layer (docs/adr/0002)."""
 
-MERGE_AT: Final = 32_000
+MERGE_AT: Final = 16_000
 MERGE_BYTES: Final = 16 * 1024 * 1024
 """Layers of so many links, or bytes, are merged at once: what they take in memory stays bounded."""
 
@@ -71,9 +71,9 @@ class Layers:
     def __init__(self) -> None:
         self._layers: list[tuple[Words, dict[bytes, bytes]]] = []
         self._where: dict[LinkKey, int] = {}
-        self._partners: dict[bytes, set[LinkKey]] = {}
-        self._matches: dict[MatchKey, set[LinkKey]] = {}
-        self._carried: dict[MatchKey, set[Ref]] = {}
+        self._partners: dict[bytes, tuple[LinkKey, ...]] = {}
+        self._matches: dict[MatchKey, tuple[LinkKey, ...]] = {}
+        self._carried: dict[MatchKey, tuple[Ref, ...]] = {}
         self._places: dict[bytes, MatchKey | None] = {}
         self._sorted: list[LinkKey] | None = None
         self._size = 0
@@ -112,6 +112,10 @@ class Layers:
 
     def full(self) -> bool:
         return len(self._where) >= MERGE_AT or self._size >= MERGE_BYTES
+
+    def blob(self, key: LinkKey) -> bytes:
+        """A link of the layers as it is packed; b"" for one that was removed."""
+        return self._layers[self._where[key]][1][key]
 
     def link(self, key: LinkKey) -> Link | None:
         """A link of the layers; None for one that was removed. Raises ValueError for one that does not decode."""
@@ -179,15 +183,22 @@ class Layers:
         if claim is None:
             return
         if claim.place is not None:
-            self._partners.setdefault(claim.place, set()).add(key)
+            _add(self._partners, claim.place, key)
         if claim.match is not None:
-            self._matches.setdefault(claim.match, set()).add(key)
+            _add(self._matches, claim.match, key)
 
     def _remember(self, ref: Ref, match: MatchKey | None) -> None:
         self.candidates[ref] = match
         self._places[partner_key(ref)] = match
         if match is not None:
-            self._carried.setdefault(match, set()).add(ref)
+            _add(self._carried, match, ref)
+
+
+def _add[Place, Item](table: dict[Place, tuple[Item, ...]], place: Place, item: Item) -> None:
+    """A tuple takes a quarter of the memory of a set, and there is one a link, mostly of one."""
+    known = table.get(place, ())
+    if item not in known:
+        table[place] = (*known, item)
 
 
 def _layer(number: int, packed: Any) -> Layer:

@@ -19,7 +19,6 @@ SPLIT_BYTES: Final = 48 * 1024
 
 KEY_BITS: Final = 96
 _ENTRY_OVERHEAD: Final = 4
-_OBJECTS: Final = 120  # two objects and a place in a dict
 
 
 type Change = tuple[bytes, bytes | None]
@@ -101,13 +100,12 @@ class Page:
         """At most so many bytes of a transaction's body (base64), with the row's own overhead."""
         return (self._size + self.words.size + 64) * 4 // 3 + 1024
 
-    def memory(self) -> int:
-        """About the bytes it takes in memory."""
-        return self._size + self.words.size + _OBJECTS * len(self._entries)
+    def body(self) -> bytes:
+        """The page, packed."""
+        return envelope.pack([self.words.texts, self.words.shapes, self._entries])
 
     def cells(self) -> dict[str, Cell]:
-        body = envelope.pack([self.words.texts, self.words.shapes, self._entries])
-        return envelope.to_cells(body)
+        return envelope.to_cells(self.body())
 
 
 def marker_cells() -> dict[str, Cell]:
@@ -123,12 +121,16 @@ def is_marker(partition: str, row: Row) -> bool:
 
 def read_page(partition: str, row: Row, prefix: str) -> Page:
     """The page in a row. Raises StateDamaged for one that does not decode, ConfigError for a newer format."""
-    packed = envelope.read(partition, row)
+    return unpack_page(partition, row.key, envelope.body_of(partition, row), prefix)
+
+
+def unpack_page(partition: str, key: str, body: bytes, prefix: str) -> Page:
+    """The page in the body of the row `key`. Raises StateDamaged for one that does not decode."""
     try:
-        texts, shapes, entries = packed
+        texts, shapes, entries = envelope.unpack(body)
         return Page(prefix, _checked(entries, prefix), Words(texts, shapes))
     except (TypeError, ValueError) as error:
-        raise StateDamaged(partition, row.key, f"it does not hold a page ({error})") from error
+        raise StateDamaged(partition, key, f"it does not hold a page ({error})") from error
 
 
 def starts_with(key: bytes, prefix: str) -> bool:

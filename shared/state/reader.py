@@ -154,15 +154,13 @@ class LaneReader:
         if blob is None:
             return None
         known = self._decoded.get(key)
-        if known is not None and known[0] is blob:
+        if known is not None and known[0] == blob:
             return known[1]
         try:
             link = unpack_link(blob, page.words)
         except ValueError as error:
             raise self.damaged(Tree.LINKS, page, error) from error
-        if len(self._decoded) >= _DECODED:
-            self._decoded.clear()
-        self._decoded[key] = blob, link
+        self._remember(key, blob, link)
         return link
 
     def partner_entries(self, keys: Iterable[bytes]) -> dict[bytes, PartnerEntry]:
@@ -191,10 +189,23 @@ class LaneReader:
         return StateDamaged(self._partition, row_key(tree, page.prefix), str(error))
 
     def _layered(self, key: LinkKey) -> Link | None:
+        layers = self.pages.layers()
+        blob = layers.blob(key)
+        known = self._decoded.get(key)
+        if known is not None and known[0] is blob:
+            return known[1]
         try:
-            return self.pages.layers().link(key)
+            link = layers.link(key)
         except ValueError as error:
             raise StateDamaged(self._partition, layer_rows.FIRST, str(error)) from error
+        if link is not None:
+            self._remember(key, blob, link)
+        return link
+
+    def _remember(self, key: bytes, blob: bytes, link: Link) -> None:
+        if len(self._decoded) >= _DECODED:
+            self._decoded.clear()
+        self._decoded[key] = blob, link
 
     def _note(self, below: Iterable[LinkKey], found: Mapping[LinkKey, Link]) -> None:
         if len(self._seen) > _SEEN:

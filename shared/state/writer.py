@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Final
 
 from shared.ports.state import MAX_OPERATIONS, MAX_TRANSACTION_BYTES, Cell, Insert, Operation, Put, Replace
+from shared.state.envelope import to_cells
 from shared.state.lease import Fence, LaneRow
 from shared.state.model import Fact
 from shared.state.page import Change, Page, marker_cells
@@ -20,6 +22,10 @@ from shared.state.pages import Pages, Tree, row_key
 
 MAX_SERIES_OPERATIONS: Final = MAX_OPERATIONS - 2  # the lane row and the directory
 MAX_SERIES_BYTES: Final = MAX_TRANSACTION_BYTES - 192 * 1024
+EASY_BYTES: Final = 1536 * 1024
+"""A transaction is sent when it holds so much: the SDK makes some five copies of it, so that a full one takes 20 MB.
+What belongs into one transaction may go up to what the service allows."""
+
 _OVERHEAD: Final = 1024
 """The MIME and HTTP head of one operation in a transaction's body, and its keys."""
 
@@ -35,6 +41,7 @@ class Writer:
         self._loose: list[Operation] = []
         self._loose_weight = 0
         self._split = False
+        self._most = EASY_BYTES
         self.counts: Counter[str] = Counter()
         self.commits = 0
 
@@ -82,7 +89,7 @@ class Writer:
         self.make_room(3, 2 * page.weight())
         children = page.split()
         self._pages.directory(tree).split(page.prefix)
-        self._pages.drop(tree, page.prefix)
+        self._pages.drop(row_key(tree, page.prefix))
         self._dirty[row_key(tree, page.prefix)] = None
         self._weights[row_key(tree, page.prefix)] = _OVERHEAD
         self._split = True
@@ -94,18 +101,27 @@ class Writer:
         key = row_key(tree, page.prefix)
         self._dirty[key] = page
         self._weights[key] = page.weight()
-        self._pages.keep(tree, page)
+        self._pages.drop(key)
 
     def make_room(self, operations: int = 2, weight: int = 0) -> None:
         """Commits what is collected when so much more would not fit beside it."""
         rows = len(self._dirty) + len(self._loose)
         held = sum(self._weights.values()) + self._loose_weight
-        if rows and (rows + operations > MAX_SERIES_OPERATIONS or held + weight > MAX_SERIES_BYTES):
+        if rows and (rows + operations > MAX_SERIES_OPERATIONS or held + weight > self._most):
             self._commit({})
 
+    @contextmanager
+    def in_one(self, operations: int, weight: int) -> Iterator[None]:
+        """What is changed meanwhile goes into one transaction, as long as it fits one."""
+        self.make_room(operations, weight)
+        self._most = MAX_SERIES_BYTES
+        yield
+        self._most = EASY_BYTES
+
     def _commit(self, facts: Mapping[str, Fact]) -> None:
+        bodies = {key: None if page is None else page.body() for key, page in self._dirty.items()}
         operations: list[Operation] = [
-            Put(key, marker_cells() if page is None else page.cells()) for key, page in self._dirty.items()
+            Put(key, marker_cells() if body is None else to_cells(body)) for key, body in bodies.items()
         ]
         if self._split:
             operations.append(self._pages.directory_row())
@@ -115,6 +131,9 @@ class Writer:
             return row.counted(deltas, facts)
 
         self._fence.commit([*operations, *self._loose], edit)
+        for key, body in bodies.items():
+            if body is not None:
+                self._pages.keep(key, body)
         self._dirty.clear()
         self._weights.clear()
         self._loose.clear()
