@@ -73,7 +73,8 @@ class Record:
     """What one side told us about one record at one moment.
 
     `revision` is opaque and only good for a conditional write. `labels` are tags, `None` when not told (an empty set
-    means: told, and there are none). `active` is false for a deactivated row. `modified_at` is the side's own time.
+    means: told, and there are none). `active` is false for a deactivated row. `modified_at` is the side's own time, and
+    so is `created_at`, when the record came to be (None: not told).
     """
 
     ref: Ref
@@ -82,6 +83,7 @@ class Record:
     modified_at: datetime | None = None
     labels: frozenset[str] | None = None
     active: bool = True
+    created_at: datetime | None = None
 
     def value(self, name: FieldName) -> FieldState:
         return self.fields.get(name, ABSENT)

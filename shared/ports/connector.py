@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType, Protocol, runtime_checkable
 
@@ -66,7 +66,9 @@ class KindCapabilities:
     """What can be done with one kind of record.
 
     `match_field` is the field a person is found by. `asynchronous_create`: a create is only *accepted*; the id is
-    learnt when the feed brings the record, and refusals when the ticket is settled. `partial_rows`: rows of the feed
+    learnt when the feed brings the record, and refusals when the ticket is settled. Where it may also meet a record
+    of that match value and change that one, nothing says so: records of such a kind tell `created_at`, and acceptance
+    its time (`WriteResult.at`). `partial_rows`: rows of the feed
     and of walks lack `partial_fields` (they are absent there, and come by `read`). `create_only`: activities that
     are written once and never again. `bulk_size` and `find_size` are records per `write` and keys per `find` that
     fit one call; the engine hands over at most that many at a time. `coarse`: the resolution of `modified_at`.
@@ -167,7 +169,7 @@ class WriteResult:
     `ref` is the record written or found (`EXISTS`), when known; `revision` its new revision, when told. `stored` is the
     representation from the same transaction, when the system gives one. `code` and `message` are the vendor's own
     words with the record's values masked; `field` is the column at fault when known. `retry_after` in seconds goes
-    with NOT_TRIED.
+    with NOT_TRIED. `at` goes with ACCEPTED: the system's own time when it took the write (None: it did not say).
     """
 
     key: str
@@ -180,6 +182,7 @@ class WriteResult:
     message: str = ""
     field: FieldName | None = None
     retry_after: float | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

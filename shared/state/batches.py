@@ -220,7 +220,7 @@ def _pack_result(result: Result, words: Words) -> list[Any]:
         pack_ref(result.ref, words),
         result.revision,
         words.number(result.code),
-        result.message,
+        result.message or result.at or "",  # what was accepted has no message; the release before reads it as one
         words.number(result.field),
         words.number(result.ticket),
     ]
@@ -235,7 +235,8 @@ def _unpack_result(packed: Sequence[Any], words: Words) -> Result:
         ref=unpack_ref(ref, words),
         revision=revision,
         code=texts[code],
-        message=message,
+        message=message if isinstance(message, str) else "",
         field=texts[field],
         ticket=texts[ticket],
+        at=message if isinstance(message, int) else 0,
     )

@@ -161,7 +161,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one entry of a batch. `message` is the vendor's, with the record's values masked."""
+    """What became of one entry of a batch. `message` is the vendor's, with the record's values masked. `at` is the
+    system's own time (epoch seconds) when it accepted the write, 0 for none."""
 
     key: LinkKey
     outcome: Outcome
@@ -171,6 +172,7 @@ class Result:
     message: str = ""
     field: str = ""
     ticket: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from shared.domain.identity import Link, LinkState
-from shared.domain.records import Ref, Side
+from shared.domain.records import Record, Ref, Side
 from shared.ports.ambient import Sealing
 from shared.ports.connector import Op
-from shared.state.model import Entry
+from shared.state.model import Entry, Fact
 from shared.sync.cases import Case, Done, PlannedWrite
 from shared.sync.choices import still_true
 from shared.sync.linked import finished
@@ -14,11 +14,15 @@ from shared.sync.linked import finished
 _BASE = "base."
 
 
-def entry_of(case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str, sealer: Sealing | None) -> Entry:
-    """The intent of one write, with all that recovery needs to know when this worker dies."""
-    facts: dict[str, str | bool | bytes] = {"made": link.made, "stamp": stamp, "settled": done.settled}
+def entry_of(
+    case: Case, link: Link, write: PlannedWrite, done: Done, *, stamp: str, sealer: Sealing | None, at: int = 0
+) -> Entry:
+    """The intent of a write, begun `at` (epoch seconds), with all that recovery needs when this worker dies."""
+    facts: dict[str, Fact] = {"made": link.made, "stamp": stamp, "settled": done.settled}
     if link.labels:
         facts["labels"] = "\n".join(sorted(link.labels))
+    if at and write.op is Op.CREATE and not write.ref.id:
+        facts["at"] = at
     if sealer is not None and write.op is Op.CREATE and write.match is not None and not write.ref.id:
         facts["text"] = sealer.seal(write.match.encode(), bound=link.key.hex())
     facts |= {f"{_BASE}{name}": packed for name, packed in write.bases.items()}
@@ -75,6 +79,7 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
         "tries": 0,
         "retry_at": 0,
         "ticket": "",
+        "sent_at": 0,
     }
     if side is Side.CRM:
         changes["crm_revision"] = revision
@@ -85,6 +90,34 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
         changes |= {"partner": partner, "state": LinkState.LINKED if partner is not None else LinkState.AWAITING}
         changes["made"] = str(entry.facts.get("made", ""))
     return finished(link.with_(**changes), done_of(entry))
+
+
+def accepted(link: Link, *, ticket: str, at: int) -> Link:
+    """The link of a write that was only accepted. Of a create it keeps when that was, by the partner's own time."""
+    return link.with_(ticket=ticket, sent_at=at if link.state is LinkState.AWAITING else link.sent_at)
+
+
+def adopted(link: Link, found: Record) -> Link:
+    """The awaited link with the record that has its match value.
+
+    An import that meets a record of its match value changes that one, and does not say so. It counts as ours only when
+    it came to be after the import was accepted, by the partner's own clock; in doubt it does not (a clean-up deletes by
+    this word).
+    """
+    born = found.created_at
+    ours = bool(link.sent_at) and born is not None and int(born.timestamp()) > link.sent_at
+    made = link.made if ours or link.made != Side.PARTNER.value else ""
+    return link.with_(partner=found.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0, sent_at=0, made=made)
+
+
+def found_again(link: Link, entry: Entry, found: Record, *, stamped: bool) -> Link:
+    """The link of a create whose answer was lost, with the record that was found. One that was known by its match value
+    and some values may be older than the create: in doubt it does not count as made."""
+    if entry.op is not Op.CREATE or stamped or (entry.partner is not None and entry.partner.id):
+        return link
+    at, born = entry.facts.get("at"), found.created_at
+    ours = isinstance(at, int) and born is not None and born.timestamp() >= at
+    return link if ours or link.made != Side.PARTNER.value else link.with_(made="")
 
 
 def _bases(entry: Entry) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from shared.errors import GuardTripped, SyncError
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 from shared.ports.report import Image
 from shared.state.model import Batch, Entry, Result
-from shared.sync.after import entry_of, link_after
+from shared.sync.after import accepted, entry_of, link_after
 from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
@@ -123,13 +123,14 @@ class Applier:
         if self._work.engine.plan is not None:
             for task in tasks:
                 self._work.engine.plan.add(change_of(task.case, task.decision.code, task.write))
-        sealer = self._work.engine.sealer
+        sealer, began = self._work.engine.sealer, int(self._work.engine.clock.now().timestamp())
         for task in tasks:
             link = self._links.link(task.case.key)
             if link is None:
                 raise AssertionError("a write was planned without a link")
             done = task.decision.done if task.last and task.key not in self._failed else Done()
-            task.entry = entry_of(task.case, link, task.write, done, stamp=self._stamp(task) or "", sealer=sealer)
+            stamp = self._stamp(task) or ""
+            task.entry = entry_of(task.case, link, task.write, done, stamp=stamp, sealer=sealer, at=began)
         entries = tuple(task.entry for task in tasks if task.entry is not None)
         self._work.written |= {(side, task.write.ref) for task in tasks}
         return Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
@@ -207,7 +208,8 @@ class Applier:
             revision=result.revision or "",
         )
         if result.outcome is Outcome.ACCEPTED:  # it may still be refused: its tries count on
-            after = after.with_(ticket=result.ticket or "", tries=known.tries if known is not None else 0)
+            tries = known.tries if known is not None else 0
+            after = accepted(after, ticket=result.ticket or "", at=_kept(task, result).at).with_(tries=tries)
         self._links.put(after)
         self._links.prove(after.key, *(() if task.last else (DIVERGED,)))  # the rest is decided again, both sides read
         for key in task.case.others:
@@ -278,6 +280,7 @@ class Applier:
             state=LinkState.PARKED if creating else link.state,
             partner=None if creating and side is Side.PARTNER else link.partner,
             agreed={} if creating else link.agreed,
+            made="" if creating else link.made,
             parked={**link.parked, "": result.code or "rejected"},
             flags=link.flags | {DIVERGED},
             tries=link.tries + 1,
@@ -334,6 +337,7 @@ def _kept(task: Task, result: WriteResult) -> Result:
         message=result.message,
         field=result.field or "",
         ticket=result.ticket or "",
+        at=int(result.at.timestamp()) if result.at is not None else 0,
     )
 
 

@@ -79,6 +79,7 @@ def joined(earlier: Record, later: Record) -> Record:
         fields={**earlier.fields, **later.fields},
         modified_at=later.modified_at or earlier.modified_at,
         labels=later.labels if later.labels is not None else earlier.labels,
+        created_at=later.created_at or earlier.created_at,
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Side
+from shared.sync.after import adopted
 from shared.sync.basis import DIRTY, LEFT, REVERTED, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
@@ -71,10 +72,14 @@ class Reconciler(Unlinked):
             if link.ticket and self.merge(case, link.agreed).writes[Side.CRM] and self.is_open(link.ticket):
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
-            adopted = link.with_(partner=partner.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0)
+            found = adopted(link, partner)
             if DIRTY in link.flags and case.crm is None:
-                return Decision(code="waiting", link=adopted, need=frozenset({Side.CRM}))
-            return self.linked(case, adopted)
+                return Decision(code="waiting", link=found, need=frozenset({Side.CRM}))
+            decision = self.linked(case, found)
+            if decision.link is not None and any(write.side is Side.CRM for write in decision.writes):
+                # It holds what was not sent: somebody may have typed it in before the import came to it.
+                return replace(decision, link=decision.link.with_(made=""))
+            return decision
         crm = record_of(case.crm)
         if crm is None or DIRTY in link.flags:
             return Decision(code="waiting:id")

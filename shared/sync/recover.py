@@ -14,10 +14,10 @@ from itertools import islice, takewhile
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldType, Gone, GoneReason, Kind, Record, Side
+from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
-from shared.sync.after import done_of, link_after, link_before
+from shared.sync.after import accepted, done_of, found_again, link_after, link_before
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
@@ -60,7 +60,10 @@ def _retell(page: Page, batch: Batch) -> None:
             continue
         _retire_former(page, entry)
         after = link_after(link_before(known, entry), entry, batch.side, ref=result.ref, revision=result.revision)
-        page.links.put(replace(_half_done(after, entry), ticket=result.ticket or after.ticket))
+        after = _half_done(after, entry)
+        if result.outcome is Outcome.ACCEPTED:
+            after = accepted(after, ticket=result.ticket, at=result.at)
+        page.links.put(after)
         page.applier.found(batch, entry)
 
 
@@ -123,7 +126,8 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if not verdict:
         return None
     _retire_former(page, entry)
-    page.links.put(link_after(link_before(known, entry), entry, batch.side, ref=seen.ref))
+    after = link_after(link_before(known, entry), entry, batch.side, ref=seen.ref)
+    page.links.put(found_again(after, entry, seen, stamped=_stamped(page, batch, entry)))
     page.links.prove(entry.key, DIVERGED)  # what follows from it may not be sent
     page.applier.found(batch, entry)
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
@@ -147,9 +151,8 @@ def _retire_former(page: Page, entry: Entry) -> None:
 
 def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> bool | None:
     """True: it was applied. False: it was not. None: what stands there is neither before nor intended."""
-    stamp_field = page.work.connector(batch.side).capabilities.kinds[Kind(batch.kind)].stamp
-    if stamp_field is not None and entry.facts.get("stamp"):
-        return seen.fields.get(stamp_field) == entry.facts["stamp"]
+    if _stamped(page, batch, entry):
+        return seen.fields.get(_stamp_field(page, batch) or FieldName("")) == entry.facts["stamp"]
     if entry.expect and seen.revision == entry.expect:
         return False
     now = digests(compiled, seen, batch.side, page.reconciler.digester)
@@ -163,6 +166,14 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
     if all(now[name] == entry.before.get(name) for name in moved):
         return False
     return None  # some as intended, others not: two users may have entered the same, e-mail addresses above all
+
+
+def _stamp_field(page: Page, batch: Batch) -> FieldName | None:
+    return page.work.connector(batch.side).capabilities.kinds[Kind(batch.kind)].stamp
+
+
+def _stamped(page: Page, batch: Batch, entry: Entry) -> bool:
+    return _stamp_field(page, batch) is not None and bool(entry.facts.get("stamp"))
 
 
 def _is_ours(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, now: Mapping[str, bytes]) -> bool:
@@ -325,7 +336,7 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
         "retry_at": int(when.timestamp()),
     }
     if creating:
-        changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset()}
+        changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset(), "made": ""}
     else:
         agreed = {**known.agreed, **_before(known, entry, batch.side)}
         changes |= {"agreed": agreed, "bases": still_true(known.bases, known.agreed, agreed)}

@@ -42,7 +42,11 @@ class Unlinked(Linked):
     def _meet(self, case: Case, link: Link | None) -> Decision:
         base = link or new_link(case)
         match = self.match_key(self.match_of(case))
-        fresh = base.with_(partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0)
+        # What a link once had made, or was to make, is not the record that it meets now.
+        made = "" if base.made == Side.PARTNER.value and base.partner != case.partner_ref else base.made
+        fresh = base.with_(
+            partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0, sent_at=0, made=made
+        )
         partner = record_of(case.partner)
         rules = case.map.entity.labels
         if rules is None or partner is None:

@@ -191,6 +191,106 @@ def test_a_clean_up_that_dies_goes_on_and_deletes_exactly_what_was_created(make:
 
 
 @pytest.mark.feature("HUB-20.2", system="activecampaign")
+@pytest.mark.feature("HUB-16.2", system="activecampaign")
+def test_a_clean_up_spares_who_was_typed_in_just_before_the_import_of_the_same_address(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    world.run()
+    for number in range(60):
+        world.row(number)
+    typed: list[str] = []
+
+    def types_in() -> None:
+        typed.append(world.person(7))
+        world.advance(1)
+
+    world.on_ac.before("write", types_in)
+    world.mark()
+    world.run()
+    run = care.last_run
+    world.run()
+    (known,) = typed
+    made = {str(w["id"]) for w in world.ours("activecampaign") if (w["op"], w["kind"]) == ("create", "contact")}
+    assert (len(made), known in made) == (59, False)
+    assert {link.partner.id for link in world.links() if link.partner is not None} == {known, *made}
+    assert care.purging.counts() == {"partner.contact": 59}
+    world.mark()
+    job = care.revert(run, created=True)
+    assert (job.counts["removed"], known in deleted(world, "activecampaign")) == (59, False)
+    assert care.purge().problems == ()
+    assert deleted(world, "activecampaign") == made
+    assert [str(person["id"]) for person in world.people()] == [known]
+
+
+@pytest.mark.feature("HUB-20.2", system="activecampaign")
+def test_a_clean_up_knows_its_own_also_when_the_worker_died_after_the_import_was_accepted(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    known = world.person(99)
+    world.run()
+    for number in range(60):
+        world.row(number)
+    stored = world.store.transact
+
+    def dies(*args: Any) -> Any:
+        found = stored(*args)
+        if any(".r000" in str(getattr(one, "row_key", getattr(one, "key", ""))) for one in args[1]):
+            raise Crash
+        return found
+
+    world.store.transact = dies  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        world.run()
+    world.store.transact = stored  # type: ignore[method-assign]
+    world.advance(120)
+    world.run(2)
+    made = {str(w["id"]) for w in world.ours("activecampaign") if (w["op"], w["kind"]) == ("create", "contact")}
+    assert len(made) == 60
+    world.mark()
+    assert care.purge().counts == {"partner.contact": 60}
+    assert deleted(world, "activecampaign") == made
+    assert [str(person["id"]) for person in world.people()] == [known]
+
+
+@pytest.mark.feature("HUB-20.2", system="activecampaign")
+@pytest.mark.parametrize("typed", [True, False], ids=["typed in", "made"])
+def test_a_create_whose_answer_was_lost_counts_as_made_only_when_nobody_was_there_before(
+    make: Make, *, typed: bool
+) -> None:
+    world = make()
+    care = Care(world)
+    world.run()
+    row = world.row(1)
+    world.advance(5)
+
+    told: list[str] = []
+
+    def looks(real: Any, *args: Any) -> Any:
+        found = real(*args)
+        if typed and told == ["row"]:  # the last look before the write
+            told.append(world.person(1))
+            world.advance(1)
+        return found
+
+    def lost(real: Any, writes: Any) -> Any:
+        real(writes)
+        raise Crash
+
+    world.on_ac.twists["write"] = lost
+    world.on_ac.twists["changes"] = looks
+    world.on_crm.before("changes", lambda: told.append("row"))
+    with pytest.raises(Crash):
+        world.run()
+    world.on_ac.twists.clear()
+    world.on_crm.twists.clear()
+    world.advance(120)
+    world.run(2)
+    assert world.link(row).state.value == "linked"
+    assert len(world.people()) == 1
+    assert care.purging.counts() == ({} if typed else {"partner.contact": 1})
+
+
+@pytest.mark.feature("HUB-20.2", system="activecampaign")
 def test_a_clean_up_spares_the_row_that_our_row_was_merged_into(make: Make) -> None:
     world = make()
     care = Care(world)

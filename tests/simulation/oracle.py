@@ -1,4 +1,4 @@
-"""Judges a world at rest by what its users did: I1 to I7, I17, I20 and I21 of `docs/explanation/invariants.md`.
+"""Judges a world at rest by what its users did: I1 to I7, I17, I20 to I23 of `docs/explanation/invariants.md`.
 
 Every finding is one sentence that begins with the number of the invariant.
 """
@@ -96,6 +96,7 @@ def judge(world: World) -> list[str]:
     _edited_survivors_are_made_again(court)
     nothing_doubled(court)
     told_once(court)
+    _nobody_elses_counts_as_made(court)
     _pairs_agree(court)
     _everybody_is_looked_after(court)
     _nothing_is_left_over(court)
@@ -172,6 +173,18 @@ def _nothing_is_made_where_nothing_may_be(court: Court) -> None:
     for event in court.ledger.events:
         if event.by_hub and event.op == "create" and event.side not in court.profile.creates:
             court.say(f"I20 the hub made {event.side} {event.ref}, where the connection makes nothing")
+
+
+def _nobody_elses_counts_as_made(court: Court) -> None:
+    """A clean-up deletes what links say was made: each such record came to be by the hub."""
+    for link in court.links:
+        side = Side(link.made) if link.made and link.state is not LinkState.PARKED else None
+        ref = link.crm if side is Side.CRM else link.partner
+        if side is None or ref is None:
+            continue
+        first = next(iter(court.ledger.of[side, ref]), None)
+        if first is not None and not first.by_hub:
+            court.say(f"I23 the link of {link.crm} says that the hub made {side} {ref}, which a user made")
 
 
 def _edited_survivors_are_made_again(court: Court) -> None:

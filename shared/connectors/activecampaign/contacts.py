@@ -50,6 +50,7 @@ class ContactMapper:
             self._standard(row) | self._bounced(row) | (extra or {}),
             modified_at=_time(row.get("udate")),
             labels=frozenset(labels) if labels is not None else None,
+            created_at=_time(row.get("cdate")),
         )
 
     @shaped("ActiveCampaign")

@@ -188,6 +188,7 @@ def _accepted(writes: Sequence[Write], answer: Fetched) -> Results:
             outcome=Outcome.ACCEPTED,
             ref=write.ref if write.op is Op.UPDATE else None,
             ticket=Ticket(ticket),
+            at=answer.date,
         )
         for write in writes
     }

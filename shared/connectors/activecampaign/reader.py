@@ -180,9 +180,7 @@ class ContactReader:
         for (row, record), names in zip(found.items(), labels, strict=True):
             if isinstance(record, Record):
                 told = self._mapper.complete(values.get(row, ()))
-                whole[row] = Record(
-                    record.ref, {**record.fields, **told}, modified_at=record.modified_at, labels=frozenset(names)
-                )
+                whole[row] = replace(record, fields={**record.fields, **told}, labels=frozenset(names))
         return whole
 
     def values_of(self, ids: set[RemoteId], purpose: str) -> dict[RemoteId, Rows] | None:
@@ -219,4 +217,4 @@ def _values_query(name: FieldName, offset: int) -> list[tuple[str, str]]:
 
 def _only(record: Record, fields: Sequence[FieldName]) -> Record:
     kept = {name: value for name, value in record.fields.items() if name in fields}
-    return Record(record.ref, kept, modified_at=record.modified_at, labels=record.labels)
+    return replace(record, fields=kept)

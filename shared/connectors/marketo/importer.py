@@ -155,7 +155,10 @@ def _accepted(writes: Sequence[Write], answer: Reply) -> dict[str, WriteResult]:
     ticket = str(row.get("batchId") or row.get("importId") or "")
     if not ticket.isalnum():
         return {write.key: unknown(write, "no_batch_id") for write in writes}
-    return {write.key: WriteResult(key=write.key, outcome=Outcome.ACCEPTED, ticket=Ticket(ticket)) for write in writes}
+    return {
+        write.key: WriteResult(key=write.key, outcome=Outcome.ACCEPTED, ticket=Ticket(ticket), at=answer.date)
+        for write in writes
+    }
 
 
 def _files(items: Sequence[Item]) -> Iterator[list[Item]]:

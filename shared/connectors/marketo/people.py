@@ -9,12 +9,13 @@ from typing import Any
 
 from shared.connectors.marketo.client import PAGE, Client
 from shared.connectors.marketo.errors import Refusal, raise_for
-from shared.connectors.marketo.fields import EMAIL, LEAD, told
+from shared.connectors.marketo.fields import EMAIL, LEAD, parse_time, told
 from shared.domain.records import FieldName, Gone, GoneReason, Record, Ref, RemoteId, Schema
 from shared.errors import Transient
 from shared.http.parallel import raised, run_all
 
 _TOO_MANY = "1003"
+_CREATED = "createdAt"
 
 
 def lead_ref(raw: object) -> Ref:
@@ -77,7 +78,7 @@ class PeopleReader:
         return found
 
     def _query(self, name: str, values: Sequence[str], purpose: str) -> list[Mapping[str, Any]] | Refusal:
-        fields = dict.fromkeys(["id", EMAIL, *self._fields])
+        fields = dict.fromkeys(["id", EMAIL, _CREATED, *self._fields])
         query = [("filterType", name), ("filterValues", ",".join(values)), ("fields", ",".join(fields))]
         rows: list[Mapping[str, Any]] = []
         token = ""
@@ -93,4 +94,12 @@ class PeopleReader:
 
     def record(self, row: Mapping[str, Any], modified: datetime | None = None) -> Record:
         """A row as a record. The vendor's `updatedAt` follows standard fields only, so it is not told as a time."""
-        return Record(lead_ref(row.get("id")), told(self._schema, self._fields, row), modified_at=modified)
+        values = told(self._schema, self._fields, row)
+        return Record(lead_ref(row.get("id")), values, modified_at=modified, created_at=_created(row.get(_CREATED)))
+
+
+def _created(text: object) -> datetime | None:
+    try:
+        return parse_time(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

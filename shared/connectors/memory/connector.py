@@ -267,4 +267,5 @@ class MemoryConnector:
             modified_at=version.modified_at,
             labels=version.labels if tells_labels else None,
             active=version.state is RowState.ACTIVE,
+            created_at=self._system.tables[ref.kind].rows[ref.id][0].modified_at,
         )

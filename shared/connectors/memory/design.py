@@ -30,9 +30,10 @@ class KindDesign:
     where the kind has `partial_rows`, and so are labels where `partial_labels`. `secret_limits` are lengths (UTF-16
     units) that the system enforces without telling. `habits` rewrite a text before it is stored. `representation`: a
     write answers with what was stored. `token_lifetime` is how long a DELTA token is good, `retention` how long a LOG
-    keeps its entries. `import_time` is how long an asynchronous create takes. `refuses_unknown_fields`: a query that
-    names a column which does not exist fails as a whole (else the column is absent from the answer). `keeps_used`: a
-    record that another one refers to cannot be deleted.
+    keeps its entries. `import_time` is how long an asynchronous create takes, `imports_update`: one of a match value
+    that somebody has changes that record (else it is refused). `refuses_unknown_fields`: a query that names a column
+    which does not exist fails as a whole (else the column is absent from the answer). `keeps_used`: a record that
+    another one refers to cannot be deleted.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class KindDesign:
     token_lifetime: timedelta = timedelta(days=7)
     retention: timedelta = timedelta(days=90)
     import_time: timedelta = timedelta(seconds=5)
+    imports_update: bool = False
     refuses_unknown_fields: bool = False
     keeps_used: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.connectors.memory.system import HUB, Job, MemorySystem, match_locks
 from shared.connectors.memory.table import RowState, Version
@@ -44,11 +44,12 @@ class Writer:
                 results.append(_refused(write, Refusal("unknown_field", unknown[0])))
                 continue
             kept.append(write)
-            results.append(WriteResult(key=write.key, outcome=Outcome.ACCEPTED, ticket=ticket))
+            at = self.system.now()
+            results.append(WriteResult(key=write.key, outcome=Outcome.ACCEPTED, ticket=ticket, at=at))
 
         def act() -> None:
             for write in kept:
-                result = self.write(write, shard)
+                result = self.write(self._as_imported(write), shard)
                 if result.outcome is not Outcome.APPLIED:
                     code = "duplicate" if result.outcome is Outcome.EXISTS else result.code
                     job.refused[write.match or write.key] = code
@@ -57,6 +58,12 @@ class Writer:
         due = self.system.now() + self.system.designs[writes[0].ref.kind].import_time
         self.system.defer(due, act)
         return results
+
+    def _as_imported(self, write: Write) -> Write:
+        """An import that changes who has its match value already, where the system's imports do that."""
+        design = self.system.designs[write.ref.kind]
+        holders = self.system.tables[write.ref.kind].holders(write.match or "") if design.imports_update else []
+        return replace(write, op=Op.UPDATE, ref=Ref(write.ref.kind, holders[0])) if holders else write
 
     def settle(self, ticket: Ticket) -> Settled:
         self.system.run_due()

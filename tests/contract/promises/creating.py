@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.records import Kind, Ref, RemoteId
+from shared.domain.records import Kind, Record, Ref, RemoteId
 from shared.ports.connector import (
     CreateKey,
     Outcome,
@@ -126,6 +126,29 @@ class Creating(Promises):
         self._wait_for(harness, result)
         (found,) = self._find(harness, self._match(harness, 1))
         assert found.ref.id in feed.drain()
+
+    @needs("asynchronous create", lambda kind: kind.asynchronous_create)
+    def test_what_an_accepted_create_made_is_told_from_what_was_there_by_the_systems_own_time(
+        self, harness: Harness
+    ) -> None:
+        harness.create(harness.values(1))
+        harness.advance(2)
+        result = self._one(harness, self._create(harness, harness.values(1)))
+        assert result.at is not None
+        self._wait_for(harness, result)
+        (known,) = self._find(harness, self._match(harness, 1))
+        assert known.created_at is not None
+        assert known.created_at.timestamp() <= int(result.at.timestamp())
+        result = self._one(harness, self._create(harness, harness.values(2)))
+        assert result.at is not None
+        self._wait_for(harness, result)
+        (made,) = self._find(harness, self._match(harness, 2))
+        walked = Feed(harness, [harness.text]).drain()[made.ref.id]
+        read = harness.connector.read(harness.kind, [made.ref.id], [harness.text])[made.ref.id]
+        for record in (made, walked, read):
+            assert isinstance(record, Record)
+            assert record.created_at is not None
+            assert record.created_at.timestamp() > int(result.at.timestamp())
 
     @needs("asynchronous create", lambda kind: kind.asynchronous_create)
     def test_a_refused_part_of_an_accepted_batch_is_named_when_it_is_settled(self, harness: Harness) -> None:

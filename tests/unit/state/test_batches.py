@@ -60,6 +60,18 @@ def result(number: int, outcome: Outcome = Outcome.APPLIED) -> Result:
     )
 
 
+def test_the_time_of_acceptance_comes_back() -> None:
+    world = World()
+    held = world.acquire()
+    held.begin(batch("b1", range(2)))
+    told = [
+        replace(result(number, Outcome.ACCEPTED), message="", at=at) for number, at in enumerate((1_800_000_000, 0))
+    ]
+    held.finish({"b1": told})
+    (found,) = world.take_over().batches()
+    assert [found.results[one.key] for one in told] == told
+
+
 def test_an_intent_comes_back_whole() -> None:
     world = World()
     held = world.acquire()

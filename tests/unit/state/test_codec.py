@@ -54,6 +54,7 @@ links = st.builds(
     tries=st.integers(0, 1000),
     seen_crm=st.integers(0, 2**40),
     seen_partner=st.integers(0, 2**40),
+    sent_at=st.integers(0, 2**40),
 )
 
 
@@ -90,6 +91,7 @@ def test_every_field_of_a_link_is_packed() -> None:
         "tries": 4,
         "seen_crm": 5,
         "seen_partner": 6,
+        "sent_at": 7,
     }
     assert set(full) == {field.name for field in fields(Link)}
     one, words = Link(**full), Words()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.entity_map import MapErrors
-from shared.domain.records import Side
-from shared.ports.connector import Deletes, FeedKind
-from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, NAME, PARTNER_CAPABILITIES, PERSON, Rig
+from shared.domain.records import Record, Side
+from shared.ports.connector import ChangePage, Deletes, FeedKind, Op, Outcome, Write, WriteResult
+from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, NAME, NOTE, PARTNER_CAPABILITIES, PERSON, Rig
 
 TELLING = replace(PARTNER_CAPABILITIES, deletes=Deletes.TOLD, feed=FeedKind.DELTA, asynchronous_create=False)
 
@@ -87,3 +89,88 @@ def test_what_was_deleted_is_made_again_at_the_next_edit_of_what_was_kept(gone: 
 def test_a_side_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(MapErrors, match="creates"):
         parse_entity_map({**ENTITY, "creates": ["both"]})
+
+
+def imports() -> Rig:
+    """A world whose partner takes creates as imports, which change who has the match value already."""
+    made = Rig()
+    design = made.partner_system.designs[PERSON]
+    made.partner_system.designs[PERSON] = replace(design, imports_update=True)
+    return made
+
+
+def links(made: Rig) -> dict[str, tuple[str, str]]:
+    """State and maker of every link, by the Dynamics id."""
+    return {str(link.crm.id): (link.state.value, link.made) for link in made.lane.reader().scan_links()}
+
+
+def test_who_was_typed_in_before_the_import_came_to_it_does_not_count_as_made() -> None:
+    made = imports()
+    made.run()
+    rows = [made.crm.create(CONTACT, {MAIL: f"p{n}@example.org", NAME: f"P {n}"}).id for n in range(4)]
+    connector = made.engine.partner
+    write = connector.write
+
+    def types_in(writes: Sequence[Write]) -> Sequence[WriteResult]:
+        if writes[0].op is not Op.CREATE:
+            return write(writes)
+        made.partner.create(PERSON, {MAIL: "p1@example.org"})
+        made.clock.advance(1)
+        told = write(writes)
+        made.clock.advance(2)
+        # only accepted so far: what somebody holds beside what was sent tells that it was theirs
+        made.partner.create(PERSON, {MAIL: "p2@example.org", NOTE: "met at the fair"})
+        made.partner.create(PERSON, {MAIL: "p3@example.org"})
+        return told
+
+    connector.write = types_in  # type: ignore[method-assign]
+    made.run(4)
+    assert sorted(names(made, "partner")) == [f"P {n}" for n in range(4)]
+    found = links(made)
+    assert [found[row] for row in rows[:3]] == [("linked", "partner"), ("linked", ""), ("linked", "")]
+    # The window that is left (docs/explanation/guarantees.md): typed in, with nothing of its own, after acceptance.
+    assert found[rows[3]] == ("linked", "partner")
+
+
+@pytest.mark.parametrize("told", ["acceptance", "creation"])
+def test_in_doubt_nothing_counts_as_made(told: str) -> None:
+    made = imports()
+    made.run()
+    row = made.crm.create(CONTACT, {MAIL: "p@example.org", NAME: "P"}).id
+    connector = made.engine.partner
+    write, changes = connector.write, connector.changes
+
+    def silent(writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return [replace(result, at=None) for result in write(writes)]
+
+    def ageless(*args: Any) -> ChangePage:
+        page = changes(*args)
+        return replace(page, items=[replace(item, created_at=None) for item in page.items if isinstance(item, Record)])
+
+    if told == "acceptance":
+        connector.write = silent  # type: ignore[method-assign]
+    else:
+        connector.changes = ageless  # type: ignore[method-assign]
+    made.run(4)
+    assert links(made)[row] == ("linked", "")
+
+
+def test_who_takes_the_place_of_a_create_that_was_refused_does_not_count_as_made() -> None:
+    made = Rig()
+    made.run()
+    row = made.crm.create(CONTACT, {MAIL: "p@example.org", NAME: "P"}).id
+    connector = made.engine.partner
+    write = connector.write
+
+    def refuses(writes: Sequence[Write]) -> Sequence[WriteResult]:
+        if writes[0].op is not Op.CREATE:
+            return write(writes)
+        return [WriteResult(key=one.key, outcome=Outcome.REJECTED, code="no_more") for one in writes]
+
+    connector.write = refuses  # type: ignore[method-assign]
+    made.run(2)
+    assert links(made)[row] == ("parked", "")
+    connector.write = write  # type: ignore[method-assign]
+    made.partner.create(PERSON, {MAIL: "p@example.org", NAME: "P"})
+    made.run(4)
+    assert links(made)[row] == ("linked", "")
