@@ -218,7 +218,7 @@ IMPORT = Profile(
         clear=ClearBy.EMPTY,
         coarse=timedelta(seconds=1),
     ),
-    partner_design={"overlong": Overlong.TRUNCATE, "page_size": 3, "habits": _TRIMS, "imports_update": True},
+    partner_design={"overlong": Overlong.TRUNCATE, "page_size": 3, "habits": _TRIMS},
     crm_design={"page_size": 3, "refuses_unknown_fields": True, "representation": True},
     overlap=timedelta(seconds=120),
     lateness=timedelta(seconds=40),
