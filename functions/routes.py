@@ -4,6 +4,7 @@ from functions import (
     activity,
     care,
     conflicts,
+    declarations,
     exchange,
     failures,
     mapping,
@@ -20,6 +21,7 @@ from functions import (
 
 MODULES = (
     settings,
+    declarations,
     mapping,
     schedule,
     planning,

@@ -7,7 +7,7 @@ export class ApiError extends Error {
   constructor(status, problem = {}, current = null, etag = "") {
     super(problem.message ?? "");
     Object.assign(this, { status, code: problem.code ?? "unreachable", nextStep: problem.nextStep ?? "", current, etag });
-    this.details = problem.details ?? [];
+    Object.assign(this, { target: problem.target ?? "", details: problem.details ?? [], facts: problem });
   }
 }
 

@@ -1,6 +1,6 @@
 // The shell: who is asking, which connection, which view, in which language and light.
 import { ApiError, get } from "./api.js";
-import { html, render, signal, useEffect } from "./html.js";
+import { html, render, signal, useEffect, useState } from "./html.js";
 import { choose, language, LANGUAGES, speak, t } from "./i18n.js";
 import { Loaded, said, To, useLoaded } from "./parts.js";
 import { go, place } from "./place.js";
@@ -8,6 +8,10 @@ import { go, place } from "./place.js";
 /** Every view in the order of the navigation; its module is fetched when it is first opened. */
 const VIEWS = {
   overview: async () => (await import("./views/overview.js")).Overview,
+  connections: async () => (await import("./views/connections.js")).Connections,
+  data: async () => (await import("./views/data.js")).Data,
+  mapping: async () => (await import("./views/mapping.js")).Mapping,
+  settings: async () => (await import("./views/settings.js")).Settings,
   runs: async () => (await import("./views/runs.js")).Runs,
 };
 const THEMES = ["auto", "light", "dark"];
@@ -33,9 +37,20 @@ async function begin(signal) {
   return { roles: me.body.roles, connections: connections.body.value };
 }
 
+/** The connections as they are known here: one that was just made or forgotten shows before the list is loaded anew. */
+function listed(found, { added, gone }) {
+  const kept = found.filter(({ id }) => id !== gone);
+  return added && !kept.some(({ id }) => id === added.id) ? [...kept, added] : kept;
+}
+
 function App() {
   const loaded = useLoaded(begin, []);
-  const connections = loaded.data?.connections ?? [];
+  const [moved, move] = useState({});
+  const connections = listed(loaded.data?.connections ?? [], moved);
+  const reload = (change = {}) => {
+    move(change);
+    loaded.again();
+  };
   const view = place.value.view in VIEWS ? place.value.view : "overview";
   const connection = connections.find(({ id }) => id === place.value.connection) ?? connections[0];
   const shown = language.value;
@@ -48,8 +63,8 @@ function App() {
       <nav aria-label=${t("navigation")}><ul>${Object.keys(VIEWS).map((name) => html`<li key=${name}>
         <${To} to=${{ view: name }} aria-current=${name === view ? "page" : undefined}>${t(`view.${name}`)}<//></li>`)}</ul></nav>
       <main><div class="head"><h1 id="title" tabindex="-1">${t(`view.${view}`)}</h1></div>
-        <${Loaded} of=${loaded} empty=${connection ? null : html`<div class="card"><h2>${t("connections.none")}</h2><p class="quiet">${t("connections.none.next")}</p></div>`}>
-          ${connection && html`<${Opened} key=${`${view} ${connection.id}`} view=${view} connection=${connection.id} admin=${loaded.data.roles.includes("admin")} />`}<//></main>
+        <${Loaded} of=${loaded} empty=${connection || view === "connections" ? null : html`<div class="card"><h2>${t("connections.none")}</h2><p class="quiet">${t("connections.none.next")}</p><p><${To} class="button main" to=${{ view: "connections" }}>${t("connections.new")}<//></p></div>`}>
+          ${loaded.data && html`<${Opened} key=${`${view} ${connection?.id}`} view=${view} connection=${connection?.id} connections=${connections} reload=${reload} admin=${loaded.data.roles.includes("admin")} />`}<//></main>
     </div><div class="out" role="status" aria-live="polite">${said.value}</div>`;
 }
 

@@ -42,7 +42,7 @@ const ICONS = {
   calm: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM5.500 5h1.800v6H5.500zm3.200 0h1.800v6H8.700z",
 };
 const TONES = {
-  waits: "good", running: "busy", late: "warn", failing: "bad", resting: "warn", stopped: "bad", off: "calm", setup: "calm",
+  waits: "good", on: "good", running: "busy", late: "warn", failing: "bad", resting: "warn", stopped: "bad", off: "calm", setup: "calm",
   succeeded: "good", partly_failed: "warn", failed: "bad",
   created: "good", updated: "good", relinked: "good", unchanged: "calm", deleted: "good", deactivated: "good",
   waiting: "busy", again: "busy", skipped: "calm", conflicted: "warn",

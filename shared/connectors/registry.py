@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import ConfigError
 
 if TYPE_CHECKING:
+    from shared.connectors.extensions import Extension
     from shared.connectors.surroundings import SettingSpec, Surroundings
     from shared.ports.connector import Connector
 
@@ -42,6 +43,12 @@ def settings_of(system: str) -> tuple[SettingSpec, ...]:
 def defaults_of(system: str) -> Any:
     """The module that says what a new connection of this system starts with (maps, rhythm, options, rates)."""
     return import_module(f"{_package(system)}.defaults")
+
+
+def extensions_of(system: str) -> tuple[Extension, ...]:
+    """What only this system has."""
+    found: tuple[Extension, ...] = getattr(defaults_of(system), "EXTENSIONS", ())
+    return found
 
 
 def _package(system: str) -> str:

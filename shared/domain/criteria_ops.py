@@ -355,3 +355,21 @@ def _operators() -> dict[str, Operator]:
 
 OPERATORS: Final = _operators()
 """Every operator by its name in files."""
+
+
+_LISTS: Final = frozenset({"in", "not_in", "contains_any", "contains_all", "contains_none"})
+_DAYS: Final = frozenset({"on", "not_on", "before", "after", "on_or_before", "on_or_after"})
+
+
+def takes(op: str) -> str:
+    """What an operator's value is, for forms: `none`, `one` value of the column, `two`, `many`, a day (`days`), or a
+    `count` of hours, days, weeks, months, years."""
+    if op in FIXED or op in {"empty", "not_empty"}:
+        return "none"
+    if op in COUNTED:
+        return "count"
+    if op in _LISTS:
+        return "many"
+    if op in _DAYS:
+        return "days"
+    return "two" if op in {"between", "not_between"} else "one"

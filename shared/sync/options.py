@@ -44,7 +44,8 @@ class Options:
     plan_first: bool = False
 
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"vendor_app": ("refuse", "switched_off")}
+CHOICES: Mapping[str, tuple[str, ...]] = {"vendor_app": ("refuse", "switched_off")}
+"""The options that have a closed list of values."""
 
 
 def parse_options(data: Mapping[str, object]) -> Options:
@@ -63,11 +64,11 @@ def parse_options(data: Mapping[str, object]) -> Options:
         given = tuple(value) if isinstance(value, list) else value
         if not isinstance(given, wanted) or (isinstance(given, bool) and not isinstance(default, bool)):
             raise ConfigError(f"options.{name} has the wrong type", setting=f"options.{name}")
-        if given not in _CHOICES.get(name, (given,)):
+        if given not in CHOICES.get(name, (given,)):
             raise ConfigError(
                 f"options.{name} is not one of the known values",
                 setting=f"options.{name}",
-                next_step="Use one of: " + ", ".join(_CHOICES[name]),
+                next_step="Use one of: " + ", ".join(CHOICES[name]),
             )
         changes[name] = given
     return replace(Options(), **changes)  # type: ignore[arg-type]

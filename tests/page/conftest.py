@@ -91,13 +91,37 @@ def tabs(chromium: Browser, world: World) -> Opening:
         try:
             yield tab
             assert tab.broken() == []
+        except BaseException as failed:
+            tab.shot("failed")
+            failed.add_note(f"in the browser's console: {tab.errors}; at {page.url}")
+            raise
         finally:
             context.close()
 
     return opened
 
 
+@dataclass(slots=True)
+class Kept:
+    """The connections that tests of this world share, by what was done to them."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def get(self, world: World, name: str, make: Callable[[], str]) -> str:
+        """The connection of this name; made (anew) where there is none, since a test may have begun a world of its
+        own."""
+        there = {item["id"] for item in world.call("GET", "connections")["value"]}
+        if self.ids.get(name) not in there:
+            self.ids = {name: make()}
+        return self.ids[name]
+
+
 @pytest.fixture(scope="session")
-def connection(world: World) -> str:
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def connection(world: World, kept: Kept) -> str:
     """A connection whose initial sync is over."""
-    return world.begun(people=12)
+    return kept.get(world, "begun", lambda: world.begun(people=12))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.extensions import Extension
 from shared.connectors.limits import Limit
 
 TITLE = "ActiveCampaign"
@@ -23,6 +24,30 @@ ON_REQUEST = False
 
 VENDOR_APPS = ("activecampaign",)
 """Words in the names of Dynamics solutions that are the vendor's own integration. Its exact name is not documented."""
+
+EXTENSIONS = (
+    Extension(
+        name="automation_steps",
+        help="Automation steps that create a lead or a contact in Dynamics call these addresses.",
+        hooks=True,
+    ),
+    Extension(
+        name="tags",
+        help="Tags on a contact say which Dynamics record it is and where it comes from; only tagged ones flow back.",
+        entities=("contact", "lead"),
+    ),
+    Extension(
+        name="imports",
+        help="Many contacts go by bulk import, which starts no automation unless it is allowed.",
+        settings=("import_from", "run_automations"),
+    ),
+    Extension(
+        name="opportunities",
+        help="Opportunities go to ActiveCampaign as records of a custom object or as deals, as the plan allows.",
+        settings=("opportunity_object", "deal_stage", "deal_owner", "currency"),
+        entities=("opportunity", "deal"),
+    ),
+)
 
 LEAD, CONTACT = "D365: Lead", "D365: Contact"
 PUSHED, PULLED = "D365: Pushed from Dynamics", "D365: Pulled from ActiveCampaign"

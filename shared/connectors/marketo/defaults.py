@@ -10,12 +10,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.extensions import Extension
 from shared.connectors.limits import Limit
 
 TITLE = "Marketo"
 
 LIMIT = Limit(100, 20.0, percent=50)
 """A hundred calls in twenty seconds; half of them for one integration, as the vendor asks."""
+
+EXTENSIONS = (
+    Extension(
+        name="rejections",
+        help="What Dynamics refuses is told in the activity log of the person in Marketo.",
+        settings=("rejection_activity",),
+    ),
+    Extension(
+        name="deletions",
+        help="A checkbox tells in Marketo that a person was deleted in Dynamics.",
+        settings=("deleted_field",),
+    ),
+    Extension(
+        name="native_sync",
+        help="Marketo's own CRM sync on the same subscription: refuse to run, or sync people alone.",
+        settings=("native_sync",),
+    ),
+    Extension(
+        name="partitions",
+        help="The lead partition that new people go to.",
+        settings=("partition",),
+    ),
+    Extension(
+        name="opportunity_roles",
+        help="Opportunities come with the role of their contact.",
+        settings=("opportunity_role",),
+        entities=("opportunity",),
+    ),
+)
 
 _OWNER = ("owner", "ownerid", "externalSalesPersonId")
 _PERSON: Sequence[tuple[str, str, str]] = (
