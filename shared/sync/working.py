@@ -96,7 +96,7 @@ class WorkingSet:
 
         It is the first whose id no other pair has: a row that was made for this record may belong to another one by
         now, or be deleted, and the id of a deleted row is never used again. A record that waits for a row already
-        goes on waiting for that one.
+        goes on waiting for that one; a link that waits without a partner record is that of a row which was made.
         """
         waiting = self.of_partner(partner)
         parked = waiting is not None and waiting.state is LinkState.PARKED
@@ -104,7 +104,7 @@ class WorkingSet:
         while True:
             crm = Ref(kind, crm_id_for(connection, kind, partner, incarnation))
             link = self.link(link_key(crm))
-            if link is None or (link.state is LinkState.PARKED and link.partner in {None, partner}):
+            if link is None or (link.state is LinkState.PARKED and link.partner == partner):
                 return crm, incarnation
             incarnation += 1
 

@@ -192,6 +192,21 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
         "log",
         (("create", "crm", "fresh", 0, 7), A, ("hint", "partner", 0), ("hide", "partner", 0), A),
     ),
+    "a row that was made once is not made again for the record that it had been made for": (
+        "nested",
+        (
+            ("create", "partner", "match", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            ("delete", "partner", 0),
+            ("rename", "crm", 0, "match", 0),
+            A,
+            _met("remote", 6, "users_after", ("restore", "partner", 0)),
+            ("delete", "crm", 0),
+            A,
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
