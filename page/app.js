@@ -13,6 +13,11 @@ const VIEWS = {
   mapping: async () => (await import("./views/mapping.js")).Mapping,
   settings: async () => (await import("./views/settings.js")).Settings,
   runs: async () => (await import("./views/runs.js")).Runs,
+  errors: async () => (await import("./views/errors.js")).Errors,
+  conflicts: async () => (await import("./views/conflicts.js")).Conflicts,
+  requests: async () => (await import("./views/requests.js")).Requests,
+  lookup: async () => (await import("./views/lookup.js")).LookUp,
+  activity: async () => (await import("./views/activity.js")).Activity,
 };
 const THEMES = ["auto", "light", "dark"];
 const KEY = "dynasync.theme";

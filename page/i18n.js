@@ -6,6 +6,7 @@ const KEY = "dynasync.language";
 const words = signal({});
 export const language = signal("en");
 let locale = "en";
+let spelt = false;
 
 function chosen() {
   const kept = localStorage.getItem(KEY);
@@ -14,14 +15,30 @@ function chosen() {
   return found ?? "en";
 }
 
+async function catalogue(name) {
+  const answer = await fetch(new URL(`./i18n/${name}.json`, import.meta.url));
+  if (!answer.ok) throw new Error(`catalogue ${name}: ${answer.status}`);
+  return answer.json();
+}
+
 export async function speak(wanted = chosen()) {
   const base = wanted in LANGUAGES ? wanted : "en";
-  const answer = await fetch(new URL(`./i18n/${base}.json`, import.meta.url));
-  if (!answer.ok) throw new Error(`catalogue ${base}: ${answer.status}`);
-  words.value = await answer.json();
+  const [main, codes] = await Promise.all([catalogue(base), spelt ? catalogue(`codes/${base}`) : {}]);
+  words.value = { ...codes, ...main };
   locale = navigator.languages.find((tag) => tag.split("-")[0] === base) ?? base;
   document.documentElement.lang = base;
   language.value = base;
+}
+
+/** Fetches the words of codes, which a first look does not need. Until they are there the API's own stand. */
+export async function spell() {
+  if (spelt) return;
+  spelt = true;
+  try {
+    words.value = { ...(await catalogue(`codes/${language.value}`)), ...words.value };
+  } catch {
+    spelt = false;
+  }
 }
 
 export function choose(base) {
@@ -51,6 +68,7 @@ export const number = (value) => new Intl.NumberFormat(locale).format(value);
 export const moment = (text) =>
   text ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text)) : "–";
 
+export const day = (text) => new Intl.DateTimeFormat(locale, { dateStyle: "full" }).format(new Date(text));
 export const clock = (date) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(date);
 
 export function duration(from, to) {

@@ -1,6 +1,6 @@
 // Parts that every view uses: states of loading, status with icon and word, links, announcements.
 import { html, signal, useEffect, useRef, useState } from "./html.js";
-import { clock, known, language, t } from "./i18n.js";
+import { clock, known, language, spell, t } from "./i18n.js";
 import { follow, href } from "./place.js";
 
 export const said = signal("");
@@ -45,7 +45,9 @@ const TONES = {
   waits: "good", on: "good", running: "busy", late: "warn", failing: "bad", resting: "warn", stopped: "bad", off: "calm", setup: "calm",
   succeeded: "good", partly_failed: "warn", failed: "bad",
   created: "good", updated: "good", relinked: "good", unchanged: "calm", deleted: "good", deactivated: "good",
-  waiting: "busy", again: "busy", skipped: "calm", conflicted: "warn",
+  waiting: "busy", again: "busy", skipped: "calm", conflicted: "warn", broken: "warn",
+  queued: "busy", held: "calm", finished: "good", poison: "bad",
+  NotStarted: "busy", Running: "busy", Succeeded: "good", Failed: "bad",
 };
 /** Outcome codes have a family before the colon. */
 export const family = (code) => code.split(":")[0];
@@ -65,6 +67,9 @@ function named({ status, code }) {
 
 /** What went wrong, in the reader's language where the code is known, the API's own words, and what to do next. */
 export function Problem({ error, again }) {
+  useEffect(() => {
+    if (error?.code) spell();
+  }, [error]);
   if (!error) return null;
   const name = named(error);
   const own = !name.startsWith("problem.code.");

@@ -2,6 +2,7 @@
 import { change, get } from "../api.js";
 import { html, useState } from "../html.js";
 import { moment, number, t } from "../i18n.js";
+import { many } from "../lists.js";
 import { Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { RunTable, tally } from "./runs.js";
 
@@ -26,9 +27,9 @@ function Shown({ config, etag, status, statistics, runs, admin, again }) {
   return html`
     <${Standing} config=${config} etag=${etag} status=${status} state=${statistics.state} admin=${admin} again=${again} />
     <${Counts} counts=${statistics.counts} last=${statistics.lastSync.run} />
-    <section class="card"><h2>${t("throughput")}</h2><${Chart} runs=${runs} />
-      <p class="quiet">${t("throughput.speed", { speed: statistics.throughput.recordsPerMinute })}
-        ${" · "}${t("backlog", { changes: statistics.backlog.waiting.shown, requests: statistics.backlog.requests.shown })}</p></section>
+    <div class="beside"><section class="card"><h2>${t("throughput")}</h2><${Chart} runs=${runs} />
+        <p class="quiet">${t("throughput.speed", { speed: statistics.throughput.recordsPerMinute })}</p></section>
+      <${Backlog} backlog=${statistics.backlog} /></div>
     <section class="card"><${RunTable} runs=${runs.slice(0, 5)} caption=${t("runs.recent")} />
       <p><${To} to=${{ view: "runs" }}>${t("runs.all")}<//></p></section>`;
 }
@@ -73,24 +74,55 @@ function Standing({ config, etag, status, state, admin, again }) {
   </section>`;
 }
 
+const LISTS = {
+  failing: { view: "errors", outcome: "failed" },
+  conflicts: { view: "conflicts" },
+};
+
 function Counts({ counts, last }) {
-  const lists = { excluded: last && { view: "runs", run: last, outcome: "skipped" } };
-  return html`<ul class="counts">${Object.entries(counts).map(([name, { shown }]) => html`<li class="card" key=${name}>
-    <span>${t(`counts.${name}`)}</span><strong>${shown}</strong>
-    <small>${lists[name] ? html`<${To} to=${lists[name]} aria-label=${`${t(`counts.${name}`)}: ${t("open_list")}`}>${t("open_list")}<//>` : t(`counts.${name}.says`)}</small></li>`)}</ul>`;
+  const lists = { ...LISTS, excluded: last && { view: "runs", run: last, outcome: "skipped" } };
+  return html`<ul class="counts">${Object.entries(counts).map(([name, { count, more, list }]) => html`<li class="card" key=${name}>
+    <span>${t(`counts.${name}`)}</span><strong>${many({ count, more })}</strong>
+    <small>${t(`counts.${name}.says`)}<br />${list && lists[name] ? html`<${To} to=${lists[name]} aria-label=${`${t(`counts.${name}`)}: ${t("open_list")}`}>${t("open_list")}<//>` : html`<${To} to=${{ view: "lookup" }}>${t("overview.find")}<//>`}</small></li>`)}</ul>`;
 }
 
-/** A bar for each run, the oldest first: what was written, and above it what failed. */
+/** What waits for the next run, each with the list behind it where there is one. */
+function Backlog({ backlog }) {
+  const { waiting, requests, intervalsLate } = backlog;
+  return html`<section class="card"><h2>${t("backlog.title")}</h2><dl class="lines">
+    <div><dt>${t("backlog.changes")}</dt><dd>${many(waiting)}</dd></div>
+    <div><dt>${t("backlog.requests")}</dt><dd><${To} to=${{ view: "requests", state: "queued" }} aria-label=${`${t("backlog.requests")}: ${t("open_list")}`}>${many(requests)}<//></dd></div>
+    <div><dt>${t("backlog.overdue")}</dt><dd>${intervalsLate > 0 ? number(intervalsLate) : t("backlog.overdue.none")}</dd></div></dl></section>`;
+}
+
+const PARTS = ["written", "skipped", "failed"];
+const HIGH = 100; // of the chart, in its own units
+const WIDE = 20; // of a run in it
+
+/** A bar for each run, the oldest first: written, skipped, failed; the same numbers as a table below it. */
 function Chart({ runs }) {
-  const bars = runs.toReversed().map((run) => ({ run, ...tally(run.counts) }));
-  const top = Math.max(1, ...bars.map((bar) => bar.written + bar.failed));
+  const bars = runs.toReversed().map((run) => ({ run, sums: tally(run.counts) }));
+  const most = Math.max(1, ...bars.map(({ sums }) => PARTS.reduce((sum, part) => sum + sums[part], 0)));
   if (!bars.length) return html`<p class="quiet">${t("runs.none")}</p>`;
-  const high = (value) => (value ? Math.max(2, (value / top) * 100) : 0);
-  const name = t("throughput.chart", { n: bars.length, top });
-  return html`<svg class="chart" viewBox="0 0 480 110" preserveAspectRatio="none" role="img" aria-label=${name}>
-      ${bars.map(({ run, written, failed }, i) => html`<g key=${run.id}><title>${`${moment(run.started)}: ${number(written)} / ${number(failed)}`}</title>
-        <rect class="bar" x=${i * 20 + 3} y=${106 - high(written)} width="14" height=${high(written)} rx="2" />
-        <rect class="failed" x=${i * 20 + 3} y=${106 - high(written) - high(failed)} width="14" height=${high(failed)} rx="2" /></g>`)}
-      <line class="base" x1="0" x2="480" y1="106.5" y2="106.5" vector-effect="non-scaling-stroke" /></svg>
-    <ul class="legend">${["bar", "failed"].map((part) => html`<li key=${part}><svg viewBox="0 0 10 10" aria-hidden="true"><rect class=${part} width="10" height="10" rx="2" /></svg>${t(`chart.${part}`)}</li>`)}</ul>`;
+  const parts = PARTS.filter((part) => part === "written" || bars.some(({ sums }) => sums[part]));
+  return html`<div class="plot"><span class="top-mark quiet">${number(most)}</span>
+      <svg class="chart" viewBox=${`0 0 ${CHARTED * WIDE} ${HIGH + 10}`} preserveAspectRatio="none" role="img" aria-label=${t("throughput.chart", { n: bars.length, top: most })}>
+      ${[0, 0.5].map((at) => html`<line key=${at} class="grid" x1="0" x2=${CHARTED * WIDE} y1=${6 + at * HIGH} y2=${6 + at * HIGH} vector-effect="non-scaling-stroke" />`)}
+      ${bars.map(({ run, sums }, i) => html`<${Bar} key=${run.id} run=${run} sums=${sums} x=${(i + CHARTED - bars.length) * WIDE + 3} most=${most} />`)}
+      <line class="base" x1="0" x2=${CHARTED * WIDE} y1=${HIGH + 6.5} y2=${HIGH + 6.5} vector-effect="non-scaling-stroke" /></svg></div>
+    <div class="ends quiet"><span>${bars.length === CHARTED ? moment(bars[0].run.started) : ""}</span><span>${moment(bars.at(-1).run.started)}</span></div>
+    <ul class="legend">${parts.map((part) => html`<li key=${part}><svg viewBox="0 0 10 10" aria-hidden="true"><rect class=${part} width="10" height="10" rx="2" /></svg>${t(`sum.${part}`)}</li>`)}</ul>
+    <details><summary>${t("chart.table")}</summary><div class="scroll" tabindex="0" role="region" aria-label=${t("throughput")}><table>
+      <thead><tr><th scope="col">${t("started")}</th>${parts.map((part) => html`<th scope="col" class="number" key=${part}>${t(`sum.${part}`)}</th>`)}</tr></thead>
+      <tbody>${bars.toReversed().map(({ run, sums }) => html`<tr key=${run.id}><td>${moment(run.started)}</td>${parts.map((part) => html`<td class="number" key=${part}>${number(sums[part])}</td>`)}</tr>`)}</tbody></table></div></details>`;
+}
+
+function Bar({ run, sums, x, most }) {
+  let y = HIGH + 6;
+  const rects = PARTS.filter((part) => sums[part]).map((part) => {
+    const high = Math.max(2, (sums[part] / most) * HIGH);
+    y -= high;
+    return html`<rect key=${part} class=${part} x=${x} y=${y} width="14" height=${high} />`;
+  });
+  return html`<g><title>${`${moment(run.started)}: ${PARTS.map((part) => `${t(`sum.${part}`)} ${number(sums[part])}`).join(", ")}`}</title>${rects}</g>`;
 }

@@ -1,12 +1,16 @@
 // Runs, what became of each record in one, and why.
-import { address, after, get } from "../api.js";
-import { html, useState } from "../html.js";
+import { address, get } from "../api.js";
+import { html } from "../html.js";
 import { duration, known, moment, number, t } from "../i18n.js";
-import { family, Loaded, Problem, Status, To, useLoaded } from "../parts.js";
-import { go, place } from "../place.js";
+import { Filters, More, Table, useList } from "../lists.js";
+import { AsOf, family, Loaded, Status, To, useLoaded } from "../parts.js";
+import { place } from "../place.js";
+import { meaning, nextStep, Ref, useContext, Why } from "../records.js";
+import { Revert } from "./revert.js";
 
 const WRITTEN = new Set(["created", "updated", "relinked", "deleted", "deactivated"]);
-const FAMILIES = ["created", "updated", "skipped", "waiting", "conflicted", "failed"];
+const BESIDE = ["writes", "log"]; // counters that count no records
+const nameOf = ({ link, outcome, field, crm, partner }) => [link, outcome, field, crm.id, partner.id].join(" ");
 
 export function tally(counts) {
   const sums = { written: 0, skipped: 0, failed: 0, conflicted: 0 };
@@ -33,61 +37,57 @@ export function RunTable({ runs, caption }) {
     })}</tbody></table></div>`;
 }
 
-/** A list page by page: {data: {items, next}, ...} and what asks for more. */
-function useList(path, query) {
-  const first = useLoaded((signal) => get(path, query, signal).then(({ body }) => body), [path, query]);
-  const [more, add] = useState({ of: null, items: [], next: "", error: null });
-  const mine = more.of === first.data ? more : { of: first.data, items: [], next: first.data ? after(first.data) : "", error: null };
-  const further = async () => {
-    try {
-      const { body } = await get(path, { ...query, after: mine.next });
-      add({ ...mine, items: [...mine.items, ...body.value], next: after(body), error: null });
-    } catch (error) {
-      add({ ...mine, error });
-    }
-  };
-  return { ...first, items: [...(first.data?.value ?? []), ...mine.items], next: mine.next, further, moreError: mine.error };
-}
-
-const More = ({ list }) => html`<${Problem} error=${list.moreError} />${list.next && html`<p><button onClick=${list.further}>${t("more")}</button></p>`}`;
-
-export function Runs({ connection }) {
+export function Runs({ connection, admin }) {
   const { run } = place.value;
-  return run ? html`<${Records} connection=${connection} run=${run} />` : html`<${RunList} connection=${connection} />`;
+  return run ? html`<${Records} key=${run} connection=${connection} run=${run} admin=${admin} />` : html`<${RunList} connection=${connection} />`;
 }
 
 function RunList({ connection }) {
-  const list = useList(`connections/${connection}/runs`, {});
-  return html`<section class="card"><${Loaded} of=${list}><${RunTable} runs=${list.items} caption=${t("runs.all")} /><${More} list=${list} /><//><p class="quiet">${t("runs.kept")}</p></section>`;
+  const list = useList(`connections/${connection}/runs`, {}, 50);
+  return html`<section class="card"><${Loaded} of=${list}><${RunTable} runs=${list.items} caption=${t("runs.all")} /><${More} list=${list} /><//>
+    <p class="quiet">${t("runs.kept")} <${AsOf} of=${list} /></p></section>`;
 }
 
-function Records({ connection, run }) {
-  const outcome = place.value.outcome ?? "";
+function Records({ connection, run, admin }) {
+  const { outcome, operation } = place.value;
   const at = `connections/${connection}/runs/${run}`;
   const head = useLoaded((signal) => get(at, {}, signal).then(({ body }) => body), [at]);
   const list = useList(`${at}/records`, { outcome });
-  const choose = (event) => go({ view: "runs", run, outcome: event.target.value }, { replace: true });
+  const context = useContext(connection);
+  const counts = head.data?.counts ?? {};
+  const codes = Object.keys(counts).filter((code) => !BESIDE.includes(family(code)) && code !== "unchanged").sort();
+  const families = [...new Set(codes.map(family))].filter((name) => !codes.includes(name));
+  const options = [...families.map((name) => [name, t(`outcome.${name}`)]), ...codes.map((code) => [code, meaning({ code, meaning: code })])];
   return html`<p><${To} to=${{ view: "runs" }}>${t("runs.back")}<//></p>
-    <section class="card"><${Loaded} of=${head}>${head.data && html`<div class="row"><${Status} set="run" code=${head.data.state} />
-        <span class="quiet">${moment(head.data.started)} · ${duration(head.data.started, head.data.ended)}</span></div>
-      ${head.data.message && html`<p>${head.data.message}</p>`}
-      <dl class="facts">${Object.entries(head.data.counts).map(([code, n]) => html`<div key=${code}><dt><code>${code}</code></dt><dd>${number(n)}</dd></div>`)}</dl>`}<//></section>
-    <section class="card"><div class="row"><label>${t("outcome")} <select value=${outcome} onChange=${choose}>
-        <option value="">${t("all")}</option>${FAMILIES.map((name) => html`<option key=${name} value=${name} selected=${name === outcome}>${t(`outcome.${name}`)}</option>`)}</select></label>
-        <a class="button" href=${address(`${at}/records/export`, { outcome, format: "csv" })} download>${t("export")}</a></div>
-      <${Loaded} of=${list} empty=${list.items.length ? null : html`<p class="quiet">${t("records.none")}</p>`}>
-        <${RecordTable} records=${list.items} /><${More} list=${list} /><//>
+    <section class="card"><${Loaded} of=${head}>${head.data && html`<${Summary} run=${head.data} />`}<//></section>
+    ${head.data?.ended && html`<${Revert} at=${at} run=${run} operation=${operation} admin=${admin} />`}
+    <section class="card"><${Filters} view="runs" also=${{ run }} of=${[{ name: "outcome", label: t("outcome"), options }]}>
+        <a class="button" href=${address(`${at}/records/export`, { outcome, format: "csv", bom: "true" })} download="records.csv">${t("export")}</a><//>
+      <${Loaded} of=${list} empty=${list.items.length || list.next ? null : html`<p class="quiet spaced">${t("records.none")}</p>`}>
+        <${RecordTable} list=${list} context=${context} /><${More} list=${list} /><//>
     </section>`;
 }
 
-const Ref = ({ of }) => (of?.id ? html`<code>${of.kind} ${of.id}</code>` : "–");
+function Summary({ run }) {
+  const shown = Object.entries(run.counts).filter(([code]) => !BESIDE.includes(family(code)));
+  return html`<div class="row"><${Status} set="run" code=${run.state} /><strong>${known(`run.reason.${run.reason}`, run.reason)}</strong>
+      <span class="quiet">${moment(run.started)} · ${duration(run.started, run.ended)}</span></div>
+    ${run.message && html`<p lang="en">${run.message}</p>`}
+    <ul class="tallies">${shown.map(([code, n]) => html`<li key=${code}><strong>${number(n)}</strong> <${Status} set="outcome" code=${code} /> <span class="quiet">${code.includes(":") ? meaning({ code, meaning: code }) : ""}</span></li>`)}</ul>`;
+}
 
-function RecordTable({ records }) {
-  const caption = t("records");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table><caption>${caption}</caption>
-    <thead><tr><th scope="col">${t("outcome")}</th><th scope="col">${t("why")}</th><th scope="col">Dynamics 365</th><th scope="col">${t("partner")}</th></tr></thead>
-    <tbody>${records.map((item, i) => html`<tr key=${`${item.link}${item.outcome}${item.field}${i}`}>
-      <td><${Status} set="outcome" code=${item.outcome} /><br /><code>${item.outcome}</code></td>
-      <td>${item.meaning}${item.field && html` <code>${item.field}</code>`}${item.message && html`<br />${item.message}`}<br /><span class="quiet">${item.nextStep}</span></td>
-      <td><${Ref} of=${item.crm} /></td><td><${Ref} of=${item.partner} /></td></tr>`)}</tbody></table></div>`;
+function RecordTable({ list, context }) {
+  const columns = [
+    { name: "outcome", head: t("outcome"), bare: true }, { name: "why", head: t("why"), bare: true },
+    { name: "crm", head: context.crm }, { name: "partner", head: context.partner }, { name: "acts", head: t("errors.acts"), bare: true },
+  ];
+  const draw = (item) => ({
+    outcome: html`<${Status} set="outcome" code=${item.outcome} /><br /><code>${item.outcome}</code>`,
+    why: html`<div class="problem"><p>${meaning(item)}${item.field && html` <code>${item.field}</code>`}</p>
+      ${item.message && html`<p class="said" lang="en">${item.message}${item.vendorCode && html` <code>${item.vendorCode}</code>`}</p>`}<p class="quiet">${nextStep(item)}</p></div>`,
+    crm: html`<${Ref} of=${item.crm} url=${context.url} />`,
+    partner: html`<${Ref} of=${item.partner} />`,
+    acts: html`<${Why} entity=${item.entity} crm=${item.crm} partner=${item.partner} label=${t("records.why.of", { name: item.crm.id || item.partner.id })} />`,
+  });
+  return html`<${Table} caption=${t("records")} columns=${columns} items=${list.items} draw=${draw} name=${nameOf} next=${list.next} />`;
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.app.conftest import World, sims, world
 
@@ -92,7 +92,8 @@ def tabs(chromium: Browser, world: World) -> Opening:
             yield tab
             assert tab.broken() == []
         except BaseException as failed:
-            tab.shot("failed")
+            with suppress(Error):
+                page.screenshot(path=SHOTS / "failed.png")
             failed.add_note(f"in the browser's console: {tab.errors}; at {page.url}")
             raise
         finally:

@@ -21,7 +21,12 @@ GRAPHIC = 3.0
 
 
 def catalogue(language: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((PAGE / "i18n" / f"{language}.json").read_text())
+    """All words of a language: those of the first load, and those of codes, which come when they are needed."""
+    found: dict[str, str] = {}
+    for path in (PAGE / "i18n" / f"{language}.json", PAGE / "i18n" / "codes" / f"{language}.json"):
+        words = json.loads(path.read_text())
+        assert not found.keys() & words.keys()
+        found |= words
     return found
 
 

@@ -1,0 +1,69 @@
+// A record and what is said of it: its name in either system, and the words of an outcome.
+import { get } from "./api.js";
+import { html } from "./html.js";
+import { known, number, spell, t } from "./i18n.js";
+import { To, useLoaded } from "./parts.js";
+
+spell();
+
+const SYSTEMS = {
+  activecampaign: "ActiveCampaign", marketo: "Marketo Engage", campaign: "Adobe Campaign", linkedin: "LinkedIn Sales Navigator",
+  exchange: "Exchange",
+};
+
+async function load(connection, signal) {
+  const [config, entities] = await Promise.all([get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
+  return { config: config.body, entities: entities.body.value };
+}
+
+/** What the lists need to know of a connection: the systems' names, where Dynamics is, entities with their fields. */
+export function useContext(connection) {
+  const { data } = useLoaded((signal) => load(connection, signal), [connection]);
+  return {
+    crm: "Dynamics 365",
+    partner: data ? SYSTEMS[data.config.system] ?? data.config.system : t("partner"),
+    url: data?.config.crm?.url ?? "",
+    switch: data?.config.switch ?? "",
+    entities: (data?.entities ?? []).map(({ name, on, map }) => ({ name, on, fields: (map.fields ?? []).map(({ id }) => id) })),
+  };
+}
+
+/** The entities and fields that a filter can name. */
+export const entityOptions = ({ entities }) => entities.map(({ name }) => [name, known(`kind.${name}`, name)]);
+export function fieldOptions({ entities }, entity) {
+  const fields = entities.filter(({ name }) => !entity || name === entity).flatMap((each) => each.fields);
+  return [...new Set(fields)].sort().map((field) => [field, field]);
+}
+
+/** A row's page in Dynamics; null where the address of the environment is none. */
+function rowPage(url, { kind, id }) {
+  if (!url.startsWith("https://")) return null;
+  const page = new URL("/main.aspx", url);
+  page.search = new URLSearchParams({ pagetype: "entityrecord", etn: kind, id });
+  return page.href;
+}
+
+/** A record by kind and id; that of Dynamics opens there, in a tab of its own. */
+export function Ref({ of, url = "" }) {
+  if (!of?.id) return html`<span class="quiet">–</span>`;
+  const there = url && rowPage(url, of);
+  const shown = html`<span class="kind">${of.kind}</span> <code>${of.id}</code>`;
+  return there ? html`<a href=${there} target="_blank" rel="noopener noreferrer" title=${t("records.open")}>${shown}</a>` : html`<span>${shown}</span>`;
+}
+
+export const Why = ({ entity, crm, partner, label }) => {
+  const [side, record] = crm?.id ? ["crm", crm.id] : ["partner", partner?.id];
+  return record ? html`<${To} to=${{ view: "lookup", entity, side, record }} aria-label=${label}>${t("records.why")}<//>` : null;
+};
+
+/** A code's meaning and next step in the reader's language; those of the answer where the catalogue has none. */
+export const meaning = ({ code, outcome, meaning: said }) => known(`code.${code ?? outcome}`, said);
+export const nextStep = ({ code, outcome, nextStep: said }) => known(`code.${code ?? outcome}.next`, said);
+
+/** A value as people read it; an empty one says so. */
+export function Value({ of }) {
+  if (of === null || of === "" || (Array.isArray(of) && !of.length)) return html`<span class="quiet">${t("value.empty")}</span>`;
+  if (typeof of === "boolean") return t(of ? "value.yes" : "value.no");
+  if (typeof of === "number") return number(of);
+  return Array.isArray(of) ? of.join(", ") : String(of);
+}
