@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from shared.domain.compiled import Carried, CompiledField, Resolve, Unmappable
 from shared.domain.identity import Agreed, Digest, Digester
@@ -50,6 +51,14 @@ def agreed(target: Side, intended: Digest, source: Digest) -> Agreed:
     return Agreed(intended, source) if target is Side.CRM else Agreed(source, intended)
 
 
+def _by_side() -> dict[Side, Any]:
+    return {Side.CRM: {}, Side.PARTNER: {}}
+
+
+def _sets() -> dict[Side, set[str]]:
+    return {Side.CRM: set(), Side.PARTNER: set()}
+
+
 @dataclass(slots=True)
 class Draft:
     """Gathers what `Merged` will say. `known_bases` are the last agreed choices of `union` fields."""
@@ -60,11 +69,11 @@ class Draft:
     crm: Record | None
     partner: Record | None
     known_bases: Mapping[str, frozenset[str]]
-    writes: dict[Side, dict[FieldName, Value | None]] = field(default_factory=lambda: {side: {} for side in Side})
+    writes: dict[Side, dict[FieldName, Value | None]] = field(default_factory=_by_side)
     settled: dict[str, Agreed] = field(default_factory=dict)
-    pending: dict[Side, dict[str, Agreed]] = field(default_factory=lambda: {side: {} for side in Side})
-    before: dict[Side, dict[str, Digest]] = field(default_factory=lambda: {side: {} for side in Side})
-    clipped: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
+    pending: dict[Side, dict[str, Agreed]] = field(default_factory=_by_side)
+    before: dict[Side, dict[str, Digest]] = field(default_factory=_by_side)
+    clipped: dict[Side, set[str]] = field(default_factory=_sets)
     conflicts: list[FieldConflict] = field(default_factory=list)
     apart: list[FieldConflict] = field(default_factory=list)
     parked: dict[str, str] = field(default_factory=dict)
@@ -72,7 +81,7 @@ class Draft:
     blocked: dict[Side, tuple[str, str]] = field(default_factory=dict)
     need: set[Side] = field(default_factory=set)
     bases: dict[str, frozenset[str]] = field(default_factory=dict)
-    pending_bases: dict[Side, dict[str, frozenset[str]]] = field(default_factory=lambda: {side: {} for side in Side})
+    pending_bases: dict[Side, dict[str, frozenset[str]]] = field(default_factory=_by_side)
 
     def digest(self, item: CompiledField, value: Value | None, side: Side) -> Digest:
         return self.digester.raw(item.prefix + item.canonical(value, side))

@@ -205,12 +205,44 @@ def _pack_pairs(pairs: Mapping[str, Agreed], words: Words) -> list[Any]:
     return [words.shape(tuple(pairs)), *digests]
 
 
-def _unpack_pairs(packed: Sequence[Any], words: Words) -> dict[str, Agreed]:
-    pairs = {}
-    for name, value in zip(words.texts_of(packed[0]), packed[1:], strict=True):
-        crm, partner = value if isinstance(value, list) else (value, value)
-        pairs[name] = Agreed(Digest(crm), Digest(partner))
-    return pairs
+def _unpack_pairs(packed: Sequence[Any], words: Words) -> Mapping[str, Agreed]:
+    """What was agreed, field by field. Raises ValueError, TypeError, IndexError for what `_pack_pairs` did not make."""
+    names = words.texts_of(packed[0])
+    if len(names) != len(packed) - 1 or not all(type(value) is bytes or _is_pair(value) for value in packed[1:]):
+        raise ValueError("its fields do not fit their digests")
+    return _Pairs(names, packed)
+
+
+def _is_pair(value: object) -> bool:
+    return type(value) is list and [type(item) for item in value] == [bytes, bytes]
+
+
+class _Pairs(Mapping[str, Agreed]):
+    """Decoded when it is looked into: of imports that ended well, which are nearly all, nobody asks it."""
+
+    __slots__ = ("_found", "_names", "_packed")
+
+    def __init__(self, names: Sequence[str], packed: Sequence[Any]) -> None:
+        self._names = names
+        self._packed = packed
+        self._found: dict[str, Agreed] | None = None
+
+    def __getitem__(self, name: str) -> Agreed:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _all(self) -> dict[str, Agreed]:
+        if self._found is None:
+            self._found = {}
+            for name, value in zip(self._names, self._packed[1:], strict=True):
+                crm, partner = value if isinstance(value, list) else (value, value)
+                self._found[name] = Agreed(Digest(crm), Digest(partner))
+        return self._found
 
 
 def _pack_result(result: Result, words: Words) -> list[Any]:

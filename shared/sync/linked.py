@@ -21,8 +21,17 @@ from shared.sync.pingpong import marked, without_loops
 class Linked(Basis):
     """Decisions about linked pairs."""
 
-    def linked(self, case: Case, link: Link, *, first: bool = False, adding: frozenset[str] = frozenset()) -> Decision:
-        """`adding` are the labels that the partner record gets together with what is written to it."""
+    def linked(
+        self,
+        case: Case,
+        link: Link,
+        *,
+        first: bool = False,
+        adding: frozenset[str] = frozenset(),
+        merged: Merged | None = None,
+    ) -> Decision:
+        """`adding` are the labels that the partner record gets together with what is written to it. `merged` is what
+        comes of the records and what is agreed alone, where that is known; other things may have to be heeded, too."""
         unread = frozenset(side for side in Side if case.seen(side) is None)
         if unread and (DIVERGED in link.flags or first):
             return Decision(code="waiting", need=unread)
@@ -30,7 +39,8 @@ class Linked(Basis):
         parks = {name: reason for name, reason in link.parked.items() if name}
         bases = {} if first else link.bases
         decisions = self._loosened(case, link)
-        merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=decisions, bases=bases)
+        if merged is None or parks or bases or decisions:
+            merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=decisions, bases=bases)
         if merged.need & unread:
             return Decision(code="waiting", need=merged.need & unread)
         if self.initial and first:
@@ -139,7 +149,7 @@ class Linked(Basis):
     def _after(self, link: Link, merged: Merged, *, diverged: bool) -> Link:
         """The link before any write: what both sides hold already is agreed now."""
         flags = (link.flags | {DIVERGED}) if diverged else link.flags - {DIVERGED, DIRTY}
-        agreed = {**link.agreed, **merged.settled}
+        agreed = {**link.agreed, **merged.settled} if merged.settled else link.agreed
         return link.with_(
             agreed=agreed,
             bases=still_true(link.bases, link.agreed, agreed) | remembered(self.digester, merged.bases),

@@ -22,6 +22,8 @@ _MARK = 6
 
 def without_loops(compiled: CompiledMap, link: Link, merged: Merged) -> Merged:
     """The merge with every field left out that would be written for the fourth time in a loop."""
+    if not any(merged.pending.values()):
+        return merged
     looping = {
         name
         for side in Side

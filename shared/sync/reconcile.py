@@ -69,13 +69,14 @@ class Reconciler(Unlinked):
         partner = record_of(case.partner)
         if partner is not None:
             case.partner_ref = partner.ref
-            if link.ticket and self.merge(case, link.agreed).writes[Side.CRM] and self.is_open(link.ticket):
+            merged = self.merge(case, link.agreed) if link.ticket else None
+            if merged is not None and merged.writes[Side.CRM] and self.is_open(link.ticket):
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
             found = adopted(link, partner)
             if DIRTY in link.flags and case.crm is None:
                 return Decision(code="waiting", link=found, need=frozenset({Side.CRM}))
-            decision = self.linked(case, found)
+            decision = self.linked(case, found, merged=merged)
             if decision.link is not None and any(write.side is Side.CRM for write in decision.writes):
                 # It holds what was not sent: somebody may have typed it in before the import came to it.
                 return replace(decision, link=decision.link.with_(made=""))

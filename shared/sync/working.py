@@ -109,18 +109,19 @@ class WorkingSet:
             incarnation += 1
 
     def put(self, link: Link) -> None:
-        before = self.link(link.key)
-        self._before.setdefault(link.key, before)
-        self._links[link.key] = link
-        self._removed.discard(link.key)
+        key = link.key
+        before = self.link(key)
+        self._before.setdefault(key, before)
+        self._links[key] = link
+        self._removed.discard(key)
         if link.partner is not None and (
             link.state is not LinkState.TOMBSTONE or self.of_partner(link.partner) is None
         ):
-            self._partners[link.partner] = link.key
+            self._partners[link.partner] = key
             self._candidates.pop(link.partner, None)
-        if link.match is not None:
+        if link.match is not None and (link.match in self._matches or before is None or before.match != link.match):
             self.load(matches=[link.match])
-            self._matches[link.match][0].add(link.key)
+            self._matches[link.match][0].add(key)
             if link.partner is not None:
                 self._matches[link.match][1].pop(link.partner, None)
 

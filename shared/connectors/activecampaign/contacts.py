@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from shared.connectors.activecampaign.fields import (
@@ -17,7 +18,7 @@ from shared.connectors.activecampaign.fields import (
     is_custom,
     parse_time,
 )
-from shared.domain.records import Absent, FieldName, Record, Ref, RemoteId, Schema, Value
+from shared.domain.records import Absent, FieldName, FieldSpec, Record, Ref, RemoteId, Schema, Value
 from shared.errors import Transient
 from shared.http.shape import shaped
 
@@ -26,20 +27,33 @@ _ACTIVE, _UNSUBSCRIBED = "1", "2"
 type Fields = dict[FieldName, Value | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContactMapper:
     """Reads contacts for some fields; what a source does not hold stays absent."""
 
     schema: Schema
     fields: Sequence[FieldName]
 
-    @property
-    def custom(self) -> list[FieldName]:
+    @cached_property
+    def custom(self) -> Sequence[FieldName]:
         """The custom fields asked for that exist."""
-        return [name for name in dict.fromkeys(self.fields) if is_custom(name) and name in self.schema.fields]
+        return tuple(name for name in dict.fromkeys(self.fields) if is_custom(name) and name in self.schema.fields)
+
+    @cached_property
+    def _ids(self) -> Mapping[FieldName, str]:
+        """The vendor's ids of those."""
+        return {name: field_id(name) for name in self.custom}
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, tuple[FieldName, FieldSpec]]:
+        return {number: (name, self.schema.fields[name]) for name, number in self._ids.items()}
+
+    @cached_property
+    def _asked(self) -> frozenset[FieldName]:
+        return frozenset(self.fields)
 
     def wants(self, name: FieldName) -> bool:
-        return name in self.fields and name in self.schema.fields
+        return name in self._asked and name in self.schema.fields
 
     def listed(
         self, row: Mapping[str, Any], extra: Fields | None = None, labels: Iterable[str] | None = None
@@ -69,15 +83,14 @@ class ContactMapper:
     @shaped("ActiveCampaign")
     def values(self, rows: Iterable[Mapping[str, Any]]) -> Fields:
         """Custom values of one contact; unmapped fields are passed over, unreadable ones stay absent."""
-        by_id = {field_id(name): name for name in self.custom}
         found: Fields = {}
         for row in rows:
-            name = by_id.get(str(row.get("field")))
-            if name is None:
+            known = self._by_id.get(str(row.get("field")))
+            if known is None:
                 continue
-            value = from_text(self.schema.fields[name], row.get("value"))
+            value = from_text(known[1], row.get("value"))
             if not isinstance(value, Absent):
-                found[name] = value
+                found[known[0]] = value
         return found
 
     @shaped("ActiveCampaign")
@@ -85,8 +98,8 @@ class ContactMapper:
         """All custom values of one contact: what has no row is empty, what cannot be read is absent, never empty."""
         told = list(rows)
         found = self.values(told)
-        unreadable = {str(row.get("field")) for row in told} - {field_id(name) for name in found}
-        return {name: found.get(name) for name in self.custom if field_id(name) not in unreadable}
+        unreadable = {str(row.get("field")) for row in told} - {self._ids[name] for name in found}
+        return {name: found.get(name) for name, number in self._ids.items() if number not in unreadable}
 
     @shaped("ActiveCampaign")
     def side_loaded(self, data: Mapping[str, Any], names: Mapping[str, str]) -> list[Record]:
@@ -108,7 +121,7 @@ class ContactMapper:
     def _standard(self, row: Mapping[str, Any]) -> Fields:
         found: Fields = {}
         for name in STANDARD:
-            if name in self.fields and name in row:
+            if name in self._asked and name in row:
                 found[name] = str(row[name]) if row[name] not in (None, "") else None
         return found
 
