@@ -104,14 +104,20 @@ def list_operations(call: Call) -> Answer:
 def erase(call: Call) -> Answer:
     """Erases a person from every connection, and keeps them away from now on.
 
-    With `dynamics` their rows in Dynamics are deleted too; without, those stay and are never synchronised again.
+    With `dynamics` their rows in Dynamics are deleted too; without, those stay and are never synchronised again. A
+    connection that cannot be read is named by its part (`waitsFor`), which is done once somebody mends it.
     """
-    app = call.app
-    names = [stored.config.id for stored in app.connections.all()]
+    app, email = call.app, str(call.body["email"])
+    erasures = trust.erasures(app)
+    erasures.keep_away(email)  # before anything that may fail
+    found, problems = app.connections.store.readable()
+    names = [stored.config.id for stored in found]
+    broken = {name: problem.code for name, problem in problems.items()}
     dynamics = call.body.get("dynamics") is True
-    jobs = trust.erasures(app).request(str(call.body["email"]), names, dynamics=dynamics, actor=call.caller.id)
+    jobs = erasures.request(email, names, dynamics=dynamics, actor=call.caller.id, broken=broken)
     for job in jobs:
-        call.wake(job.connection)
+        if job.connection not in broken:
+            call.wake(job.connection)
     group = jobs[0].group if jobs else ""
     if not group:  # without a connection there is nothing to search
         return Answer(body={"id": "", "status": "Succeeded", "parts": []}, status=202)
@@ -159,6 +165,12 @@ def _part_body(job: Job) -> dict[str, object]:
     return {
         **job_body(job),
         "steps": steps,
-        "dynamicsDeleted": job.spec.get("rows") == "yes" and not any(":crm:" in item for item in job.problems),
+        "dynamicsDeleted": _rows_are_gone(job),
         "waitsFor": job.spec.get(WAITS, ""),
     }
+
+
+def _rows_are_gone(job: Job) -> bool:
+    """Whether their rows in Dynamics were to be deleted, and were: the step is over, and none was refused."""
+    asked, done = job.spec.get("rows") == "yes", "dynamics" in job.spec
+    return asked and done and not any(":crm:" in item for item in job.problems)

@@ -53,7 +53,7 @@ def notify(timer: func.TimerRequest, context: func.Context) -> None:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 2 * * *", run_on_startup=False)
 def nightly(timer: func.TimerRequest, context: func.Context) -> None:
-    """Forgets what is kept for a time only: values of conflicts, runs, requests that ended."""
+    """Forgets what is kept for a time only: values of conflicts, runs, requests and work that ended, old activity."""
     with traced(traceparent(context), "nightly"):
         for connection, gone in application().desk.forget_the_old():
             event(_log, "nightly_done", connection=connection, **gone)

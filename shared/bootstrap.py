@@ -244,6 +244,9 @@ class Application:
     def forget(self, connection_id: str) -> None:
         trust.forget(self, connection_id)
 
+    def leave_ground(self, connection_id: str) -> None:
+        trust.leave_ground(self, connection_id)
+
     def journal(self, connection_id: str) -> TableJournal:
         """The runs of a connection, with its failures and conflicts; a conflict's values are sealed."""
         from shared.azure.conflicts import TableConflicts
@@ -332,7 +335,7 @@ class Application:
     def each_connection(self) -> Sequence[StoredConnection]:
         """For work in the background: a connection that cannot be read is told in the log and stops nobody else."""
         found, problems = self.connections.store.readable()
-        for problem in problems:
+        for problem in problems.values():
             logging.getLogger("dynasync.watch").error("%s: %s %s", problem.code, problem, problem.next_step)
         return found
 

@@ -71,6 +71,7 @@ SETTINGS: tuple[Setting, ...] = (
         azure=True,
     ),
     Setting("DYNASYNC_SLICE_SECONDS", "How long one queue message may work, at most, in seconds.", default="240"),
+    Setting("DYNASYNC_ACTIVITY_DAYS", "How long the activity log is kept, in days, at least 30.", default="730"),
     Setting("DYNASYNC_CLOCK_FILE", "File with a clock offset, for tests and the demo; ignored in Azure."),
     Setting("DYNASYNC_ALLOW_SYNC_NOW", "Set to 1 to allow runs outside the schedule, which the vendors do not."),
 )
@@ -99,6 +100,7 @@ class Settings:
     easy_auth: bool = False
     trusted_hosts: frozenset[str]
     slice_seconds: float
+    activity_days: int = 730
     clock_file: str
     allow_sync_now: bool
 
@@ -135,6 +137,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         trusted_hosts=frozenset(host.strip() for host in values["DYNASYNC_TRUSTED_HOSTS"].split(",") if host.strip()),
         easy_auth=values["DYNASYNC_EASY_AUTH"] == "1",
         slice_seconds=_seconds(values["DYNASYNC_SLICE_SECONDS"]),
+        activity_days=_days(values["DYNASYNC_ACTIVITY_DAYS"]),
         clock_file="" if in_azure else values["DYNASYNC_CLOCK_FILE"],
         allow_sync_now=values["DYNASYNC_ALLOW_SYNC_NOW"] == "1",
     )
@@ -158,6 +161,12 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 1500:  # noqa: PLR2004 - the plans' shortest time-outs stand in docs/reference/settings.md
         raise _wrong("DYNASYNC_SLICE_SECONDS", "must be a number of seconds from 1 to 1500")
     return seconds
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 30 <= int(text) <= 36_500):  # noqa: PLR2004 - a month to a century
+        raise _wrong("DYNASYNC_ACTIVITY_DAYS", "must be a number of days from 30 to 36500")
+    return int(text)
 
 
 def _vault(text: str) -> str:

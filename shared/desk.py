@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared import trust
@@ -72,7 +72,8 @@ class Desk:
         ]
 
     def forget_the_old(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """Removes what is older than its time, connection by connection; answers how much of each."""
+        """Removes what is older than its time, connection by connection and then of all together; answers how much of
+        each."""
         from shared.azure.conflicts import TableConflicts
         from shared.manage.keeping import KEPT, older_than
 
@@ -89,6 +90,17 @@ class Desk:
                     "requests": older_than(now - KEPT["requests"], self.requests(name).delete_before),
                 },
             )
+
+        trust.end_orphans(self.app)
+        log = trust.audit(self.app, trust.APP)
+        before = now - timedelta(days=self.app.settings.activity_days)
+        names = [stored.config.id for stored in self.app.each_connection()] + trust.deleted_connections(self.app)
+        kept = [trust.audit(self.app, name) for name in dict.fromkeys(names)]
+        activity = sum(older_than(before, each.delete_before) for each in [*kept, log])
+        yield (
+            trust.APP,
+            {"jobs": older_than(now - KEPT["jobs"], trust.jobs(self.app).delete_before), "activity": activity},
+        )
 
     def hook_opens(self, connection: ConnectionConfig, key: str) -> bool:
         from shared.manage.hook_keys import opens

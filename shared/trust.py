@@ -5,7 +5,7 @@ Stands beside `shared.bootstrap` and, like it, knows both sides of every port; e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,10 @@ _CONFIRMING = 180.0
 APP = "app"
 """The audit log of the installation itself."""
 
-_BESIDE = ("images", "conflicts", "failures", "requests", "runs")
+DELETED = "connection.deleted"
+
+_OF_RECORDS = ("images", "conflicts", "failures", "requests")
+_BESIDE = (*_OF_RECORDS, "runs")
 """Tables with a partition for each connection; sealed values first. The activity log outlives its connection."""
 
 
@@ -193,15 +196,52 @@ def suppressions(app: Application) -> TableSuppressions:
 def forget(app: Application, connection_id: str) -> None:
     """Drops what is kept beside the lane of a connection that is to go. Its open pieces of work end with that."""
     from shared.azure.log_rows import erase_partition
+
+    _end_jobs(app, lambda connection: connection == connection_id)
+    for table in _BESIDE:
+        erase_partition(app.store(table), connection_id)
+    note(app, APP, "dynasync", DELETED, {"connection": connection_id})  # its own log is found by it later
+
+
+def leave_ground(app: Application, connection_id: str) -> None:
+    """Drops all that names records of the accounts the connection had before. A run that was under way ends."""
+    from shared.azure.log_rows import erase_partition
+
+    lane = app.lane(connection_id)
+    run = lane.peek().facts.get("run")
+    if isinstance(run, str) and run:
+        app.journal(connection_id).end_run(run, state="failed", code="changed_ground")
+    lane.erase()
+    for table in _OF_RECORDS:
+        erase_partition(app.store(table), connection_id)
+
+
+def end_orphans(app: Application) -> None:
+    """Ends the pieces of work of connections whose row somebody removed by hand."""
+    found, problems = app.connections.store.readable()
+    there = {stored.config.id for stored in found} | set(problems)
+    _end_jobs(app, lambda connection: connection not in there)
+
+
+def _end_jobs(app: Application, ends: Callable[[str], bool]) -> None:
     from shared.manage.erase import without_person
 
     store = jobs(app)
     for job in store.open():
-        if job.connection == connection_id:
+        if ends(job.connection):
             problems = (*job.problems, "connection_deleted")
             store.put(without_person(replace(job, state="stopped", problems=problems, ended=app.clock.now())))
-    for table in _BESIDE:
-        erase_partition(app.store(table), connection_id)
+
+
+def deleted_connections(app: Application) -> list[str]:
+    """The ids of connections that are gone and whose activity log may still be there."""
+    log, found, place = audit(app, APP), [], ""
+    while True:
+        page = log.list(limit=500, after=place, action=DELETED)
+        found += [entry.details["connection"] for entry in page.items if "connection" in entry.details]
+        place = page.next
+        if not place:
+            return found
 
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:

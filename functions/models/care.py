@@ -36,7 +36,7 @@ class Erase(Sent):
 
 class ErasurePart(Operation):
     steps: dict[str, str]
-    dynamicsDeleted: bool
+    dynamicsDeleted: bool = Field(description="Their rows in Dynamics were to be deleted, and all of them were.")
     waitsFor: str = Field(description="What has to be mended first: the connection's error code, else empty.")
 
 

@@ -1,15 +1,15 @@
-"""Who did what, and when: `a-<time, newest first>-<id>` a row each. Entries are only ever added."""
+"""Who did what, and when: `a-<time, newest first>-<id>` a row each. Entries are added, and go when they are old."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
-from shared.azure.log_rows import list_rows, newest_first, packed
+from shared.azure.log_rows import in_transactions, list_rows, newest_first, packed
 from shared.ports.journal import AuditEntry, Listing
-from shared.ports.state import Conflict, Insert, PartitionStore, Row
+from shared.ports.state import Conflict, Insert, PartitionStore, Remove, Row
 from shared.state import envelope
 
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,120}")
@@ -37,6 +37,12 @@ class TableAudit:
                 yield entry if f"{entry.action}.".startswith(f"{action}." if action else "") else None
 
         return list_rows(self._store, self._partition, ("a-", "a."), limit=limit, after=after, read=read)
+
+    def delete_before(self, moment: datetime, limit: int = 500) -> int:
+        """Forgets what is older; answers how many entries. Call until 0."""
+        rows = self._store.scan(self._partition, f"a-{newest_first(moment)}.", "a.", limit=limit)
+        in_transactions(self._store, self._partition, [Remove(row.key) for row in rows])
+        return len(rows)
 
     def _entry(self, row: Row) -> AuditEntry:
         at, actor, action, target, details = envelope.read(self._partition, row)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from shared.azure.log_rows import in_transactions, packed, scan_all
@@ -53,6 +54,15 @@ class TableJobs:
             return []
         names = [row.key.rpartition("-")[2] for row in scan_all(self._store, _JOBS, f"g-{group}-", f"g-{group}.")]
         return [job for name in names if (job := self.get(name)) is not None]
+
+    def delete_before(self, moment: datetime, limit: int = 200) -> int:
+        """See `JobStore.delete_before`."""
+        ended = (_job(row) for row in scan_all(self._store, _JOBS, "d-", "d."))
+        old = list(islice((job for job in ended if job.ended is not None and job.ended < moment), limit))
+        gone = [Remove(f"d-{job.id}") for job in old]
+        gone += [Remove(f"g-{job.group}-{job.id}") for job in old if job.group]
+        in_transactions(self._store, _JOBS, gone)
+        return len(old)
 
 
 class TableSuppressions:

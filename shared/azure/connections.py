@@ -45,13 +45,13 @@ class TableConnections:
     def list(self) -> list[StoredConnection]:
         return [_stored(row) for row in self._store.scan(_PARTITION, _FIRST, _LAST)]
 
-    def readable(self) -> tuple[Sequence[StoredConnection], Sequence[ConfigError]]:
-        found, problems = [], []
+    def readable(self) -> tuple[Sequence[StoredConnection], Mapping[str, ConfigError]]:
+        found, problems = [], {}
         for row in self._store.scan(_PARTITION, _FIRST, _LAST):
             try:
                 found.append(_stored(row))
             except ConfigError as problem:
-                problems.append(problem)
+                problems[row.key.removeprefix("c-")] = problem
         return found, problems
 
     def update(self, config: ConnectionConfig, etag: str) -> StoredConnection:

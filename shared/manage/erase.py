@@ -7,10 +7,11 @@ The address itself is kept sealed while the work goes on, and is dropped with it
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import batched
+from types import MappingProxyType
 
 from shared.domain.connection import ConnectionConfig
 from shared.domain.entity_file import parse_entity_map
@@ -20,7 +21,7 @@ from shared.domain.records import FieldName, FieldType, Kind, Ref, RemoteId, Sid
 from shared.errors import ConfigError, Transient
 from shared.manage.connections import Refused
 from shared.ports.ambient import Clock, IdSource
-from shared.ports.care import Job, JobStore, Suppressions
+from shared.ports.care import WAITS, Job, JobStore, Suppressions
 from shared.ports.connector import Connector, Op, Outcome, Write
 from shared.state.lane import Held
 from shared.state.model import Command, LaneChanges
@@ -43,13 +44,34 @@ class Erasures:
     ids: IdSource
     seal: Callable[[bytes, str], bytes]
 
-    def request(self, email: str, connections: Sequence[str], *, dynamics: bool, actor: str) -> list[Job]:
-        """Keeps the person away from this moment on, and leaves a job for each connection. Raises ConfigError for what
-        is no address."""
+    def keep_away(self, email: str) -> bytes:
+        """Keeps the person away from this moment on, whatever fails after it; answers the key. Raises ConfigError for
+        what is no address."""
         key = _key_of(self.digester, email)
         self.suppressions.add([key], at=self.clock.now(), person=key)
+        return key
+
+    def request(
+        self,
+        email: str,
+        connections: Sequence[str],
+        *,
+        dynamics: bool,
+        actor: str,
+        broken: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Job]:
+        """Keeps the person away, and leaves a job for each connection; `broken`: those that cannot be worked on now,
+        with the code of what has to be mended. Raises ConfigError for what is no address."""
+        key = self.keep_away(email)
         group = self.ids.new_id()
-        jobs = [self._job(group, connection, email, key, dynamics=dynamics, actor=actor) for connection in connections]
+        jobs = [
+            self._job(group, connection, email, key, dynamics=dynamics, actor=actor)
+            for connection in [*connections, *broken]
+        ]
+        jobs = [
+            replace(job, spec={**job.spec, WAITS: code}) if (code := broken.get(job.connection)) else job
+            for job in jobs
+        ]
         for job in jobs:
             self.jobs.put(job)
         return jobs
@@ -129,11 +151,13 @@ class Erase:
                 refs[side].update(self._found(side, kind, email))
         keys = set(entry.links if entry is not None else ())
         keys |= set(held.by_partner(refs[Side.PARTNER]).values()) | {link_key(ref) for ref in refs[Side.CRM]}
-        for link in held.links(keys).values():
+        met = held.links(keys).values()
+        for link in met:
             refs[Side.CRM].add(link.crm)
             if link.partner is not None:
                 refs[Side.PARTNER].add(link.partner)
         known = [record_key(self.digester, self.config.id, side, ref) for side in Side for ref in refs[side]]
+        known += [link.match for link in met if link.match is not None]  # an address of theirs that was not named
         person = address_key(self.digester, email) or b""
         self.suppressions.add(known, at=self.clock.now(), person=person)
         records = ";".join(f"{side.value}|{ref.kind}|{ref.id}" for side in Side for ref in sorted(refs[side], key=str))

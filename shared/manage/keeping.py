@@ -11,8 +11,10 @@ KEPT: Final[Mapping[str, timedelta]] = {
     "images": timedelta(days=30),
     "runs": timedelta(days=90),
     "requests": timedelta(days=30),
+    "jobs": timedelta(days=90),
 }
-"""Values of conflicts and of writes (sealed), runs with their outcomes, requests that ended."""
+"""Values of conflicts and of writes (sealed), runs with their outcomes, requests that ended, long pieces of work that
+ended with their reports (clean-ups, erasures, runs taken back). The activity log has a setting of its own."""
 
 _ROUNDS: Final = 1000
 

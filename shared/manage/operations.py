@@ -64,9 +64,15 @@ class Operations:
 
     def confirm_ground(self, connection_id: str) -> StoredConnection:
         """Takes the accounts that answer now for the connection's own. Everything is compared again, nothing is
-        written on the strength of what was agreed with the others."""
+        written on the strength of what was agreed with the others.
+
+        Ids of the other accounts may name anybody here: who was linked, who counts as made by the connection, and what
+        was kept to take runs back are forgotten first. People meet by their addresses, as in the initial sync.
+        """
         found = self.connections.get(connection_id)
         config = self.connections.with_identities(found.config)
+        if (config.crm_identity, config.partner_identity) != (found.config.crm_identity, found.config.partner_identity):
+            self.connections.systems.leave_ground(connection_id)
         stored = self.connections.store.update(config, found.etag)
         self._tell(config.id, "resume")
         return stored

@@ -66,3 +66,8 @@ class Systems(Protocol):
         """Drops what is kept beside the lane of a connection that is to go: runs, failures, sealed values, requests,
         long pieces of work. The activity log stays. Repeating it changes nothing."""
         ...
+
+    def leave_ground(self, connection_id: str) -> None:
+        """Drops all that names records of the accounts a connection had before: its lane, failures, requests, sealed
+        values. Runs and the activity log stay. Repeating it changes nothing."""
+        ...

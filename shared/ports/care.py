@@ -53,6 +53,10 @@ class JobStore(Protocol):
         """All parts of a request, ended or not."""
         ...
 
+    def delete_before(self, moment: datetime, limit: int = 200) -> int:
+        """Forgets what ended before; answers how many jobs. Call until 0."""
+        ...
+
 
 class Suppressions(Protocol):
     """Keyed digests of people, and of their records, that are never taken up again."""

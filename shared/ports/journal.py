@@ -59,9 +59,9 @@ class ConnectionStore(Protocol):
         """All connections, by id. Raises ConfigError for one that cannot be read."""
         ...
 
-    def readable(self) -> tuple[Sequence[StoredConnection], Sequence[ConfigError]]:
-        """The connections that can be read, by id, and what is wrong with the others: work in the background goes on
-        for everybody else."""
+    def readable(self) -> tuple[Sequence[StoredConnection], Mapping[str, ConfigError]]:
+        """The connections that can be read, by id, and what is wrong with each of the others, by its id: work in the
+        background goes on for everybody else."""
         ...
 
     def update(self, config: ConnectionConfig, etag: str) -> StoredConnection:

@@ -103,7 +103,8 @@ class LaneStore:
         return LaneReader(self._store, self._lane.partition)
 
     def erase(self) -> int:
-        """Deletes every row of the lane, the lane row last; answers how many. Only for a connection that is gone."""
+        """Deletes every row of the lane, the lane row last; answers how many. Only for a connection that is gone, or
+        that has got other accounts."""
         partition, gone = self._lane.partition, 0
         while rows := self._store.scan(partition, "!", "~", limit=_ERASED + 1):
             keys = [row.key for row in rows if row.key != LANE_KEY][:_ERASED] or [LANE_KEY]

@@ -5,6 +5,7 @@ A wrong webhook secret and a body of 5 MB stand in `test_requests`, a bad key in
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -248,3 +249,40 @@ def test_a_connection_that_cannot_be_read_stops_no_other(world: World) -> None:
     finally:
         table.delete_entity("connections", "c-damaged")
     assert [item["id"] for item in world.call("GET", "connections")["value"]] == [connection]
+
+
+@pytest.mark.feature("HUB-21.1", system="activecampaign")
+def test_an_erasure_keeps_the_person_away_and_names_the_connection_that_cannot_be_read(world: World) -> None:
+    connection = world.begun(2)
+    table = TableServiceClient.from_connection_string(world.host.storage_connection).get_table_client(
+        "dynasyncconnections"
+    )
+    table.upsert_entity({"PartitionKey": "connections", "RowKey": "c-damaged", "format": 1, "data0": "{"})
+    email = world.contacts()[0]["email"]
+    try:
+        asked = world.call("POST", "erasures", {"email": email, "dynamics": True}, status=202)
+        waits = {part["connection"]: part["waitsFor"] for part in asked["parts"]}
+        assert waits == {connection: "", "damaged": "state_damaged"}
+        end = time.monotonic() + 60
+        while True:
+            found = world.call("GET", f"erasures/{asked['id']}")
+            parts = {part["connection"]: part for part in found["parts"]}
+            if parts[connection]["status"] != "Running":
+                break
+            assert time.monotonic() < end, found
+            world.tick()
+            time.sleep(1)
+    finally:
+        table.delete_entity("connections", "c-damaged")
+    assert (parts[connection]["status"], parts[connection]["dynamicsDeleted"]) == ("Succeeded", True)
+    assert email not in {item["email"] for item in world.contacts()}
+    assert (found["status"], parts["damaged"]["waitsFor"]) == ("Running", "state_damaged")
+    assert parts["damaged"]["dynamicsDeleted"] is False
+    # Its row was taken out by hand: the night's work ends what waited for it, and says so.
+    assert world.host.admin_invoke("nightly") == 202
+    while world.call("GET", f"erasures/{asked['id']}")["status"] == "Running":
+        assert time.monotonic() < end + 60
+        time.sleep(0.5)
+    ended = {part["connection"]: part for part in world.call("GET", f"erasures/{asked['id']}")["parts"]}
+    assert (ended["damaged"]["status"], ended["damaged"]["problems"]) == ("Failed", ["connection_deleted"])
+    assert world.call("POST", "erasures/lift", {"email": email})["lifted"] > 1

@@ -190,8 +190,12 @@ def test_a_copied_environment_stops_all_writes_until_somebody_confirms_it(world:
     connection = world.connect()
     world.switch_on(connection)
     links = world.wait_for(connection, 1)["counts"]
+    assert world.call("GET", f"connections/{connection}/cleanup")["created"] == {"partner.contact": 3}
+    held = {item["email"]: item["lastName"] for item in world.contacts()}
     person = world.contacts()[0]
-    copied(world, people)
+    # In the copy two people changed places: an id means somebody else there.
+    places = [people[1]["contactid"], people[0]["contactid"], people[2]["contactid"]]
+    copied(world, [{**row, "contactid": place} for row, place in zip(people, places, strict=True)])
     world.ac("edit_contact", contact=str(person["id"]), phone="+00 555 9")
     before = writes(world)
     world.advance(3600)
@@ -213,8 +217,13 @@ def test_a_copied_environment_stops_all_writes_until_somebody_confirms_it(world:
     world.call("POST", f"connections/{connection}/confirm-ground")
     world.call("PATCH", f"connections/{connection}", {"switch": "on"})
     mended(world, connection)
-    status = world.wait_for(connection, 2)
+    status = world.wait_for(connection, 1)
     assert {name: status["counts"].get(name) for name in links} == links
+    world.next_run(connection)
+    assert {item["email"]: item["lastName"] for item in world.contacts()} == held
+    rows = {row["contactid"]: str(row["emailaddress1"]).lower() for row in world.rows("contact")}
+    assert [rows[place] for place in places] == [row["emailaddress1"].lower() for row in people]
+    assert world.call("GET", f"connections/{connection}/cleanup")["created"] == {}  # nothing of the old ground is ours
     assert write_log(world.sims, "activecampaign")[-1]["op"] != "create"
     assert len(world.contacts()) == 3
 

@@ -13,7 +13,7 @@ from shared.errors import ConfigError
 from tests.scenarios.care import Care
 from tests.scenarios.conftest import Make
 from tests.scenarios.test_conflicts import STANDING
-from tests.scenarios.world import NOTES, TITLE, World, entities
+from tests.scenarios.world import NOTES, PULLED_PAIR, TITLE, World, entities
 
 
 def unsubscribed(world: World) -> str:
@@ -320,3 +320,23 @@ def test_S02_who_signed_up_anew_is_taken_up_again_once_it_was_lifted_and_never_b
     )
     world.run(2)
     assert {found["email"] for found in world.people()} == {"ann1@example.org"}
+
+
+@pytest.mark.feature("HUB-21.2", system="activecampaign")
+def test_S01_who_is_asked_for_by_another_address_does_not_come_back_by_the_one_they_were_linked_by(make: Make) -> None:
+    world = make()
+    care = Care(world)
+    row, person = world.pair(1)
+    world.edit_row(row, emailaddress1="new@example.org")  # not carried over yet
+    job = care.erase("new@example.org", dynamics=True)
+    assert (job.state, world.get_person(person), world.rows()) == ("done", None, [])
+    world.mark()
+    world.person(1, tags=PULLED_PAIR)  # the same person, by the address of the pair
+    world.row(1)
+    world.run(3)
+    assert world.ours() == []
+    assert [link for link in world.links() if link.state is LinkState.LINKED] == []
+    assert care.requests.lift("new@example.org") > 2
+    world.edit_row(str(world.rows()[0]["contactid"]), firstname="Anew")
+    world.run(2)
+    assert [link.state for link in world.links()] == [LinkState.LINKED]
