@@ -7,6 +7,7 @@ from shared.domain.records import Record, Ref, Side
 from shared.ports.ambient import Sealing
 from shared.ports.connector import Op
 from shared.state.model import Entry, Fact
+from shared.sync.basis import OWED, OWED_SWAP
 from shared.sync.cases import Case, Done, PlannedWrite
 from shared.sync.choices import still_true
 from shared.sync.linked import finished
@@ -19,6 +20,8 @@ def entry_of(
 ) -> Entry:
     """The intent of a write, begun `at` (epoch seconds), with all that recovery needs when this worker dies."""
     facts: dict[str, Fact] = {"made": link.made, "stamp": stamp, "settled": done.settled}
+    if owed := link.flags & {OWED, OWED_SWAP}:
+        facts["owed"] = "\n".join(sorted(owed))
     if link.labels:
         facts["labels"] = "\n".join(sorted(link.labels))
     if at and write.op is Op.CREATE and not write.ref.id:
@@ -120,6 +123,11 @@ def found_again(link: Link, entry: Entry, found: Record, *, stamped: bool) -> Li
     return link if ours or link.made != Side.PARTNER.value else link.with_(made="")
 
 
+def owed_by(entry: Entry) -> frozenset[str]:
+    """What the pair owes when an update with labels was not made: only a first meeting puts any."""
+    return frozenset({OWED} if entry.add_labels else ()) | frozenset({OWED_SWAP} if entry.remove_labels else ())
+
+
 def _bases(entry: Entry) -> dict[str, bytes]:
     """The choices of `union` fields as they are agreed once the write was applied."""
     return {
@@ -153,4 +161,5 @@ def _fresh(entry: Entry) -> Link:
         incarnation=entry.incarnation,
         made=str(entry.facts.get("made", "")),
         labels=frozenset(str(entry.facts.get("labels", "")).split("\n")) - {""},
+        flags=frozenset(str(entry.facts.get("owed", "")).split("\n")) - {""},
     )

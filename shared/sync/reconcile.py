@@ -46,7 +46,7 @@ class Reconciler(Unlinked):
             return Decision(code="skipped:refused")
         if link.state is LinkState.TOMBSTONE:
             return self._tombstone(case, link, links)
-        return self.linked(case, link)
+        return self.met(case, link)
 
     def _inside_again(self, case: Case, link: Link) -> bool:
         """Whether the row left the criteria once, lost its counterpart by that, and meets them now; or lost it to a run

@@ -17,7 +17,7 @@ from shared.domain.normalize import match_value
 from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
-from shared.sync.after import accepted, done_of, found_again, link_after, link_before
+from shared.sync.after import accepted, done_of, found_again, link_after, link_before, owed_by
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
@@ -341,6 +341,7 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
         agreed = {**known.agreed, **_before(known, entry, batch.side)}
         changes |= {"agreed": agreed, "bases": still_true(known.bases, known.agreed, agreed)}
         changes["labels"] = known.labels - entry.add_labels
+        changes["flags"] = known.flags | {DIVERGED} | owed_by(entry)
     page.links.put(replace(known, **changes))  # type: ignore[arg-type]
     case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner, tries=known.tries)
     if code == LOST:

@@ -9,7 +9,7 @@ from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
 from shared.domain.labels import Labels
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
-from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, new_link, parked_code, record_of
+from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, OWED, OWED_SWAP, new_link, parked_code, record_of
 from shared.sync.cases import Case, Decision, PlannedWrite
 from shared.sync.choices import remembered
 from shared.sync.linked import Linked
@@ -51,10 +51,25 @@ class Unlinked(Linked):
         rules = case.map.entity.labels
         if rules is None or partner is None:
             return self.linked(case, fresh, first=True)
+        owed = {OWED} | ({OWED_SWAP} if fresh.labels else set())
+        return self._labelled(case, fresh.with_(flags=fresh.flags | owed), rules, partner, first=True)
+
+    def met(self, case: Case, link: Link) -> Decision:
+        """A pair that is linked, though the labels that its first meeting was to put may not have been put yet."""
+        rules, partner = case.map.entity.labels, record_of(case.partner)
+        if OWED not in link.flags or rules is None:
+            return self.linked(case, link)
+        if partner is None:
+            return Decision(code="waiting", need=frozenset({Side.PARTNER}))
+        return self._labelled(case, link, rules, partner, first=False)
+
+    def _labelled(self, case: Case, link: Link, rules: Labels, partner: Record, *, first: bool) -> Decision:
         present = partner.labels or frozenset()
-        known = frozenset(rules.known(present))
-        add, remove = _to_be_labelled(rules, present, qualified=bool(fresh.labels))
-        decision = self.linked(case, fresh.with_(labels=known), first=True, adding=add)
+        add, remove = _to_be_labelled(rules, present, qualified=OWED_SWAP in link.flags)
+        if not add and not remove:
+            link = link.with_(flags=link.flags - {OWED, OWED_SWAP})
+        link = link.with_(labels=frozenset(rules.known(present)))
+        decision = self.linked(case, link, first=first, adding=add)
         return _with_labels(decision, case, add, remove) if add or remove else decision
 
     def _from_crm(self, case: Case, crm: Record, link: Link | None, links: WorkingSet) -> Decision:

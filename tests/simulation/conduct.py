@@ -103,8 +103,19 @@ def _unlabelled(world: World, link: Link) -> Iterator[str]:
         seen = event.saw(Side.PARTNER, link.partner)
         known = [complete(other.labels) for other in row if other.number <= seen]
         puts = any(_same_worker(other, event) and complete(other.labels) for other in row)
-        if any(known) and not known[-1] and not puts:
+        if any(known) and not known[-1] and not puts and not _put_next(event, row, complete):
             yield f"I7 the hub wrote {event.side} {event.ref} though it saw the labels of {link.partner} incomplete"
+
+
+def _put_next(written: Event, row: list[Event], complete: Callable[[frozenset[str]], bool]) -> bool:
+    """Whether the hub put the labels back as the next thing that became of the record: the worker of a first link died
+    between its two writes, and another one finished it. Or the record went before that."""
+    before = next((other.labels for other in reversed(row) if other.number < written.number), frozenset())
+    for other in row:
+        ended = other.op in {"delete", "merge"}
+        if other.number > written.number and (ended or other.labels != before):
+            return ended or (other.by_hub and complete(other.labels))
+    return False
 
 
 def _same_worker(one: Event, other: Event) -> bool:

@@ -207,6 +207,19 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             A,
         ),
     ),
+    "a first link whose worker died gets its labels from the next one": (
+        "tags",
+        (
+            ("create", "crm", "fresh", 0, 1),
+            A,
+            ("create", "crm", "twin", 0, 0),
+            ("delete", "crm", 0),
+            ("label", 0, "kind", 0),
+            A,
+            ("hint", "crm", 0),
+            _met("after", 0, "crash_after"),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
