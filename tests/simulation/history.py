@@ -94,8 +94,7 @@ def tell(
             story.first_hub = event.number if story.first_hub is None and event.number >= met else story.first_hub
             story.doubt = story.doubt or event.afterwards
         if item.name not in event.fields:
-            if event.number == met and not value[side] and not value[side.other]:
-                agreed = [dict(value)]  # both are there now, and neither holds anything
+            agreed = _agreed_empty(item, events, event, value, met) or agreed
             continue
         new = event.fields[item.name]
         if event.by_hub:
@@ -118,7 +117,42 @@ def tell(
         value[side] = new
         if same(item, value[side], value[side.other], at=(side, side.other)):
             agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
+        elif event.by_hub and event.number == met:
+            agreed = _agreed_then(item, events, event, value) or agreed
     return story
+
+
+def _agreed_empty(
+    item: SimField, events: Sequence[Event], event: Event, value: Mapping[Side, Value | None], met: int
+) -> list[dict[Side, Value | None]]:
+    """Both records are there now, and neither holds anything, as far as was known."""
+    empty = event.number == met and not value[event.side] and not _source_then(item, events, event, value)
+    return [dict.fromkeys(Side)] if empty else []
+
+
+def _agreed_then(
+    item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
+) -> list[dict[Side, Value | None]]:
+    """What was carried into a record that was made, where the other one moved on meanwhile."""
+    source, new = _source_then(item, events, made, value), made.fields[item.name]
+    carried = carries(item, source, new, (made.side.other, made.side))
+    return [{made.side: new, made.side.other: source}] if carried else []
+
+
+def _source_then(
+    item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
+) -> Value | None:
+    """What the other record held when the hub saw it last before it made this one: that is what was agreed on, whatever
+    a user entered there meanwhile."""
+    other = made.side.other
+    theirs = [event for event in events if event.side is other and event.number < made.number]
+    seen = made.saw(other, theirs[-1].ref) if theirs and made.by_hub else 0
+    if not seen:
+        return value[other]
+    return next(
+        (event.fields[item.name] for event in reversed(theirs) if event.number <= seen and item.name in event.fields),
+        None,
+    )
 
 
 def _gone_before(events: Sequence[Event], made: Event) -> bool:

@@ -220,6 +220,14 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             _met("after", 0, "crash_after"),
         ),
     ),
+    "what was agreed when a record was made is what its maker had seen, whatever was entered meanwhile": (
+        "nested",
+        (
+            ("create", "crm", "fresh", 0, 1),
+            _met("write", 0, "users_before", ("edit", "crm", 0, "phone", 0)),
+            ("contest", 0, "phone", (4, 4), "partner"),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
