@@ -175,10 +175,17 @@ def _reason(found: Found) -> dict[str, object]:
 
 
 def _last(found: Found) -> dict[str, object] | None:
+    """What was told of the record last: its open failure, else its outcome in the last run, with the vendor's words."""
     from shared.domain.outcomes import reason
 
     if found.failure is not None:
-        told = found.failure
-        meaning = reason(told.code).meaning
-        return {"code": told.code, "meaning": meaning, "at": told.at.isoformat(), "run": told.run}
-    return {"code": found.last.code, "meaning": reason(found.last.code).meaning} if found.last is not None else None
+        told, first = found.failure, found.failure.problems[0]
+        code, where = told.code, {"at": told.at.isoformat(), "run": told.run}
+        field, vendor_code, message = first.field, first.vendor_code, first.message
+    elif found.last is not None:
+        code, where = found.last.code, {}
+        field, vendor_code, message = found.last.field, found.last.vendor_code, found.last.message
+    else:
+        return None
+    words = {"field": field, "vendorCode": vendor_code, "message": message}
+    return {"code": code, "meaning": reason(code).meaning, **words, **where}

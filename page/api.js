@@ -47,3 +47,17 @@ export const change = (method, path, body, etag) => call(method, address(path), 
 
 /** Where a list goes on, as the `after` of its next page; empty on the last. */
 export const after = (list) => (list.nextLink ? new URL(list.nextLink).searchParams.get("after") : "");
+
+/** A part of a list as a file: its text, and where it goes on ("" on the last). */
+export async function part(path, query) {
+  let answer;
+  try {
+    answer = await fetch(address(path, query));
+  } catch {
+    throw new ApiError(0);
+  }
+  const text = await answer.text();
+  if (!answer.ok) throw new ApiError(answer.status, text.startsWith("{") ? JSON.parse(text).error : {});
+  const next = /<([^>]+)>; *rel="next"/.exec(answer.headers.get("Link") ?? "");
+  return { text, next: next ? new URL(next[1]).searchParams.get("after") : "" };
+}

@@ -62,6 +62,10 @@ function App() {
   useEffect(() => {
     document.title = [t(`view.${view}`), connection?.name, "dynasync"].filter(Boolean).join(" · ");
   }, [view, connection?.name, shown]);
+  useEffect(() => {
+    const here = document.querySelector("nav [aria-current]");
+    if (here) here.closest("ul").scrollLeft = here.offsetLeft - 16; // on phones the sections stand in one row
+  }, [view]);
   return html`<a class="skip" href="#title">${t("skip")}</a>
     <${Top} connections=${connections} connection=${connection} view=${view} />
     <div class="frame">

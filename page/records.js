@@ -58,7 +58,11 @@ export const Why = ({ entity, crm, partner, label }) => {
 
 /** A code's meaning and next step in the reader's language; those of the answer where the catalogue has none. */
 export const meaning = ({ code, outcome, meaning: said }) => known(`code.${code ?? outcome}`, said);
-export const nextStep = ({ code, outcome, nextStep: said }) => known(`code.${code ?? outcome}.next`, said);
+/** What a person does about it; empty when nothing. */
+export function nextStep({ code, outcome, nextStep: said }) {
+  const step = known(`code.${code ?? outcome}.next`, said);
+  return step === known("code.created.next", "Nothing.") ? "" : step;
+}
 
 /** A value as people read it; an empty one says so. */
 export function Value({ of }) {

@@ -101,6 +101,9 @@ class LinkShown(Shown):
 class LastOutcome(Shown):
     code: str
     meaning: str
+    field: str = ""
+    vendorCode: str = ""
+    message: str = Field(default="", description="The vendor's own words, with the record's values masked.")
     at: Moment = ""
     run: str = ""
 

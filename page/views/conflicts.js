@@ -4,7 +4,7 @@ import { Ask, Following, operationOf } from "../asking.js";
 import { html, useState } from "../html.js";
 import { known, moment, t } from "../i18n.js";
 import { Filters, many, More, useList, useTicks } from "../lists.js";
-import { AsOf, Icon, Loaded, Problem, say, Status, To } from "../parts.js";
+import { AsOf, Icon, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { entityOptions, fieldOptions, Ref, useContext, Value, Why } from "../records.js";
 
@@ -19,11 +19,16 @@ export function Conflicts({ connection, admin }) {
   const where = filterOf(place.value);
   const state = decided ? "decided" : "waiting";
   const list = useList(at, { ...where, state }, 50);
+  const count = useLoaded((signal) => counted(at, { ...where, state }, signal), [at, where, state]);
   const context = useContext(connection);
   const ticks = useTicks(list.items, idOf);
   const [asked, ask] = useState(null);
   const [told, tell] = useState(null);
   const keep = (operation) => go({ view: "conflicts", ...where, state: place.value.state, operation }, { replace: true });
+  const again = () => {
+    list.again();
+    count.again();
+  };
   const decide = async (winner, which) => {
     const { body, where: location } = await change("POST", `${at}/decide`, { winner, ...which });
     const says = body.more ? t("conflicts.many") : t("conflicts.done", { n: body.decided });
@@ -31,18 +36,17 @@ export function Conflicts({ connection, admin }) {
     keep(body.decided || body.more ? operationOf(location) : "");
     say(says);
     ticks.clear();
-    list.again();
+    again();
   };
   const close = () => {
     tell(null);
     keep("");
   };
-  const ended = () => list.again();
   return html`
-    <section class="card headline" aria-live="polite"><${Loaded} of=${list}>
-      <p class="big"><strong>${many({ count: list.items.length, more: Boolean(list.next) })}</strong> <span>${t(`conflicts.count.${state}`, { n: list.items.length })}</span></p>
-      <p class="quiet">${t("conflicts.means")}</p><${AsOf} of=${list} /><//></section>
-    ${place.value.operation && html`<${Following} id=${place.value.operation} says=${told?.says} when=${told?.when} ended=${ended} close=${close} />`}
+    <section class="card headline" aria-live="polite"><${Loaded} of=${count}>
+      <p class="big"><strong>${many(count.data ?? { count: 0 })}</strong> <span>${t(`conflicts.count.${state}`, { n: count.data?.count ?? 0 })}</span></p>
+      <p class="quiet">${t("conflicts.means")}</p><${AsOf} of=${count} /><//></section>
+    ${place.value.operation && html`<${Following} id=${place.value.operation} says=${told?.says} when=${told?.when} ended=${again} close=${close} />`}
     ${told?.stale > 0 && html`<div class="note warn" role="alert"><p>${t("conflicts.stale", { n: told.stale })}</p></div>`}
     <section class="card">
       <${Filters} view="conflicts" of=${filters(context, where)} />
@@ -65,9 +69,9 @@ function filters(context, where) {
   ];
 }
 
-/** How many questions a filter finds; beyond a thousand only that they are more. */
-async function counted(at, where) {
-  const { body } = await get(at, { ...where, state: "waiting", maxpagesize: String(MOST) });
+/** How many a filter finds; beyond a thousand only that they are more. */
+async function counted(at, where, signal) {
+  const { body } = await get(at, { ...where, maxpagesize: String(MOST) }, signal);
   return { count: body.value.length, more: Boolean(body.nextLink) };
 }
 
@@ -79,7 +83,7 @@ function Bulk({ at, where, ticks, list, admin, context, ask }) {
     if (!can) return;
     fail(null);
     try {
-      ask(n ? { winner, which: { ids: ticks.ticked }, count: n } : { winner, which: { filter: where }, ...(await counted(at, where)) });
+      ask(n ? { winner, which: { ids: ticks.ticked }, count: n } : { winner, which: { filter: where }, ...(await counted(at, { ...where, state: "waiting" })) });
     } catch (problem) {
       fail(problem);
     }

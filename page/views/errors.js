@@ -1,6 +1,7 @@
 // Failing records: how many, why, what to do; retry or dismiss one, some, or all that the filter finds.
-import { address, change, get } from "../api.js";
+import { change, get } from "../api.js";
 import { Ask, Following, operationOf } from "../asking.js";
+import { Export } from "../export.js";
 import { html, useState } from "../html.js";
 import { moment, t } from "../i18n.js";
 import { Filters, many, More, Table, useList, useTicks } from "../lists.js";
@@ -44,7 +45,7 @@ export function Errors({ connection, admin }) {
     ${told && !place.value.operation && html`<div class="note row"><${Status} set="goes.is" code="Succeeded" /><span>${told.says}</span></div>`}
     <section class="card">
       <${Filters} view="errors" of=${filters(context, where, list.items)}>
-        <a class="button" href=${address(`${at}/export`, { ...where, format: "csv", bom: "true" })} download="failing-records.csv">${t("export")}</a><//>
+        <${Export} path=${`${at}/export`} query=${where} name="failing-records" /><//>
       <${Bulk} ticks=${ticks} count=${count.data} admin=${admin} ask=${ask} filtered=${where} />
       <${Loaded} of=${list} empty=${list.items.length || list.next ? null : html`<${None} where=${where} />`}>
         <${Rows} list=${list} ticks=${ticks} context=${context} admin=${admin} act=${act} /><${More} list=${list} /><//>

@@ -78,7 +78,8 @@ function Verdict({ found, context, connection, admin, again }) {
   return html`<section class=${`card verdict ${tone}`} aria-label=${t("lookup.verdict")}>
     <h2 class=${`status ${tone}`}><${Icon} tone=${tone} />${found.inSync ? t("lookup.in_sync") : meaning(reason)}</h2>
     ${found.inSync ? html`<p>${t("lookup.in_sync.says", context)}</p>` : html`
-      <p>${t("lookup.do")} ${nextStep(reason)}</p>
+      ${found.last?.message && found.last.code === reason.code && html`<p class="said" lang="en">${found.last.message}${found.last.vendorCode && html` <code>${found.last.vendorCode}</code>`}${found.last.field && html` <code>${found.last.field}</code>`}</p>`}
+      ${nextStep(reason) && html`<p>${t("lookup.do")} ${nextStep(reason)}</p>`}
       ${reason.place && html`<p>${t("lookup.place")} <code>${reason.place}</code></p>`}
       ${reason.missing?.length > 0 && html`<p>${t("lookup.missing")} ${reason.missing.map((tag) => html`<span class="tag" key=${tag}>${tag}</span>`)}</p>`}
       <p class="quiet"><code>${reason.code}</code></p>`}

@@ -3,7 +3,7 @@ import { change, get } from "../api.js";
 import { html, useState } from "../html.js";
 import { moment, number, t } from "../i18n.js";
 import { many } from "../lists.js";
-import { Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
+import { AsOf, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { RunTable, tally } from "./runs.js";
 
 const REFRESH = 15000;
@@ -20,15 +20,15 @@ async function load(connection, signal) {
 
 export function Overview({ connection, admin }) {
   const loaded = useLoaded((signal) => load(connection, signal), [connection], REFRESH);
-  return html`<${Loaded} of=${loaded}>${loaded.data && html`<${Shown} ...${loaded.data} admin=${admin} again=${loaded.again} />`}<//>`;
+  return html`<${Loaded} of=${loaded}>${loaded.data && html`<${Shown} ...${loaded.data} admin=${admin} again=${loaded.again} /><${AsOf} of=${loaded} />`}<//>`;
 }
 
 function Shown({ config, etag, status, statistics, runs, admin, again }) {
   return html`
     <${Standing} config=${config} etag=${etag} status=${status} state=${statistics.state} admin=${admin} again=${again} />
     <${Counts} counts=${statistics.counts} last=${statistics.lastSync.run} />
-    <div class="beside"><section class="card"><h2>${t("throughput")}</h2><${Chart} runs=${runs} />
-        <p class="quiet">${t("throughput.speed", { speed: statistics.throughput.recordsPerMinute })}</p></section>
+    <div class="beside"><section class="card"><div class="row between"><h2>${t("throughput")}</h2><span class="quiet">${t("throughput.speed", { speed: statistics.throughput.recordsPerMinute })}</span></div>
+        <${Chart} runs=${runs} /></section>
       <${Backlog} backlog=${statistics.backlog} /></div>
     <section class="card"><${RunTable} runs=${runs.slice(0, 5)} caption=${t("runs.recent")} />
       <p><${To} to=${{ view: "runs" }}>${t("runs.all")}<//></p></section>`;

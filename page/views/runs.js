@@ -1,5 +1,6 @@
 // Runs, what became of each record in one, and why.
-import { address, get } from "../api.js";
+import { get } from "../api.js";
+import { Export } from "../export.js";
 import { html } from "../html.js";
 import { duration, known, moment, number, t } from "../i18n.js";
 import { Filters, More, Table, useList } from "../lists.js";
@@ -62,7 +63,7 @@ function Records({ connection, run, admin }) {
     <section class="card"><${Loaded} of=${head}>${head.data && html`<${Summary} run=${head.data} />`}<//></section>
     ${head.data?.ended && html`<${Revert} at=${at} run=${run} operation=${operation} admin=${admin} />`}
     <section class="card"><${Filters} view="runs" also=${{ run }} of=${[{ name: "outcome", label: t("outcome"), options }]}>
-        <a class="button" href=${address(`${at}/records/export`, { outcome, format: "csv", bom: "true" })} download="records.csv">${t("export")}</a><//>
+        <${Export} path=${`${at}/records/export`} query=${{ outcome }} name=${`run-${run}`} /><//>
       <${Loaded} of=${list} empty=${list.items.length || list.next ? null : html`<p class="quiet spaced">${t("records.none")}</p>`}>
         <${RecordTable} list=${list} context=${context} /><${More} list=${list} /><//>
     </section>`;

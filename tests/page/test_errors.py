@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.page.conftest import Kept, Opening, Tab, World
@@ -52,10 +54,14 @@ def test_failing_records_are_counted_first_filtered_in_the_address_and_exported(
         assert "Title is closed for '•••'." in first.inner_text()  # the vendor's words, without the value
         assert "Read its message, correct the record; it is tried again." in first.inner_text()
         with tab.page.expect_download() as got:
-            tab.page.get_by_role("link", name="Download CSV").click()
+            tab.page.get_by_role("button", name="Download CSV").click()
         lines = got.value.path().read_text(encoding="utf-8-sig").splitlines()
         assert lines[0].startswith("link,entity")
         assert {line.partition(",")[0] for line in lines[1:]} == set(known)
+        with tab.page.expect_download() as got:
+            tab.page.get_by_role("button", name="NDJSON").click()
+        rows = [json.loads(line) for line in got.value.path().read_text().splitlines()]
+        assert {row["link"] for row in rows} == set(known)
         tab.page.get_by_label("Entity").select_option("lead")
         tab.page.get_by_text("No failing record fits the filter.").wait_for()
         tab.page.get_by_role("button", name="Clear the filters").click()

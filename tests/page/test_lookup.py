@@ -49,6 +49,7 @@ def test_why_a_contact_did_not_sync_is_found_by_its_address_which_no_log_sees(
         field.press("Enter")
         page.locator(".verdict", has_text="The other system refused the record.").wait_for()
         assert "Read its message, correct the record" in verdict(tab)
+        assert "Title is closed for '•••'." in verdict(tab)
         assert "Next try of this record" in verdict(tab)
         names = page.get_by_role("row", name="lastname").inner_text()
         assert "Forbidden" in names
