@@ -161,7 +161,7 @@ class Watched:
             problems.append("the conflict was not kept with both values")
         shown = codes if problems else [code for code in codes if code in self.codes]
         words = [meaning(code) for code in shown if not (kept and code == "updated")]
-        words += [f"Dynamics' own message: {item.message}" for item in told if item.message]
+        words += [f"In its own words: {item.message}" for item in told if item.message]
         words += [
             f"{k.field} differed; policy {k.policy}: {_WINNER[k.winner]}. Both values are kept: Dynamics 365 "
             f"{_shown(k.crm)}, the partner {_shown(k.partner)}."

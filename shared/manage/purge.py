@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched, islice
 
@@ -21,13 +21,15 @@ from shared.sync.deletes import gone_side
 
 KIND = "purge"
 _PAGE = 40  # a page of single deletes at four a second ends well within the lease
+_LOOKED_AT = 2000  # links of a page, when few of them are of the turn
 _PROBLEMS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
     """The clean-up of one connection. A record counts as ours when its link says that this connection made it; one that
-    was matched, or linked by hand, stays."""
+    was matched, or linked by hand, stays. What hangs off others goes before them: the links are gone through in as many
+    turns as entities stand above one another."""
 
     config: ConnectionConfig
     jobs: JobStore
@@ -76,10 +78,11 @@ class Purge:
         return job
 
     def step(self, job: Job, held: Held) -> Job:
-        """One page of links: their records are deleted, then the links are forgotten."""
+        """One page of links: their records are deleted, then the links are forgotten. A position is `turn.key`."""
         sides = frozenset(Side(name) for name in job.spec["sides"].split(","))
-        after = LinkKey(bytes.fromhex(job.position)) if job.position else None
-        stretch = list(islice(held.scan_links(after, _PAGE), _PAGE))
+        told, _, place = job.position.rpartition(".")
+        turn, levels = int(told or 0), _levels(self.config)
+        stretch, last = _stretch(held, LinkKey(bytes.fromhex(place)) if place else None, turn, levels)
         counts, problems, gone = Counter(job.counts), list(job.problems), []
         doomed: defaultdict[tuple[Side, Kind], list[tuple[Link, Ref]]] = defaultdict(list)
         for link in stretch:
@@ -100,12 +103,13 @@ class Purge:
                 else:
                     problems.append(f"{code or 'rejected'}:{ref.kind}:{ref.id}")
         held.fold(LaneChanges(links_removed=gone))
-        ended = len(stretch) < _PAGE
+        position = f"{turn}.{last.hex()}" if last is not None else f"{turn + 1}."
+        ended = last is None and turn >= max(levels.values(), default=0)
         return replace(
             job,
             counts=dict(counts),
             problems=tuple(problems[:_PROBLEMS]),
-            position="" if ended else stretch[-1].key.hex(),
+            position="" if ended else position,
             state="done" if ended else "open",
         )
 
@@ -124,6 +128,33 @@ class Purge:
                         "not every record of this page was deleted", retry_after=wait, code="page_incomplete"
                     )
                 yield link, ref, found.outcome, found.code
+
+
+def _levels(config: ConnectionConfig) -> dict[str, int]:
+    """How many entities stand below each, one under the other: what has none goes first."""
+    parents = {str(entity.get("name")): entity.get("parents") or () for entity in config.entities}
+    levels = dict.fromkeys(parents, 0)
+    for _ in parents:  # each round settles one level more
+        for name, above in parents.items():
+            for parent in above if isinstance(above, list | tuple) else ():
+                if parent in levels:
+                    levels[parent] = min(max(levels[parent], levels[name] + 1), len(parents))
+    return levels
+
+
+def _stretch(
+    held: Held, after: LinkKey | None, turn: int, levels: Mapping[str, int]
+) -> tuple[list[Link], LinkKey | None]:
+    """The next links of this turn, and the last link that was looked at; None when there are no more."""
+    found: list[Link] = []
+    place, looked = None, 0
+    for link in islice(held.scan_links(after, _LOOKED_AT), _LOOKED_AT):
+        place, looked = link.key, looked + 1
+        if levels.get(link.entity, 0) == turn:
+            found.append(link)
+        if len(found) == _PAGE:
+            return found, place
+    return found, place if looked == _LOOKED_AT else None
 
 
 def _ours(link: Link, sides: frozenset[Side]) -> tuple[Side, Ref] | None:

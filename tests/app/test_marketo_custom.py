@@ -1,4 +1,4 @@
-"""Custom tables of Dynamics go to custom objects of Marketo, after everything they may hang off."""
+"""Custom tables of Dynamics go to custom objects of Marketo, after what they hang off; deletes go the other way."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from cli.demo.world import CLIENT_ID
 from shared.connectors.marketo.defaults import default_entities
 from tests.app.marketo import MarketoWorld, contact, email, marketo_world
+from tests.app.test_care import ended
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-marketo-custom")]
 
@@ -159,3 +161,60 @@ def test_deletes_go_children_first_and_nothing_is_refused_for_being_in_use(world
     assert run["counts"]["deleted"] == 3
     assert run["counts"]["waiting:children"] == 2
     assert run["state"] == "succeeded"
+
+
+@pytest.mark.feature("MK-05.1", system="marketo")
+@pytest.mark.feature("HUB-18.1", system="marketo")
+def test_a_column_that_the_sync_user_may_not_read_is_shown_so_and_empties_nothing(world: MarketoWorld) -> None:
+    world.reseed(1)
+    secured = {"new_second": {"type": "String", "schema": "new_Second", "max": 50, "secured": True}}
+    world.sims.control("dataverse", "POST", "seed", {"columns": {"contact": secured}})
+    (row,) = world.rows("contact")
+    world.edit("contact", row["contactid"], new_second="Not for us")
+    rights = dict.fromkeys(("Create", "Read", "Write", "Delete", "Append", "AppendTo"), "Global")
+    tables = {**dict.fromkeys(("contact", "lead", "account", "opportunity"), rights), "systemuser": {"Read": "Global"}}
+    role = {"name": "Sync", "tables": tables, "privileges": {"prvReadSolution": "Global"}}
+    users = world.sims.control("dataverse", "GET", "state")["users"]
+    user = next(item["systemuserid"] for item in users if item["applicationid"] == CLIENT_ID)
+    given = {"user": user, "roles": ["Sync"], "only": True}
+    world.sims.control("dataverse", "POST", "seed", {"roles": [role], "user_roles": [given]})
+    world.mk("create_lead", values={"email": email(0), "middleName": "Kept"})
+
+    maps = [dict(item) for item in default_entities()]
+    added = {"id": "second", "crm": "new_second", "partner": "middleName"}
+    maps[2]["fields"] = [*maps[2]["fields"], added]
+    connection = world.connect(entities=maps)
+    told = world.call("GET", f"connections/{connection}/schemas/crm/contact")["fields"]
+    readable = {field["name"]: field["readable"] for field in told}
+    assert (readable["firstname"], readable["new_second"]) == (True, False)
+    refused = world.call("PATCH", f"connections/{connection}", {"switch": "on"}, status=409)["error"]
+    assert (refused["code"], refused["reason"]) == ("check_failed", "crm_field_unreadable")
+    assert "new_second" in refused["message"]
+    maps[2]["fields"] = [field for field in maps[2]["fields"] if field != added]
+    world.call("PATCH", f"connections/{connection}", {"entities": maps})
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    person = world.lead(email(0))
+    assert (person["firstName"], person["middleName"]) == ("First 0", "Kept")
+
+
+@pytest.mark.feature("HUB-20.2", system="marketo")
+@pytest.mark.feature("MK-02.1", system="marketo")
+def test_a_clean_up_deletes_what_hangs_off_others_before_them(world: MarketoWorld) -> None:
+    """Sales persons who still own somebody cannot be deleted."""
+    world.reseed(45)
+    account = world.make("account", name="Acme")
+    world.make("opportunity", name="Chairs", **{"parentaccountid@odata.bind": f"/accounts({account})"})
+    connection = world.connect()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+    world.call("PATCH", f"connections/{connection}", {"switch": "off"})
+    users = len(world.rows("systemuser"))
+    path, before = f"connections/{connection}/cleanup", len(world.writes("marketo"))
+    started = world.call("POST", path, {"confirm": "Test", "sides": ["partner"]}, status=202)
+    report = ended(world, f"operations/{started['id']}")
+    made = {"partner.lead": 45, "partner.company": 1, "partner.opportunity": 1, "partner.salesperson": users}
+    assert (report["status"], report["counts"], report["problems"]) == ("Succeeded", made, [])
+    deleted = [each["kind"] for each in world.writes("marketo")[before:] if each["op"] == "delete"]
+    assert list(dict.fromkeys(deleted)) == ["opportunities", "lead", "companies", "salespersons"]
+    assert world.leads() == {}

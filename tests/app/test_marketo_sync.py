@@ -235,12 +235,18 @@ def test_duplicates_in_dynamics_are_told_and_make_one_person(world: MarketoWorld
 
 
 # -- refusals and limits -------------------------------------------------------------------------------------------
+@pytest.mark.feature("MK-01", system="marketo")
 @pytest.mark.feature("MK-11.5", system="marketo")
 def test_one_refused_person_parks_that_person_alone(world: MarketoWorld) -> None:
     rows = [contact(0), {**contact(1), "emailaddress1": "jörg@example.org"}, contact(2)]
     connection = world.begun(0, rows={"contact": rows})
     assert set(world.leads()) == {email(0), email(2)}
     assert world.status(connection)["counts"]["contact.parked"] == 1
+    world.next_run(connection)
+    after, failed = world.call("GET", f"connections/{connection}/runs")["value"][:2]
+    assert failed["state"] != "succeeded", "a run with a failure is never green"
+    pause = (datetime.fromisoformat(after["started"]) - datetime.fromisoformat(failed["ended"])).total_seconds()
+    assert 299 <= pause <= 375, "the next cycle comes five minutes after one that failed too"
 
 
 @pytest.mark.feature("MK-06", system="marketo")
@@ -300,7 +306,7 @@ def test_dead_tokens_and_a_spent_quota_lose_nothing(world: MarketoWorld) -> None
     world.tick()
     end = time.monotonic() + 90
     while not until_midnight(told := world.status(connection)):
-        assert time.monotonic() < end, told
+        assert time.monotonic() < end, repr(told)[:3000] + repr(world.now())
         time.sleep(2)  # it may rest for its share of the rate first, which is that of real time
         world.tick()
     world.sims.control("marketo", "POST", "switches", {"daily_quota": 50_000})

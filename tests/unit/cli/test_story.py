@@ -103,7 +103,7 @@ def test_a_conflict_is_told_with_its_policy_its_winner_and_both_values() -> None
 
 def test_the_vendors_own_message_is_shown() -> None:
     line = watched(codes=["failed:rejected"]).tell(day("failed:rejected", message="No."), {"id": "r"})
-    assert line.why == "The other system refused the record. Dynamics' own message: No."
+    assert line.why == "The other system refused the record. In its own words: No."
 
 
 def test_values_are_shown_as_people_read_them() -> None:
