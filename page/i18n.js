@@ -69,6 +69,7 @@ export const moment = (text) =>
   text ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text)) : "–";
 
 export const day = (text) => new Intl.DateTimeFormat(locale, { dateStyle: "full" }).format(new Date(text));
+export const date = (moment) => new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);
 export const clock = (date) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(date);
 
 export function duration(from, to) {

@@ -1,7 +1,8 @@
 // How a connection stands: its state and switch, what waits, what fails, and what the last runs did.
 import { change, get } from "../api.js";
-import { html, useState } from "../html.js";
-import { moment, number, t } from "../i18n.js";
+import { Following, operationOf } from "../asking.js";
+import { html, useEffect, useState } from "../html.js";
+import { known, language, moment, number, spell, t } from "../i18n.js";
 import { many } from "../lists.js";
 import { AsOf, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { RunTable, tally } from "./runs.js";
@@ -37,12 +38,14 @@ function Shown({ config, etag, status, statistics, runs, admin, again }) {
 function Standing({ config, etag, status, state, admin, again }) {
   const [busy, set] = useState(false);
   const [error, fail] = useState(null);
+  const [run, follow] = useState("");
   const act = async (work, word) => {
     if (busy) return;
     set(true);
     fail(null);
     try {
-      await work();
+      const { where } = await work();
+      follow(operationOf(where));
       say(t(word));
     } catch (problem) {
       fail(problem);
@@ -52,19 +55,20 @@ function Standing({ config, etag, status, state, admin, again }) {
   };
   const on = config.switch === "on";
   const turn = () => act(() => change("PATCH", `connections/${config.id}`, { switch: on ? "off" : "on" }, etag), on ? "switched.off" : "switched.on");
-  const run = () => act(() => change("POST", `connections/${config.id}/sync`), "sync.asked");
+  const sync = () => act(() => change("POST", `connections/${config.id}/sync`), "sync.asked");
   return html`<section class="card" aria-label=${t("state")}>
     <div class="standing">
       <div class="say"><${Status} set="state" code=${state.code} /><p class="quiet">${t(`state.${state.code}.says`)}</p></div>
       <div class="row">
         <button class="switch" role="switch" aria-checked=${String(on)} aria-disabled=${String(!admin)} onClick=${admin ? turn : undefined}>
           <span class="track"><span class="knob"></span></span>${t("global_sync")}</button>
-        <button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? run : undefined}>${t("sync.now")}</button>
+        <button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? sync : undefined}>${t("sync.now")}</button>
       </div>
     </div>
     <p class="quiet">${t(on ? "switch.on.means" : "switch.off.means")}${!admin ? ` ${t("reader")}` : ""}</p>
     <${Problem} error=${error} />
-    ${status.resting || status.broken ? html`<div class="note warn"><p><strong>${state.reason}</strong></p><p>${state.nextStep}</p></div>` : null}
+    ${run && html`<${Following} id=${run} says=${t("sync.asked")} when=${status.nextRun} ended=${again} close=${() => follow("")} />`}
+    <${Trouble} status=${status} state=${state} admin=${admin} />
     <dl class="facts">
       <div><dt>${t("next_run")}</dt><dd>${status.running ? t("running.now") : moment(status.nextRun)}</dd></div>
       <div><dt>${t("last_run")}</dt><dd>${moment(status.lastEnd)}</dd></div>
@@ -72,6 +76,20 @@ function Standing({ config, etag, status, state, admin, again }) {
       ${status.progress && html`<div><dt>${t("progress")}</dt><dd>${t("progress.says", { records: status.progress.records, written: status.progress.written })}</dd></div>`}
     </dl>
   </section>`;
+}
+
+/** What keeps the sync from going on: its code in words, what the app says of it, and where a person goes on. */
+function Trouble({ status, state, admin }) {
+  const code = status.broken?.code ?? status.resting?.code;
+  useEffect(() => {
+    if (code) spell();
+  }, [code]);
+  if (!code) return null;
+  const headline = known(`problem.code.${code}`, state.reason);
+  return html`<div class="note warn" role="status"><p><strong>${headline}</strong></p>
+    ${headline !== state.reason && html`<p lang="en">${state.reason}</p>`}
+    <p>${language.value === "en" ? state.nextStep : known(`problem.code.${code}.next`, state.nextStep)}</p>
+    ${status.broken && admin && html`<p><${To} class="button" to=${{ view: "settings" }}>${t("overview.go_on")}<//></p>`}</div>`;
 }
 
 const LISTS = {

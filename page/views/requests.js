@@ -38,6 +38,14 @@ export function Requests({ connection, admin }) {
     ${asked && html`<${Ask} title=${t(`requests.${asked}.sure`, { n })} word=${t(`requests.${asked}.do`)} act=${act} close=${() => ask("")}><p>${t(`requests.${asked}.says`)}</p><//>`}`;
 }
 
+/** An outcome's words or a problem's, and the app's own where they say more. */
+function Said({ item }) {
+  const name = [`code.${item.code}`, `problem.code.${item.code}`].find((key) => known(key)) ?? "";
+  const headline = known(name, item.message);
+  return html`<p>${headline}</p>${headline !== item.message && html`<p class="said" lang="en">${item.message}</p>`}
+    <p class="quiet">${known(`${name}.next`, item.nextStep)}</p>`;
+}
+
 function Rows({ list, ticks, context }) {
   const columns = [
     ...(ticks ? [{ name: "tick", head: ticks.all, bare: true }] : []),
@@ -47,7 +55,7 @@ function Rows({ list, ticks, context }) {
   const draw = (item) => ({
     tick: ticks?.tick(item.id, t("lists.tick", { name: item.record.id })),
     state: html`<div class="problem"><${Status} set="requests.is" code=${item.status} />
-      ${item.code && html`<p>${known(`code.${item.code}`, item.message)}</p><p class="quiet">${known(`code.${item.code}.next`, item.nextStep ?? "")}</p>`}
+      ${item.code && html`<${Said} item=${item} />`}
       ${item.tries > 0 && html`<p class="quiet">${t("requests.tries", { n: item.tries })}</p>`}</div>`,
     partner: html`${known(`kind.${item.entity}`, item.entity)}<br /><${Ref} of=${item.record} />`,
     since: moment(item.receivedAt),

@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { Export } from "../export.js";
 import { html } from "../html.js";
-import { duration, known, moment, number, t } from "../i18n.js";
+import { date, duration, known, moment, number, t } from "../i18n.js";
 import { Filters, More, Table, useList } from "../lists.js";
 import { AsOf, family, Loaded, Status, To, useLoaded } from "../parts.js";
 import { place } from "../place.js";
@@ -10,6 +10,8 @@ import { meaning, nextStep, Ref, useContext, Why } from "../records.js";
 import { Revert } from "./revert.js";
 
 const WRITTEN = new Set(["created", "updated", "relinked", "deleted", "deactivated"]);
+const SUMS = ["written", "skipped", "conflicted", "failed"];
+const KEPT = 30 * 24 * 3600 * 1000; // milliseconds that what a run wrote is kept
 const BESIDE = ["writes", "log"]; // counters that count no records
 const nameOf = ({ link, outcome, field, crm, partner }) => [link, outcome, field, crm.id, partner.id].join(" ");
 
@@ -22,20 +24,30 @@ export function tally(counts) {
   return sums;
 }
 
-export function RunTable({ runs, caption }) {
+/** Runs with what they did. `back`: also until when each may be taken back; that run's own page says what of it can. */
+export function RunTable({ runs, caption, next, back = false }) {
   if (!runs.length) return html`<h2>${caption}</h2><p class="quiet">${t("runs.none")}</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table>
-    <caption>${caption}</caption>
-    <thead><tr><th scope="col">${t("started")}</th><th scope="col">${t("status")}</th><th scope="col">${t("reason")}</th>
-      <th scope="col" class="number">${t("duration")}</th>
-      ${["written", "skipped", "conflicted", "failed"].map((name) => html`<th scope="col" class="number" key=${name}>${t(`sum.${name}`)}</th>`)}</tr></thead>
-    <tbody>${runs.map((run) => {
-      const sums = tally(run.counts);
-      return html`<tr key=${run.id}><td><${To} to=${{ view: "runs", run: run.id }}>${moment(run.started)}<//></td>
-        <td><${Status} set="run" code=${run.state} /></td><td>${known(`run.reason.${run.reason}`, run.reason)}</td>
-        <td class="number">${duration(run.started, run.ended)}</td>
-        ${["written", "skipped", "conflicted", "failed"].map((name) => html`<td class="number" key=${name}>${number(sums[name])}</td>`)}</tr>`;
-    })}</tbody></table></div>`;
+  const columns = [
+    { name: "started", head: t("started"), bare: true }, { name: "status", head: t("status"), bare: true }, { name: "reason", head: t("reason"), bare: true },
+    { name: "duration", head: t("duration"), number: true }, ...SUMS.map((name) => ({ name, head: t(`sum.${name}`), number: true })),
+    ...(back ? [{ name: "back", head: t("revert.column") }] : []),
+  ];
+  const draw = (run) => ({
+    started: html`<${To} to=${{ view: "runs", run: run.id }}>${moment(run.started)}<//>`,
+    status: html`<${Status} set="run" code=${run.state} />`,
+    reason: known(`run.reason.${run.reason}`, run.reason),
+    duration: duration(run.started, run.ended),
+    ...Object.fromEntries(Object.entries(tally(run.counts)).map(([name, n]) => [name, number(n)])),
+    back: until(run),
+  });
+  return html`<${Table} caption=${caption} columns=${columns} items=${runs} draw=${draw} name=${({ id }) => id} next=${next} />`;
+}
+
+/** What a run wrote is kept for 30 days; of one that wrote nothing there is nothing to take back. */
+function until({ ended, counts }) {
+  const wrote = Object.entries(counts).some(([code, n]) => family(code) === "writes" && n > 0);
+  const last = new Date(new Date(ended).getTime() + KEPT);
+  return wrote && ended && last > new Date() ? t("revert.until", { day: date(last) }) : html`<span class="quiet">–</span>`;
 }
 
 export function Runs({ connection, admin }) {
@@ -45,7 +57,7 @@ export function Runs({ connection, admin }) {
 
 function RunList({ connection }) {
   const list = useList(`connections/${connection}/runs`, {}, 50);
-  return html`<section class="card"><${Loaded} of=${list}><${RunTable} runs=${list.items} caption=${t("runs.all")} /><${More} list=${list} /><//>
+  return html`<section class="card"><${Loaded} of=${list}><${RunTable} runs=${list.items} caption=${t("runs.all")} next=${list.next} back=${true} /><${More} list=${list} /><//>
     <p class="quiet">${t("runs.kept")} <${AsOf} of=${list} /></p></section>`;
 }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from tests.app.test_api_attacks import ask
 from tests.page.conftest import Kept, Opening, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import ASKED, asks, clash, person, row_of, troubled
@@ -80,3 +83,30 @@ def test_a_question_that_another_answered_meanwhile_is_told_and_not_answered_twi
         tab.page.get_by_text("No question is open.").wait_for()
     world.next_run(connection)
     assert names(world, 0) == ("Theirs", "Theirs")
+
+
+@pytest.mark.feature("HUB-10.2")
+@pytest.mark.feature("HUB-10.3")
+def test_values_that_are_no_longer_kept_are_said_to_be_so_and_many_are_decided_in_the_background(
+    tabs: Opening, world: World
+) -> None:
+    connection, now = world.begun(people=1), world.now()
+    for number in range(55):
+        ask(world, connection, number, now - timedelta(minutes=number + 1))  # questions whose values have expired
+    with tabs() as tab:
+        page = tab.page
+        tab.open(f"?view=conflicts&connection={connection}")
+        page.locator(".headline strong", has_text="55").wait_for()
+        first = page.locator(".question").first
+        first.get_by_text("The value can no longer be shown.").nth(1).wait_for()
+        assert first.get_by_role("link", name="Look up").is_visible()
+        assert page.locator(".question").count() >= 50
+        page.get_by_role("button", name="Dynamics 365 wins").click()
+        page.get_by_role("dialog", name="Let Dynamics 365 win: 55?").get_by_role("button", name="Decide").click()
+        note = page.get_by_role("region", name="What is under way")
+        note.get_by_text("They are many: they are decided one after another.").wait_for()
+        world.tick()
+        note.get_by_text("All of it is done.").wait_for()
+        page.get_by_text("No question is open.").wait_for()
+    decided = world.call("GET", f"connections/{connection}/conflicts?state=decided&maxpagesize=1000")["value"]
+    assert [item["winner"] for item in decided] == ["crm"] * 55

@@ -121,6 +121,20 @@ def test_the_switch_and_a_run_from_the_overview(tabs: Opening, world: World, con
 
 
 @pytest.mark.feature("APP-02.1")
+@pytest.mark.feature("APP-02.10")
+def test_a_run_that_the_partners_own_integration_does_not_know_is_refused_in_words(
+    tabs: Opening, connection: str
+) -> None:
+    with tabs(locale="it-IT") as tab:
+        tab.allowed.append("409")
+        tab.open(f"?connection={connection}")
+        tab.page.get_by_role("button", name="Sincronizza ora").click()
+        alert = tab.page.get_by_role("alert")
+        alert.get_by_text("L'integrazione del partner non ammette esecuzioni fuori programmazione.").wait_for()
+        assert "Attendi la prossima esecuzione." in alert.inner_text()
+
+
+@pytest.mark.feature("APP-02.1")
 def test_a_switch_that_another_turned_meanwhile_is_not_turned_blindly(
     tabs: Opening, world: World, connection: str
 ) -> None:
