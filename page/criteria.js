@@ -26,7 +26,7 @@ export function criteriaSaid(node) {
   return [node.column, words("op", node.op), Array.isArray(node.value) ? node.value.join(", ") : node.value].filter((part) => part !== undefined && part !== null).join(" ");
 }
 
-export function Criteria({ value, put, fields, operators, locked, mistakes, entity }) {
+export function Criteria({ value, put, fields, operators, locked, mistakes }) {
   const tree = value ?? { all: [BLANK] };
   const { zone = "UTC", week_starts: week = "sunday" } = tree;
   const readable = fields.filter((field) => field.readable).toSorted((one, other) => one.label.localeCompare(other.label));
@@ -34,7 +34,7 @@ export function Criteria({ value, put, fields, operators, locked, mistakes, enti
   const about = { fields: readable, operators, locked, mistakes };
   const timed = JSON.stringify(tree).includes("_x_") || operators.some(({ name, takes }) => (takes === "days" || takes === "none") && name !== "empty" && name !== "not_empty" && JSON.stringify(tree).includes(`"op":"${name}"`));
   return html`<section aria-label=${t("data.criteria")}><h3>${t("data.criteria")}</h3>
-    <${Group} node=${{ [joint]: tree[joint] }} put=${(node) => put({ ...rest(tree), ...node })} depth=${1} place=${`${entity}.criteria`} about=${about} />
+    <${Group} node=${{ [joint]: tree[joint] }} put=${(node) => put({ ...rest(tree), ...node })} depth=${1} place="criteria" about=${about} />
     ${timed && html`<div class="fields"><div class="field"><label for="criteria-zone">${t("criteria.zone")}</label><select id="criteria-zone" onChange=${(event) => put({ ...tree, zone: event.target.value })}>${ZONES.map((name) => html`<option key=${name} value=${name} selected=${name === zone}>${name}</option>`)}</select></div>
       <div class="field"><label for="criteria-week">${t("criteria.week")}</label><select id="criteria-week" onChange=${(event) => put({ ...tree, week_starts: event.target.value })}>${["sunday", "monday"].map((day) => html`<option key=${day} value=${day} selected=${day === week}>${t(`criteria.${day}`)}</option>`)}</select></div></div>`}
   </section>`;

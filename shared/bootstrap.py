@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -110,17 +111,17 @@ class Application:
     def secret(self, name: str) -> str:
         return self.secrets.secret(name)
 
-    def crm(self, connection: ConnectionConfig) -> Connector:
+    def crm(self, connection: ConnectionConfig, *, oldest: float = inf) -> Connector:
         from shared.connectors.registry import CRM, build
 
         used = connection.kinds(Side.CRM)
         settings = {"tables": used, **connection.crm} if used else connection.crm
-        return build(CRM, settings, self._surroundings(connection, "crm"))
+        return build(CRM, settings, self._surroundings(connection, "crm", oldest))
 
-    def partner(self, connection: ConnectionConfig) -> Connector:
+    def partner(self, connection: ConnectionConfig, *, oldest: float = inf) -> Connector:
         from shared.connectors.registry import build
 
-        return build(connection.system, connection.partner, self._surroundings(connection, "partner"))
+        return build(connection.system, connection.partner, self._surroundings(connection, "partner", oldest))
 
     def default_entities(self, system: str) -> Sequence[Mapping[str, object]]:
         found: Sequence[Mapping[str, object]] = self._defaults(system).default_entities()
@@ -176,7 +177,7 @@ class Application:
         for budget in self._budgets:
             budget.release()
 
-    def _surroundings(self, connection: ConnectionConfig, side: str) -> Surroundings:
+    def _surroundings(self, connection: ConnectionConfig, side: str, oldest: float) -> Surroundings:
         from shared.connectors.registry import CRM
         from shared.connectors.surroundings import Memo, Surroundings
         from shared.http.client import Runtime
@@ -198,7 +199,7 @@ class Application:
             budget=self._once(("budget", account), lambda: self._budget(system, settings, account, lease)),
             secrets=self.secrets,
             tokens=self._once("tokens", TokenPool),
-            memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)),
+            memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)).capped(oldest),
             trusted_hosts=self.settings.trusted_hosts,
             labels=_label_names(connection) if side == "partner" else frozenset(),
             kinds=tuple(map(Kind, connection.kinds(Side(side)))),

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from shared.ports.journal import RunRecord
     from shared.sync.engine import Engine
 
+_JUST_ASKED = 60.0
+"""Seconds: what somebody looks at while mapping is never older; opening the page asks anew."""
+
 _CONFIRMING = 180.0
 """Seconds that the plan of a first start may take to be made again."""
 
@@ -111,12 +114,14 @@ def deciding(app: Application, connection: ConnectionConfig) -> Deciding:
     )
 
 
-def describing(app: Application, connection: ConnectionConfig) -> Describing:
-    """What is asked while mapping."""
+def describing(app: Application, connection: ConnectionConfig, *, oldest: float = _JUST_ASKED) -> Describing:
+    """What is asked while mapping, by schemas that are at most `oldest` seconds old. An entity is mapped before it is
+    switched on, so that those which are off count as well."""
     from shared.domain.records import Side
     from shared.manage.describing import Describing
 
-    connectors = {Side.CRM: app.crm(connection), Side.PARTNER: app.partner(connection)}
+    whole = replace(connection, entities=tuple({**item, "on": True} for item in connection.entities))
+    connectors = {Side.CRM: app.crm(whole, oldest=oldest), Side.PARTNER: app.partner(whole, oldest=oldest)}
     return Describing(config=connection, connectors=connectors, clock=app.clock)
 
 
@@ -134,14 +139,16 @@ def planned(app: Application, connection: ConnectionConfig, *, seconds: float) -
 
 
 def confirm_plan(app: Application, connection: ConnectionConfig, fingerprint: str) -> None:
-    """Before the first start of a connection with the option `plan_first`: is the plan that was looked at still what
-    would be done? Raises Refused (`plan_needed`, `plan_differs`)."""
+    """Before the first start: is the plan that was looked at still what would be done? The option `plan_first` asks for
+    one; a plan that is named is held to without it too. Raises Refused (`plan_needed`, `plan_differs`)."""
     from shared.manage.connections import Refused
     from shared.sync.options import parse_options
 
-    if connection.switch is not Switch.SETUP or not parse_options(connection.options).plan_first:
+    if connection.switch is not Switch.SETUP:
         return
     if not fingerprint:
+        if not parse_options(connection.options).plan_first:
+            return
         raise Refused(
             "this connection asks for a plan before its first start",
             code="plan_needed",

@@ -89,7 +89,7 @@ function Edit({ declared, config, connection, entity, etag, at, admin, again }) 
     <${Field} form=${form} name="on" type="check" label=${t("data.on")} help=${t("data.on.help")} />
     <${Choice} form=${form} name="direction" label=${t("data.direction")} options=${way} />
     <${Choice} form=${form} name="scope" label=${t("data.scope")} options=${["all", "criteria"].map((value) => [value, t(`data.scope.${value}`), t(`data.scope.${value}.says`)])} />
-    ${form.values.scope === "criteria" && html`<${Loaded} of=${fields}>${fields.data && html`<${Criteria} value=${form.values.criteria} put=${(value) => form.put("criteria", value)} fields=${fields.data} operators=${declared.operators} locked=${form.locked} mistakes=${[...live, ...(form.problem?.details ?? [])]} entity=${entity.name} />`}<//>`}
+    ${form.values.scope === "criteria" && html`<${Loaded} of=${fields}>${fields.data && html`<${Criteria} value=${form.values.criteria} put=${(value) => form.put("criteria", value)} fields=${fields.data} operators=${declared.operators} locked=${form.locked} mistakes=${[...live, ...(form.problem?.details ?? [])].map((item) => ({ ...item, target: item.target.replace(`${entity.name}.`, "") }))} />`}<//>`}
     ${form.errors.criteria && html`<p class="wrong" role="alert">${form.errors.criteria}</p>`}
     <${Count} connection=${connection} entity=${entity.name} criteria=${form.values.scope === "criteria" ? form.values.criteria : null} all=${form.values.scope === "all"} stored=${map.criteria ?? null} tell=${tell} />
     ${form.values.scope === "criteria" && html`<${Choice} form=${form} name="leaves" label=${t("data.leaves")} options=${declared.leaves.map((value) => [value, t(`data.leaves.${value}`), t(`data.leaves.${value}.says`, { system: title })])} />`}

@@ -84,7 +84,7 @@ function FirstStart({ config, etag, at, admin, again, title }) {
   }, t("plan.made"));
   const start = () => act(async () => {
     try {
-      await change("PATCH", at, { switch: "on", ...(plan && { plan: plan.fingerprint }) }, etag);
+      await change("PATCH", at, { switch: "on", ...(plan && (plan.complete || must) && { plan: plan.fingerprint }) }, etag);
     } catch (problem) {
       if (problem.code === "plan_differs") show(null);
       throw problem;

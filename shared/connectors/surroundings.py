@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from threading import Lock
 from typing import Any
 
@@ -28,12 +29,21 @@ class Memo:
         self._monotonic = monotonic
         self._lock = Lock()
         self._kept: dict[tuple[object, ...], tuple[float, Any]] = {}
+        self._oldest = inf
+
+    def capped(self, oldest: float) -> Memo:
+        """The same memory for a caller who takes nothing older than `oldest` seconds, whatever it is asked for."""
+        if oldest == inf:
+            return self
+        view = Memo(self._monotonic)
+        view._lock, view._kept, view._oldest = self._lock, self._kept, oldest
+        return view
 
     def get[T](self, key: tuple[object, ...], seconds: float, fetch: Callable[[], T]) -> T:
         """The value of `key`, at most `seconds` old; fetched when there is none."""
         with self._lock:
             kept = self._kept.get(key)
-        if kept is not None and self._monotonic() - kept[0] < seconds:
+        if kept is not None and self._monotonic() - kept[0] < min(seconds, self._oldest):
             value: T = kept[1]
             return value
         return self.put(key, fetch())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, sync_playwright
 
 from tests.app.conftest import World, sims, world
 
@@ -48,6 +48,17 @@ class Tab:
         """What went against the policy, and errors in the console."""
         found: list[str] = self.page.evaluate("window.broken")
         return found + [text for text in self.errors if not any(part in text for part in self.allowed)]
+
+    def save(self, card: Locator | None = None) -> None:
+        """Presses Save (of one card), and waits until it is saved."""
+        place = self.page if card is None else card
+        place.get_by_role("button", name="Save", exact=True).click()
+        self.saved()
+
+    def saved(self) -> None:
+        """Waits until nothing on the page is left to be saved."""
+        self.page.locator(".clash").wait_for(state="detached")
+        self.page.locator(".savebar.dirty").first.wait_for(state="detached")
 
     def shot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
