@@ -2,12 +2,13 @@
 import { get } from "./api.js";
 import { Field, words } from "./forms.js";
 import { html } from "./html.js";
-import { known, language, t } from "./i18n.js";
+import { known, language, spell, t } from "./i18n.js";
 import { Icon, To, useLoaded } from "./parts.js";
 
 let asked = null;
 /** The API's declarations; they are those of the release, so they are asked once. */
 export function declarations() {
+  spell();
   asked ??= get("declarations").then(({ body }) => body, (error) => {
     asked = null;
     throw error;

@@ -43,7 +43,7 @@ class ConnectionEdit(Sent):
     options: Anything | None = None
     switch: Literal["on", "off"] | None = None
     plan: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="With `switch`: the fingerprint of the plan that was looked at; the first start holds to it."
+        default=None, description="With `switch`: the fingerprint of the plan that the first start has to hold to."
     )
 
 

@@ -143,3 +143,25 @@ def stopped(world: World, connection: str) -> None:
             world.tick()
         time.sleep(0.5)
     raise AssertionError(world.status(connection))
+
+
+@pytest.mark.feature("HUB-15.4", system="activecampaign")
+def test_a_first_start_holds_to_the_plan_that_was_looked_at(tabs: Opening, world: World, kept: Kept) -> None:
+    world.reseed(2)
+    kept.ids = {}
+    connection = world.connect()
+    with tabs() as tab:
+        tab.allowed.append("409")
+        page = tab.page
+        tab.open(f"?view=settings&connection={connection}")
+        page.get_by_role("button", name="Make a plan first").click()
+        page.get_by_text("Everything was looked at").wait_for(timeout=LONG)
+        more = [{"lastname": "Third", "emailaddress1": "third@example.org"}]
+        world.sims.control("dataverse", "POST", "seed", {"rows": {"contact": more}})
+        page.get_by_role("button", name="Switch on", exact=True).click()
+        asked = page.get_by_role("group", name="Switch global sync on for the first time?")
+        expect(asked).to_contain_text("2 created")
+        asked.get_by_role("button", name="Switch on").click()
+        page.get_by_role("alert").wait_for(timeout=LONG)
+        assert world.call("GET", f"connections/{connection}")["switch"] == "setup"
+        assert world.contacts() == []
