@@ -17,7 +17,7 @@ from tests.page.test_files import catalogue
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
 
 NARROW = 360
-MORE = 40
+MORE = 120
 """Characters that a name may go on for, such as the options of a choice."""
 
 READY = {
