@@ -182,7 +182,7 @@ def _nobody_elses_counts_as_made(court: Court) -> None:
         ref = link.crm if side is Side.CRM else link.partner
         if side is None or ref is None:
             continue
-        first = next(iter(court.ledger.of[side, ref]), None)
+        first = next(iter(court.ledger.of.get((side, ref), ())), None)
         if first is not None and not first.by_hub:
             court.say(f"I23 the link of {link.crm} says that the hub made {side} {ref}, which a user made")
 

@@ -228,6 +228,18 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("contest", 0, "phone", (4, 4), "partner"),
         ),
     ),
+    "a row that was never made, for a record that is gone, is nobody's": (
+        "mailbox",
+        (
+            ("create", "partner", "match", 0, 0),
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("swap", "partner", 0, 1),
+            ("merge", "crm", 0, 1),
+            A,
+            ("delete", "partner", 0),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
