@@ -11,7 +11,7 @@ from shared import trust
 
 if TYPE_CHECKING:
     from shared.domain.connection import ConnectionConfig
-    from shared.manage.statistics import Count
+    from shared.manage.statistics import Behind, Count
     from shared.state.model import LaneView
 
 
@@ -59,6 +59,16 @@ def _count(count: Count, listed: str) -> dict[str, object]:
     return {"count": count.count, "more": count.more, "shown": count.shown, "list": listed}
 
 
+def _behind(each: Behind) -> dict[str, object]:
+    return {
+        "entity": each.entity,
+        "waiting": _count(each.waiting, ""),
+        "awaiting": each.awaiting,
+        "parked": each.parked,
+        "oldest": each.oldest.isoformat() if each.oldest is not None else "",
+    }
+
+
 def _failing(call: Call, config: ConnectionConfig) -> Count:
     from shared.manage.statistics import Count
     from shared.ports.journal import FailureFilter
@@ -82,10 +92,11 @@ def _conflicts(call: Call, config: ConnectionConfig) -> Count:
 def _backlog(call: Call, config: ConnectionConfig, lane: LaneView) -> dict[str, object]:
     """What waits for the connection's worker: words left in the lane's inbox, requests on their way, time overdue."""
     from shared.domain.schedule import intervals_late, parse_rhythm
-    from shared.manage.statistics import COUNTED, Count
+    from shared.manage.statistics import COUNTED, Count, behind
     from shared.ports.requests import RequestState
 
-    waiting = len(call.app.lane(config.id).commands(COUNTED + 1))
+    commands = call.app.lane(config.id).commands(COUNTED + 1)
+    waiting = len(commands)
     store = call.app.desk.requests(config.id)
     states = (RequestState.QUEUED, RequestState.HELD)
     pages = [store.list(state, limit=COUNTED) for state in states]
@@ -103,4 +114,5 @@ def _backlog(call: Call, config: ConnectionConfig, lane: LaneView) -> dict[str, 
         "waiting": _count(changes, ""),
         "requests": _count(asked, f"connections/{config.id}/requests?state=queued"),
         "intervalsLate": round(overdue, 2) if config.switch.value == "on" else 0.0,
+        "entities": [_behind(each) for each in behind(config, lane, commands)],
     }

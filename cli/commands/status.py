@@ -103,6 +103,10 @@ def _row(status: Mapping[str, Any]) -> list[object]:
     ]
 
 
+def _behind(entity: Mapping[str, Any]) -> str:
+    return f"{entity['entity']} {entity['waiting']['shown']}"
+
+
 def _facts(status: Mapping[str, Any]) -> list[tuple[str, object]]:
     numbers = status["statistics"]
     stands, last, counts = numbers["state"], numbers["lastSync"], numbers["counts"]
@@ -121,6 +125,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("next run", show.moment(status["nextRun"])),
         *((name, count["shown"]) for name, count in counts.items()),
         ("waiting", f"{backlog['waiting']['shown']}, and {backlog['requests']['shown']} requests"),
+        ("by entity", ", ".join(map(_behind, backlog["entities"]))),
         ("throughput", f"{speed['recordsPerMinute']:,} records a minute over {speed['runs']} runs"),
         *((name, f"{count:,}") for name, count in sorted(status["counts"].items())),
     ]

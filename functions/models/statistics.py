@@ -35,10 +35,19 @@ class Counts(Shown):
     conflicts: Count
 
 
+class EntityBacklog(Shown):
+    entity: str
+    waiting: Count = Field(description="Words to the worker about its records: changes, retries, decisions.")
+    awaiting: int = Field(description="Records made in the other system whose id was not told yet.")
+    parked: int = Field(description="Records that rest with a reason.")
+    oldest: Moment = Field(description="Since when the first of the words waits; empty where none does.")
+
+
 class Backlog(Shown):
     waiting: Count = Field(description="Words to the worker: records to look at, retries, decisions.")
     requests: Count = Field(description="Requests that are queued, or held while the connection is off.")
     intervalsLate: float
+    entities: list[EntityBacklog]
 
 
 class Throughput(Shown):

@@ -3,6 +3,7 @@ throughput."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Final
 
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.ports.journal import RunRecord
-from shared.state.model import LaneView
+from shared.state.model import Command, LaneView
 
 COUNTED: Final = 1000
 """Lists without a counter of their own are counted so far; beyond, it is "more than 1,000"."""
@@ -41,6 +42,47 @@ class Count:
     @property
     def shown(self) -> str:
         return f"more than {self.count:,}" if self.more else f"{self.count:,}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """One entity's backlog. `waiting`: words to the worker about its records; `oldest`: since when the first of them
+    lies there; `awaiting`: records made whose id was not told yet; `parked`: records that rest with a reason."""
+
+    entity: str
+    waiting: Count
+    awaiting: int
+    parked: int
+    oldest: datetime | None
+
+
+def behind(config: ConnectionConfig, lane: LaneView, commands: Sequence[Command]) -> list[Behind]:
+    """The backlog of each entity that is on, in the order of the connection. `commands` are those of the lane's inbox,
+    as far as they were counted."""
+    found: defaultdict[str, list[Command]] = defaultdict(list)
+    for command in commands[:COUNTED]:
+        found[_entity_of(config, command)].append(command)
+    names = [str(entity.get("name")) for entity in config.entities if entity.get("on", True)]
+    return [
+        Behind(
+            entity=name,
+            waiting=Count(len(found[name]), more=len(commands) > COUNTED),
+            awaiting=lane.counts.get(f"{name}.awaiting", 0),
+            parked=lane.counts.get(f"{name}.parked", 0),
+            oldest=min((each.put_at for each in found[name] if each.put_at is not None), default=None),
+        )
+        for name in names
+    ]
+
+
+def _entity_of(config: ConnectionConfig, command: Command) -> str:
+    """The entity a command is about: as it says, else the first of its record's kind; "" for none."""
+    if command.payload.get("entity"):
+        return str(command.payload["entity"])
+    if command.ref is None or command.side is None:
+        return ""
+    kind = f"{command.side.value}_kind"
+    return next((str(entity.get("name")) for entity in config.entities if entity.get(kind) == command.ref.kind), "")
 
 
 def standing(config: ConnectionConfig, lane: LaneView, late: str) -> Standing:

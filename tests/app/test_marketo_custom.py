@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -218,3 +220,44 @@ def test_a_clean_up_deletes_what_hangs_off_others_before_them(world: MarketoWorl
     deleted = [each["kind"] for each in world.writes("marketo")[before:] if each["op"] == "delete"]
     assert list(dict.fromkeys(deleted)) == ["opportunities", "lead", "companies", "salespersons"]
     assert world.leads() == {}
+
+
+@pytest.mark.feature("MK-12.2", system="marketo")
+@pytest.mark.feature("HUB-22.5", system="marketo")
+def test_the_status_tells_the_backlog_of_each_entity_and_since_when(world: MarketoWorld) -> None:
+    world.reseed(0)
+    person = world.make("contact", **{**contact(1), "emailaddress1": "jörg@example.org"})
+    world.make("contact", **contact(2))
+    world.make("opportunity", name="Chairs", **{"parentcontactid@odata.bind": f"/contacts({person})"})
+    connection = world.connect()
+    began = world.now()
+    world.switch_on(connection)
+    world.wait_for(connection, 1)
+
+    def backlog() -> dict[str, tuple[int, int, bool]]:
+        found = world.call("GET", f"connections/{connection}/statistics")["backlog"]
+        assert found["waiting"]["count"] == sum(each["waiting"]["count"] for each in found["entities"])
+        return {
+            each["entity"]: (each["waiting"]["count"], each["parked"], bool(each["oldest"]))
+            for each in found["entities"]
+        }
+
+    assert backlog() == {
+        "user": (0, 0, False),
+        "account": (0, 0, False),
+        "contact": (1, 1, True),
+        "lead": (0, 0, False),
+        "opportunity": (1, 0, True),
+    }
+    entities = world.call("GET", f"connections/{connection}/statistics")["backlog"]["entities"]
+    assert began <= datetime.fromisoformat(entities[2]["oldest"]) <= world.now()
+    world.edit("contact", person, emailaddress1=email(1))
+    world.next_run(connection)
+    world.advance(400)  # the opportunity follows its person at its own next try
+    world.tick()
+    end = time.monotonic() + 30
+    while any(waiting for waiting, _, _ in backlog().values()):
+        assert time.monotonic() < end, backlog()
+        time.sleep(0.5)
+        world.tick()
+    assert world.kind("roles")[0]["leadId"] == world.lead(email(1))["id"]
