@@ -159,7 +159,7 @@ def _nobody_disappeared(court: Court) -> None:
         family = court.root((event.side, event.ref))
         reason = any(
             other.op in {"delete", "merge"}
-            and not other.by_hub
+            and (not other.by_hub or _arrived_late(court, other))
             and other.side is not event.side
             and other.number < event.number
             and court.root((other.side, other.ref)) == family
@@ -167,6 +167,12 @@ def _nobody_disappeared(court: Court) -> None:
         )
         if not reason:
             court.say(f"I6 the hub deleted {event.side} {event.ref}, whose counterpart nobody deleted")
+
+
+def _arrived_late(court: Court, deleted: Event) -> bool:
+    """A delete of the hub's that was given up, and took effect where no write can be conditional: nobody can tell it
+    from a user's. It has a reason of its own, or is a finding itself."""
+    return deleted.afterwards and not court.profile.capabilities(deleted.side).conditional_write
 
 
 def _nothing_is_made_where_nothing_may_be(court: Court) -> None:

@@ -240,6 +240,17 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "partner", 0),
         ),
     ),
+    "where nothing is conditional, a delete that takes effect after an edit had beaten it looks like a user's": (
+        "log",
+        (
+            ("create", "crm", "case", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            _met("write", 0, "late"),
+            ("rename", "partner", 0, "fresh", 0),
+            A,
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
