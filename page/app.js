@@ -65,7 +65,7 @@ function App() {
   useEffect(() => {
     const here = document.querySelector("nav [aria-current]");
     if (here) here.closest("ul").scrollLeft = here.offsetLeft - 16; // on phones the sections stand in one row
-  }, [view]);
+  }, [view, shown]);
   return html`<a class="skip" href="#title">${t("skip")}</a>
     <${Top} connections=${connections} connection=${connection} view=${view} />
     <div class="frame">
@@ -91,6 +91,8 @@ function Top({ connections, connection, view }) {
     <label>${t("theme")} <select onChange=${wear}>${THEMES.map((name) => html`<option key=${name} value=${name} selected=${name === theme.value}>${t(`theme.${name}`)}</option>`)}</select></label></header>`;
 }
 
+const wanted = place.value.view in VIEWS ? place.value.view : "overview";
+VIEWS[wanted]().catch(() => {}); // begins early; what goes wrong shows when the view is opened
 paint();
 await speak();
 render(html`<${App} />`, document.getElementById("app"));

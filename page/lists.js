@@ -76,8 +76,8 @@ function Chunk({ from, rows, columns, draw, name, chosen }) {
   state.current = drawn;
   useEffect(() => watch(body.current, ({ isIntersecting, boundingClientRect }) => {
     if (isIntersecting) return set(true);
-    if (!state.current || body.current?.contains(document.activeElement)) return undefined;
-    high.current = boundingClientRect.height;
+    if (body.current?.contains(document.activeElement)) return undefined;
+    if (state.current) high.current = boundingClientRect.height;
     return set(false);
   }), []);
   if (!drawn) return html`<tbody ref=${body} role="rowgroup"><tr role="row"><td role="cell" class="gap" colspan=${columns.length} style=${{ height: `${high.current}px` }}></td></tr></tbody>`;

@@ -5,7 +5,7 @@ import { html, useEffect, useState } from "../html.js";
 import { known, language, moment, number, spell, t } from "../i18n.js";
 import { many } from "../lists.js";
 import { AsOf, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
-import { RunTable, tally } from "./runs.js";
+import { RunTable, tally } from "../runtable.js";
 
 const REFRESH = 15000;
 const CHARTED = 24;

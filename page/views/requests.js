@@ -42,7 +42,7 @@ export function Requests({ connection, admin }) {
 function Said({ item }) {
   const name = [`code.${item.code}`, `problem.code.${item.code}`].find((key) => known(key)) ?? "";
   const headline = known(name, item.message);
-  return html`<p>${headline}</p>${headline !== item.message && html`<p class="said" lang="en">${item.message}</p>`}
+  return html`<p lang=${name ? undefined : "en"}>${headline}</p>${headline !== item.message && html`<p class="said" lang="en">${item.message}</p>`}
     <p class="quiet">${known(`${name}.next`, item.nextStep)}</p>`;
 }
 
