@@ -150,15 +150,16 @@ class Feed:
         parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)] or [items]
         for number, part in enumerate(parts):
             page = Page(self.work, f"{self.name}|{changes.cursor}" + (f"|{number}" if number else ""))
-            cases = self.cases(page, part)
+            cases = self.cases(page, part, only_news=not epoch)  # a walk that marks what it meets marks all of it
             page.run(cases)
             if epoch:
                 mark(page, self.side, cases, epoch)
             page.fold({self.name: cursor} if part is parts[-1] else None)
 
-    def cases(self, page: Page, items: Sequence[Record | Gone]) -> list[Case]:
-        make = from_crm if self.side is Side.CRM else from_partner
-        return make(page, self.kind, items)
+    def cases(self, page: Page, items: Sequence[Record | Gone], *, only_news: bool = False) -> list[Case]:
+        if self.side is Side.CRM:
+            return from_crm(page, self.kind, items)
+        return from_partner(page, self.kind, items, only_news=only_news)
 
     def _complete(self, items: Sequence[Record | Gone]) -> Sequence[Record | Gone]:
         """Rows that lack fields are read whole: an absent field would count as unchanged."""

@@ -10,6 +10,7 @@ from shared.domain.mapping import CompiledMap
 from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.sync.cases import Case
 from shared.sync.page import Page
+from shared.sync.parts import Parts
 
 
 def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Case]:
@@ -28,8 +29,9 @@ def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Cas
     return cases
 
 
-def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list[Case]:
-    """One case a partner record: its link's, the awaiting one its match value fits, or one of its own."""
+def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone], *, only_news: bool = False) -> list[Case]:
+    """One case a partner record: its link's, the awaiting one its match value fits, or one of its own. With `only_news`
+    none for values told apart from their record that say what is agreed; they count as unchanged."""
     maps = page.work.maps_of(Side.PARTNER, kind)
     if not maps:
         return []
@@ -39,7 +41,12 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
     page.links.load(partners=latest, matches=[digest(text) for text in matches.values() if text is not None])
     cases: list[Case] = []
     kept = {seen.merged_into for seen in latest.values() if isinstance(seen, Gone)}
+    spared = only_news and not page.work.suppressed and page.work.engine.plan is None
+    parts = Parts(maps[0], page.reconciler.digester) if spared else None
     for ref, seen in latest.items():
+        if parts is not None and isinstance(seen, Record) and _is_echo(page, maps[0], parts, seen):
+            page.tally.counts["unchanged"] += 1
+            continue
         case = _linked(page, ref, seen)
         if case is None and ref in kept:
             continue  # the pair of the record that was merged into it goes on with it, and reads it
@@ -56,6 +63,11 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone]) -> list
         if case is not None:
             cases.append(case)
     return cases
+
+
+def _is_echo(page: Page, compiled: CompiledMap, parts: Parts, seen: Record) -> bool:
+    link = page.links.of_partner(seen.ref)
+    return link is not None and link.entity == compiled.entity.name and parts.say_nothing_new(link, seen)
 
 
 def _latest(items: Iterable[Record | Gone]) -> dict[Ref, Record | Gone]:
