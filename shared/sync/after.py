@@ -88,6 +88,8 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
         changes["crm_revision"] = revision
     else:
         changes["partner_revision"] = revision
+    if owed := owed_by(entry):  # the labels were put; should an accepted write be refused later, they are owed again
+        changes["flags"] = link.flags - owed
     if entry.op is Op.CREATE:
         partner = ref or entry.partner if side is Side.PARTNER else entry.partner
         changes |= {"partner": partner, "state": LinkState.LINKED if partner is not None else LinkState.AWAITING}

@@ -59,7 +59,7 @@ class Unlinked(Linked):
         rules, partner = case.map.entity.labels, record_of(case.partner)
         if OWED not in link.flags or rules is None:
             return self.linked(case, link)
-        if partner is None:
+        if partner is None or (partner.labels is None and not case.rounds):  # what is not told is not missing
             return Decision(code="waiting", need=frozenset({Side.PARTNER}))
         return self._labelled(case, link, rules, partner, first=False)
 
