@@ -194,7 +194,8 @@ def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Seque
     loose = Side.CRM if strict[Side.PARTNER] else Side.PARTNER
     last = story.last.get(loose)
     strictly = story.last.get(loose.other)
-    if last is not None and last.value is not True and (strictly is None or strictly.number < last.number):
+    unseen = strictly is None or strictly in story.returned or (last is not None and strictly.number < last.number)
+    if last is not None and last.value is not True and unseen:
         return ""
     if story.revived:
         return ""

@@ -93,6 +93,7 @@ class Ledger:
     of: dict[tuple[Side, Ref], list[Event]] = field(default_factory=dict)
     asked_for: list[Asked] = field(default_factory=list)
     _asking: dict[str, list[Asked]] = field(default_factory=dict)  # by worker, those whose answers nobody stored
+    _call: dict[str, list[Asked]] = field(default_factory=dict)  # by worker, those of its call under way
     hub_writes: int = 0
     no_ops: int = 0
     overtaken: set[str] = field(default_factory=set)  # workers that lost the lane inside a call
@@ -134,12 +135,18 @@ class Ledger:
         asked = [Asked(self.now, side, write.op, write.ref, dict(write.fields)) for write in writes]
         self.asked_for += asked
         self._asking.setdefault(worker.name, []).extend(asked)
+        self._call[worker.name] = asked
 
     def answered(self, worker: Worker) -> None:
         """Every write that was just sent had its answer: what becomes of it depends on the worker alone."""
         self._told.setdefault(worker.name, []).extend(self._open.pop(worker.name, ()))
-        for asked in self._asking.get(worker.name, ()):
+        for asked in self._call.pop(worker.name, ()):
             asked.answered = True
+
+    def unanswered(self, worker: Worker) -> None:
+        """What was just sent had no answer, and never will: not by what is answered to the same worker later either."""
+        for event in self._open.pop(worker.name, ()):
+            event.doubtful = True
 
     def answers_kept(self, worker: Worker) -> None:
         """The answers are in the store: whoever comes next can know of these writes."""

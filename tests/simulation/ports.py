@@ -302,6 +302,8 @@ class TroubledConnector(Calls):
         results = self.run("remote", what, do, unknown=unknown, refused=refused, also=("write",))
         if len(results) == len(writes) and all(result.outcome is not Outcome.UNKNOWN for result in results):
             self.world.ledger.answered(self.worker)
+        else:
+            self.world.ledger.unanswered(self.worker)
         self.world.note("answer", self.worker.name, tuple((r.key, r.outcome.value, r.code) for r in results))
         return results
 

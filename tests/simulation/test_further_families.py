@@ -251,6 +251,31 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             A,
         ),
     ),
+    "an opt-out that is taken back and given again is no edit that could be told": (
+        "log",
+        (
+            ("create", "crm", "fresh", 0, 16),
+            A,
+            ("edit", "crm", 0, "optout", 1),
+            ("edit", "partner", 0, "optout", 1),
+            ("edit", "partner", 0, "optout", 0),
+        ),
+    ),
+    "a create whose answer was lost stays unheard of, whatever is answered to the same worker later": (
+        "nested",
+        (
+            ("create", "crm", "match", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            ("delete", "partner", 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("delete", "partner", 0),
+            ("delete", "crm", 0),
+            ("restore", "partner", 0),
+            _met("write", 0, "partial"),
+            ("delete", "crm", 0),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
