@@ -106,9 +106,12 @@ function Counts({ counts, last }) {
 
 /** What waits for the next run, each with the list behind it where there is one. */
 function Backlog({ backlog }) {
-  const { waiting, requests, intervalsLate } = backlog;
+  const { waiting, requests, intervalsLate, entities } = backlog;
+  const behind = entities.filter((each) => each.waiting.count);
   return html`<section class="card"><h2>${t("backlog.title")}</h2><dl class="lines">
     <div><dt>${t("backlog.changes")}</dt><dd>${many(waiting)}</dd></div>
+    ${behind.map(({ entity, waiting: words, oldest }) => html`<div key=${entity}><dt>${t("backlog.of", { entity: known(`kind.${entity}`, entity) })}</dt>
+      <dd>${many(words)}${oldest && html` <small class="quiet">${t("backlog.since", { time: moment(oldest) })}</small>`}</dd></div>`)}
     <div><dt>${t("backlog.requests")}</dt><dd><${To} to=${{ view: "requests", state: "queued" }} aria-label=${`${t("backlog.requests")}: ${t("open_list")}`}>${many(requests)}<//></dd></div>
     <div><dt>${t("backlog.overdue")}</dt><dd>${intervalsLate > 0 ? number(intervalsLate) : t("backlog.overdue.none")}</dd></div></dl></section>`;
 }

@@ -102,6 +102,10 @@ def test_counts_of_the_overview_open_the_lists_that_they_count(tabs: Opening, wo
         page.get_by_text("The same as a table").click()
         written = page.get_by_role("region", name="Throughput").locator("tbody tr").last.locator("td").nth(1)
         assert written.inner_text() == "12"  # the initial sync
+        behind = page.locator(".lines div", has_text="of these: Contact").locator("dd")
+        told = world.call("GET", f"connections/{connection}/statistics")["backlog"]["entities"]
+        waiting = next(each["waiting"]["count"] for each in told if each["entity"] == "contact")
+        assert behind.inner_text().startswith(f"{waiting} since ")
         page.get_by_role("link", name="Requests for one record: Open the list").click()
         page.get_by_text("No request is in this state.").wait_for()
 

@@ -9,6 +9,7 @@ import pytest
 from shared.domain.records import Kind, Ref, RemoteId, Side
 from shared.errors import Transient
 from shared.state import Command, Held, LaneChanges
+from shared.state.inbox import ASIDE
 from tests.fakes.partition_store import Call, Fault
 from tests.unit.state.world import LANE, START, World
 
@@ -239,3 +240,28 @@ def test_keys_tell_nothing_of_the_command() -> None:
     world = World()
     world.lane.put_command(command("webhook|ada@example.com"))
     assert not any("ada" in name or "example" in name for name in world.store.rows(LANE.partition))
+
+
+def test_what_is_put_aside_comes_up_in_its_order_and_by_no_time() -> None:
+    world = World()
+    for name, turn in (("parent", 2), ("child", 1), ("grandchild", 0)):
+        world.lane.put_command(command(name, not_before=ASIDE + timedelta(seconds=turn)))
+    world.lane.put_command(command("now"))
+    held = world.acquire()
+    world.clock.pass_(timedelta(days=3650).total_seconds())
+    held = world.acquire()
+    assert keys(held, world) == ["now"]
+    assert [found.key for found in held.aside(2)] == ["grandchild", "child"]
+    held.fold(LaneChanges(commands_done=["child", "grandchild"]))
+    assert [found.key for found in held.aside(2)] == ["parent"]
+
+
+def test_what_is_put_aside_twice_is_one_and_stays_when_it_was_renewed_meanwhile() -> None:
+    world = World()
+    aside = command("parent", not_before=ASIDE)
+    world.lane.put_command(aside)
+    held = world.acquire()
+    assert len(held.aside(10)) == 1
+    world.lane.put_command(aside)
+    held.fold(LaneChanges(commands_done=["parent"]))
+    assert [found.key for found in held.aside(10)] == ["parent"]
