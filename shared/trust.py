@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from shared.azure.sealed import Sealer
@@ -259,11 +260,12 @@ def runner(app: Application, connection: ConnectionConfig) -> JobRunner:
     from shared.manage.jobs import JobRunner
     from shared.sync.ground import same_ground
 
+    taking_back = cache(lambda: reverting(app, connection))  # it reads a run's images once a stretch of work
     steps = {
         conflicts.KIND: lambda job, held: deciding(app, connection).step(job, held),
         failing.KIND: lambda job, held: app.desk.failing(connection).step(job, held),
         purge.KIND: lambda job, held: purging(app, connection).step(job, held),
-        revert.KIND: lambda job, held: reverting(app, connection).step(job, held),
+        revert.KIND: lambda job, held: taking_back().step(job, held),
         erase.KIND: lambda job, held: _erase(app, connection).step(job, held),
     }
     return JobRunner(

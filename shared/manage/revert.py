@@ -7,16 +7,17 @@ carried over; it flows again when somebody edits the field.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from shared.domain.connection import ConnectionConfig
 from shared.domain.identity import Agreed, Digest, Digester, Link, LinkKey, LinkState
 from shared.domain.mapping import CompiledMap
-from shared.domain.records import ABSENT, FieldName, Record, Ref, Side, Value
+from shared.domain.records import ABSENT, FieldName, FieldState, Record, Ref, Side, Value
 from shared.errors import Transient
 from shared.manage.connections import Refused
+from shared.manage.once import Once, once
 from shared.ports.ambient import Clock, IdSource
 from shared.ports.care import Job, JobStore
 from shared.ports.connector import Connector, Op, Outcome, Write
@@ -48,7 +49,8 @@ class Images(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revert:
-    """The taking back of runs of one connection. `compiled` are its maps as they are now."""
+    """The taking back of runs of one connection. `compiled` are its maps as they are now. `found` remembers what was
+    found out about runs; one object serves one stretch of work."""
 
     config: ConnectionConfig
     jobs: JobStore
@@ -58,14 +60,16 @@ class Revert:
     digester: Digester
     clock: Clock
     ids: IdSource
+    found: dict[str, Once] = field(default_factory=dict)
 
     def preview(self, run: str) -> dict[str, int]:
         """What can be taken back: fields with a known former value, records the run created; and what cannot: fields
         without a known former value, records it deleted."""
         counts: Counter[str] = Counter(fields=0, unknown=0, created=0, deleted=0)
+        merged = self._once(run)
         place, images = self.images.page(run)
         while place:
-            for image in images:
+            for image in merged.of(place, images, removing=False):
                 counts["created"] += image.op is Op.CREATE
                 counts["deleted"] += image.op is Op.DELETE
                 known = [image.before.get(name, ABSENT) is not ABSENT for name in image.after]
@@ -99,12 +103,25 @@ class Revert:
         if not place:
             return replace(job, position="", state="done")
         work = _Work(self, Counter(job.counts), list(job.problems), held)
-        for image in images:
+        removing = job.spec["created"] == "yes"
+        for image in self._once(job.spec["run"]).of(place, images, removing=removing):
             if image.op is Op.UPDATE:
                 work.restore(image)
-            elif image.op is Op.CREATE and job.spec["created"] == "yes":
+            elif image.op is Op.CREATE and removing:
                 work.remove(image)
         return replace(job, position=place, counts=dict(work.counts), problems=tuple(work.left[:_LISTED]))
+
+    def _once(self, run: str) -> Once:
+        """The run's images, each record's side once; found out once for as long as this object is used."""
+        if run not in self.found:
+            maps = {item.entity.name: item for item in self.compiled()}
+
+            def form(image: Image, name: FieldName, value: FieldState) -> Hashable:
+                item = maps[image.entity].by_name(name, image.side) if image.entity in maps else None
+                return value if item is None or value is ABSENT else item.canonical(value, image.side)
+
+            self.found[run] = once(self.images.page, run, form)
+        return self.found[run]
 
 
 class _Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -146,6 +147,31 @@ def test_a_value_put_back_does_not_flow_on_and_an_edit_of_it_does(make: Make) ->
     world.edit_row(row, lastname="Right")
     world.run()
     assert (world.get_person(person) or {})["lastName"] == "Right"
+
+
+@pytest.mark.feature("HUB-16.1", system="activecampaign")
+@pytest.mark.parametrize("earlier", [True, False], ids=["in order", "out of order"])
+def test_a_field_that_a_run_wrote_twice_gets_the_value_from_before_the_run(make: Make, *, earlier: bool) -> None:
+    world = make(options={"journal": True})
+    care = Care(world)
+    row, person = world.pair()
+    world.edit_row(row, firstname="Between")
+    world.run()
+    _, first = care.images.page(care.last_run)
+    world.edit_row(row, firstname="Last")
+    world.run()
+    run = care.last_run
+    place, _ = care.images.page(run)
+    parts = {f"part {n}": blake2b(f"part {n}".encode(), digest_size=8).hexdigest() for n in range(100)}
+    part = next(name for name, digest in parts.items() if (digest < place.split("-")[-2]) is earlier)
+    care.images.add(run, part, first)  # as if both writes had been the same run's, in rows of either order
+    assert (care.images.page(run)[0] != place) is earlier
+    assert care.reverting.preview(run)["fields"] == 1
+    world.mark()
+    job = care.revert(run)
+    assert (job.counts, job.problems) == ({"restored": 1}, ())
+    assert (world.get_person(person) or {})["firstName"] == "Ann"
+    assert len([write for write in world.ours("activecampaign") if write["kind"] == "contact"]) == 1
 
 
 @pytest.mark.feature("HUB-20.2", system="activecampaign")
