@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -41,6 +42,7 @@ class Left:
     names: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
     emails: set[str] = field(default_factory=set)
+    certificate: dict[str, Any] = field(default_factory=dict)
 
     def look(self, day: Day) -> None:
         for table in ("contact", "lead", "account"):
@@ -52,9 +54,20 @@ class Left:
         hooks = str(day.api.call("GET", f"connections/{day.connection}/hooks"))
         self.others |= {day.records.settings["DYNASYNC_STATE_KEY"], day.host.host_key}
         self.others |= set(re.findall(r"[\w-]{30,}", hooks)) - {day.connection}
-        day.api.call("POST", "erasures", {"email": min(self.emails)})
-        self.dump.storage(day.host.storage_connection)
+        asked = day.api.call("POST", "erasures", {"email": min(self.emails), "dynamics": True})
+        self.dump.storage(day.host.storage_connection)  # while their address lies sealed in a job
+        self.certificate = self._ended(day, str(asked["id"]))
+        self.dump.storage(day.host.storage_connection)  # and when nothing of them is left
+        self.dump.add("certificate", str(self.certificate))
         self.dump.add("log", "\n".join(day.host.logs()))
+
+    def _ended(self, day: Day, erasure: str) -> dict[str, Any]:
+        end = time.monotonic() + 60
+        while (found := day.api.call("GET", f"erasures/{erasure}"))["status"] == "Running":
+            assert time.monotonic() < end, found
+            assert day.host.admin_invoke("tick") == 202
+            time.sleep(1)
+        return dict(found)
 
     def _person(self, row: Mapping[str, Any]) -> None:
         self.names |= {str(row[name]) for name in ("firstname", "lastname", "fullname", "name") if row.get(name)}
@@ -136,6 +149,8 @@ def test_every_option_that_the_tutorial_names_exists() -> None:
 @pytest.mark.feature("HUB-21.1", system="activecampaign")
 def test_nobody_of_the_day_is_readable_in_what_the_app_leaves_behind(played: dict[str, Any]) -> None:
     dump = LEFT.dump
+    assert LEFT.certificate["status"] == "Succeeded"
+    assert [part["dynamicsDeleted"] for part in LEFT.certificate["parts"]] == [True]
     told = {where: b" ".join(part for place, part in dump.parts if place == where) for where, _ in dump.parts}
     kept = ("lanes", "runs", "conflicts", "images", "failures", "connections", "secrets", "audit", "jobs", "suppressed")
     assert told.keys() >= {f"table dynasync{name}" for name in kept}

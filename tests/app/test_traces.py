@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ import requests
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from cli.demo.world import app
 from shared.ports.state import Row
 from shared.state import envelope
-from tests.app.conftest import World
+from tests.app.conftest import FAST, World
+from tests.app.dump import Dump
 from tests.app.test_requests import contact, hooks, requests_of, settled
+from tests.fakes.ingestion import ingestion
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
 
@@ -128,3 +132,52 @@ def test_after_a_first_sync_with_failures_nothing_of_anybody_is_where_it_must_no
         name.lower() for name in tables
     }
     assert requests_of(world, connection, "poison") == []
+
+
+OTHERS = ("Berenjena", "Calabacines")
+"""Somebody whose record is not the one that is written: nothing of them is known when a vendor names them."""
+
+
+def test_somebody_elses_name_in_a_vendors_words_is_told_nowhere(world: World, tmp_path: Path) -> None:
+    name = " ".join(OTHERS)
+    clock_file = tmp_path / "clock.json"
+    with (
+        ingestion() as telemetry,
+        app(world.sims, port=0, clock_file=clock_file, **FAST, **telemetry.settings) as host,
+    ):
+        own = World(world.sims, host, clock_file, {})
+        own.reseed(1)
+        own.ac("create_contact", email="known@others.example.org", firstName=OTHERS[0], lastName=OTHERS[1])
+        connection = own.connect()
+        own.switch_on(connection)
+        own.wait_for(connection, 1)
+        said = {"title": f"Duplicate detected … {name}", "detail": f"This address is {name.upper()}'s", "code": "taken"}
+        refused = {
+            "match": {"method": "POST", "path": "api/3/contacts$"},
+            "do": {"status": 422, "body": {"errors": [said]}},
+        }
+        own.sims.control("activecampaign", "POST", "faults", refused)
+        rule = {"table": "contact", "message": f"A duplicate record was detected: {name}, {name.lower()}"}
+        own.sims.control("dataverse", "POST", "seed", {"rejections": [{**rule, "on": ["update"]}]})
+        fresh = {"emailaddress1": "fresh@others.example.org", "lastname": "Fresh"}
+        own.sims.control("dataverse", "POST", "do/create", {"table": "contact", "values": fresh})
+        person = next(item for item in own.contacts() if item["email"] != "known@others.example.org")
+        own.ac("edit_contact", contact=str(person["id"]), phone="+00 555 7")
+        own.next_run(connection)
+        own.sims.control("activecampaign", "DELETE", "faults")
+        found = own.call("GET", f"connections/{connection}/failures")["value"]
+        texts = [problem["message"] for item in found for problem in item["problems"]]
+        assert len(texts) == 2
+        assert any("uplicate" in text for text in texts)
+        shown = [own.answer("GET", f"connections/{connection}/failures", None, {"x-functions-key": host.host_key}).text]
+        shown += [
+            own.answer("GET", f"connections/{connection}/{what}", None, {"x-functions-key": host.host_key}).text
+            for what in ("failures/export?format=csv", "failures/export?format=ndjson", "runs", "status")
+        ]
+        dump = Dump()
+        dump.storage(host.storage_connection)
+        dump.add("log", "\n".join(host.logs()))
+        dump.add("api", "\n".join(shown))
+    dump.add("telemetry", bytes(telemetry.raw))
+    assert {"table", "log", "api", "telemetry"} <= dump.places
+    assert dump.tells(names=(), others=OTHERS) == []

@@ -19,7 +19,7 @@ from shared.connectors.activecampaign.errors import VendorError, outcome_of, rai
 from shared.connectors.activecampaign.import_items import Items, Lookups
 from shared.connectors.activecampaign.results import not_tried, rejected, unknown
 from shared.connectors.surroundings import Memo
-from shared.domain.records import Schema
+from shared.domain.records import Ref, Schema
 from shared.errors import OutcomeUnknown, SyncError
 from shared.http.parallel import run_all
 from shared.http.redaction import mask
@@ -101,7 +101,9 @@ class Importer:
                 return results | {write.key: _refused(write, found.error) for write, _ in left}
             for place in sorted(found.bad):
                 write = left[place][0]
-                results[write.key] = rejected(write, "import_refused", mask(found.bad[place], [write.match]))
+                results[write.key] = rejected(
+                    write, "import_refused", mask(found.bad[place], _said(write), write.fields)
+                )
             left = [item for place, item in enumerate(left) if place not in found.bad]
         return results | {write.key: rejected(write, "import_refused", "") for write, _ in left}
 
@@ -212,7 +214,11 @@ def _refused(write: Write, error: VendorError) -> WriteResult:
     outcome = outcome_of(error)
     if outcome is Outcome.UNKNOWN:
         return unknown(write, error.name)
-    return rejected(write, error.name, mask(error.message, [write.match]))
+    return rejected(write, error.name, mask(error.message, _said(write), write.fields))
+
+
+def _said(write: Write) -> list[object]:
+    return [value for value in (*write.fields.values(), write.match) if not isinstance(value, Ref | bool)]
 
 
 def _failed(chunk: Sequence[Item], error: SyncError) -> Results:

@@ -48,7 +48,7 @@ def refusal(write: Write, error: VendorError, what: str, field: FieldName | None
     if outcome is Outcome.GONE:
         return WriteResult(key=write.key, outcome=Outcome.GONE, ref=write.ref, code=error.name)
     values = [value for value in (*write.fields.values(), write.match) if not isinstance(value, Ref | bool)]
-    return rejected(write, error.name, mask(error.message, values), field)
+    return rejected(write, error.name, mask(error.message, values, write.fields), field)
 
 
 def unknown(write: Write, code: str) -> WriteResult:

@@ -66,7 +66,7 @@ class Judge:
             outcome=outcome,
             ref=write.ref if outcome is not Outcome.REJECTED else None,
             code=error.code,
-            message=mask(error.message, _values(write)),
+            message=mask(error.message, _values(write), write.fields),
             field=self._field(write, error) if outcome is Outcome.REJECTED else None,
         )
 

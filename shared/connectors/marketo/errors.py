@@ -145,7 +145,7 @@ def rejected(write: Write, refusal: Refusal, row: Mapping[str, Any]) -> WriteRes
         key=write.key,
         outcome=Outcome.REJECTED,
         code=refusal.name,
-        message=mask(refusal.message, values),
+        message=mask(refusal.message, values, write.fields),
         field=field_of(refusal, row) or field_of_value(refusal, row),
     )
 

@@ -121,6 +121,8 @@ def _refused(write: Write, refusal: Refusal) -> WriteResult:
         key=write.key,
         outcome=Outcome.REJECTED,
         code=refusal.name,
-        message=mask(refusal.message, [value for value in write.fields.values() if isinstance(value, str)]),
+        message=mask(
+            refusal.message, [value for value in write.fields.values() if isinstance(value, str)], write.fields
+        ),
         field=CONTACT,
     )
