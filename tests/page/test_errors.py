@@ -99,6 +99,7 @@ def test_one_is_dismissed_and_two_that_are_ticked_and_all_that_are_found_after_a
         assert shown(tab) == len(everyone) == 6
 
 
+@pytest.mark.feature("HUB-14.2")
 @pytest.mark.feature("HUB-14.4")
 @pytest.mark.feature("HUB-14.5")
 def test_a_retry_is_followed_until_its_run_has_ended_and_the_record_is_well(tabs: Opening, world: World) -> None:
