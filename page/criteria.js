@@ -58,7 +58,7 @@ function Group({ node, put, remove, depth, place, about }) {
       const mine = { key: `${i}`, put: (next) => set(i, next), place: at, about };
       return jointOf(item) ? html`<${Group} ...${mine} node=${item} depth=${depth + 1} remove=${() => drop(i)} />` : html`<${Line} ...${mine} line=${item} remove=${items.length > 1 || depth > 1 ? () => drop(i) : null} />`;
     })}
-    ${wrong.map(({ message }) => html`<small class="wrong" key=${message}>${message}</small>`)}
+    ${wrong.map(({ message }) => html`<small class="wrong" key=${message} lang="en">${message}</small>`)}
     <div class="row"><button type="button" onClick=${() => add(BLANK)}>${t("criteria.line.add")}</button>${depth < DEEPEST && html`<button type="button" onClick=${() => add({ all: [BLANK] })}>${t("criteria.group.add")}</button>`}</div></div>`;
 }
 
@@ -78,7 +78,7 @@ function Line({ line, put, remove, place, about }) {
       ${line.column && !field && html`<option value=${line.column} selected>${t("criteria.gone", { column: line.column })}</option>`}${about.fields.map(({ name, label }) => html`<option key=${name} value=${name} selected=${name === line.column}>${label} (${name})</option>`)}</select></div>
     <div class="field"><label for=${`${id}-o`}>${t("criteria.operator")}</label><select id=${`${id}-o`} onChange=${(event) => by(event.target.value)}><option value="" selected=${!line.op}>${t("forms.choose")}</option>${known.map(({ name }) => html`<option key=${name} value=${name} selected=${name === line.op}>${words("op", name)}</option>`)}</select></div>
     <div class="field">${field && operator && operator.takes !== "none" && html`<${Value} id=${`${id}-v`} field=${field} takes=${operator.takes} value=${line.value} put=${(value) => put({ column: line.column, op: line.op, value })} />`}
-      ${wrong.map(({ message }) => html`<small class="wrong" key=${message} role="alert">${message}</small>`)}</div>
+      ${wrong.map(({ message }) => html`<small class="wrong" key=${message} role="alert" lang="en">${message}</small>`)}</div>
     ${remove ? html`<button type="button" class="plain" onClick=${remove} aria-label=${`${t("forms.remove")}: ${field?.label ?? t("criteria.line")}`}>${t("forms.remove")}</button>` : html`<span></span>`}</div>`;
 }
 

@@ -4,6 +4,8 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { known, number, t } from "./i18n.js";
 import { Problem, say } from "./parts.js";
 
+/** The code of a mistake that the page itself found; its words are the reader's language. */
+export const OWN = "found_here";
 const DRAFTS = "dynasync.draft.";
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
@@ -22,7 +24,7 @@ function keep(key, { base, values, etag }, secrets) {
   else sessionStorage.setItem(DRAFTS + key, JSON.stringify({ base, values: open, etag }));
 }
 
-const standing = (base, etag) => ({ base, values: base, etag, errors: {}, problem: null, theirs: null, busy: false, restored: false });
+const standing = (base, etag) => ({ base, values: base, etag, errors: {}, own: false, problem: null, theirs: null, busy: false, restored: false });
 
 function begun({ name, body, etag, read, secrets = [] }) {
   const base = read(body);
@@ -84,7 +86,7 @@ export function useForm(spec) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 412 && error.current) change({ busy: false, theirs: { values: read(error.current), etag: error.etag } });
-      else change({ busy: false, problem: error, errors: sorted(error, place, values) });
+      else change({ busy: false, problem: error, errors: sorted(error, place, values), own: error.code === OWN });
     }
   }
   const drop = () => {
@@ -157,6 +159,9 @@ export function said(value) {
 
 const idOf = (name) => `f-${name.replace(/[^\w]+/g, "-")}`;
 
+/** The API speaks English; what the page found by itself is in the reader's language. */
+const spoken = (form, name) => (form.own || form.missing?.includes(name) ? undefined : "en");
+
 /** One labelled control. `type`: text, password, number, time, area, select, check. `options`: pairs of value and words. */
 export function Field({ form, name, label, help, type = "text", options, ...more }) {
   const id = idOf(name);
@@ -167,7 +172,7 @@ export function Field({ form, name, label, help, type = "text", options, ...more
     "aria-invalid": wrong ? "true" : undefined, ...more,
   };
   const put = (found) => form.put(name, found);
-  const notes = html`${help && html`<small class="quiet" id=${`${id}-help`}>${help}</small>`}${wrong && html`<small class="wrong" id=${`${id}-wrong`}>${wrong}</small>`}`;
+  const notes = html`${help && html`<small class="quiet" id=${`${id}-help`}>${help}</small>`}${wrong && html`<small class="wrong" id=${`${id}-wrong`} lang=${spoken(form, name)}>${wrong}</small>`}`;
   if (type === "check") {
     return html`<div class="field"><label class="check"><input type="checkbox" ...${common} checked=${value === true} onChange=${(event) => put(event.target.checked)} /><span>${label}</span></label>${notes}</div>`;
   }
@@ -190,7 +195,7 @@ export function Choice({ form, name, label, options }) {
   return html`<fieldset class="choice" aria-describedby=${wrong ? `${id}-wrong` : undefined}><legend>${label}</legend>
     <div class="options">${options.map(([value, words, meaning]) => html`<label class="option" key=${value}><input type="radio" name=${id} value=${value} checked=${form.values[name] === value} aria-invalid=${wrong ? "true" : undefined} onChange=${() => form.put(name, value)} />
       <span><strong>${words}</strong>${meaning && html`<small class="quiet">${meaning}</small>`}</span></label>`)}</div>
-    ${wrong && html`<small class="wrong" id=${`${id}-wrong`}>${wrong}</small>`}</fieldset>`;
+    ${wrong && html`<small class="wrong" id=${`${id}-wrong`} lang=${spoken(form, name)}>${wrong}</small>`}</fieldset>`;
 }
 
 /** A switch outside of any form: it acts at once. */

@@ -92,6 +92,8 @@ function Several({ form, name, label, help, choices }) {
 
 const FIRST = ["url", "credential", "tenant", "client_id", "secret", "secret_ends", "key", "client_secret"];
 const UNKEYED = ["tenant", "secret", "secret_ends"];
+/** What an application needs that signs in with a secret or a certificate. */
+export const KEYED = ["tenant", "client_id", "secret"];
 
 /** A side's settings: those everybody needs, and below them the others. `without`: names that are shown elsewhere. */
 export function SideFields({ form, side, system, specs, stored, without = [] }) {

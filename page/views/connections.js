@@ -5,7 +5,7 @@ import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
 import { Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
-import { Checks, labelOf, Next, placed, secretsOf, Setting, SetupSteps, sideBody, SideFields, sideValues, systemOf, titleOf, useDeclared } from "../setup.js";
+import { Checks, KEYED, labelOf, Next, placed, secretsOf, Setting, SetupSteps, sideBody, SideFields, sideValues, systemOf, titleOf, useDeclared } from "../setup.js";
 
 const TONES = { setup: "setup", on: "waits", off: "off" };
 
@@ -60,10 +60,14 @@ function Wizard({ declared, connections, admin, reload }) {
     const first = Object.entries(form.errors).find(([, text]) => text);
     if (first) turn(of(first[0]));
   }, [form.errors]);
+  useEffect(() => {
+    if (Object.values(form.errors).some(Boolean)) form.frame.current?.querySelector('[aria-invalid="true"]')?.focus();
+  }, [page]);
   const asked = page === 1 ? declared.crm.settings.map((spec) => ["crm", spec]) : page === 2 ? side(form.values.system).settings.map((spec) => [keyOf(form.values.system, "partner"), spec]) : [];
+  const keyed = form.values["crm.credential"] !== "managed_identity";
   const forward = (event) => {
     event.preventDefault();
-    const lacking = asked.filter(([at, spec]) => spec.required && !String(form.values[`${at}.${spec.name}`] ?? "").trim()).map(([at, spec]) => `${at}.${spec.name}`);
+    const lacking = asked.filter(([at, spec]) => (spec.required || (at === "crm" && keyed && KEYED.includes(spec.name))) && !String(form.values[`${at}.${spec.name}`] ?? "").trim()).map(([at, spec]) => `${at}.${spec.name}`);
     miss(lacking);
     if (lacking.length) document.querySelector(`[name="${lacking[0]}"]`)?.focus();
     else if (page < 2) {
@@ -71,7 +75,7 @@ function Wizard({ declared, connections, admin, reload }) {
       document.getElementById("title")?.focus();
     } else form.save();
   };
-  const shown = { ...form, errors: { ...Object.fromEntries(missing.filter((name) => !form.values[name]).map((name) => [name, t("forms.required")])), ...form.errors } };
+  const shown = { ...form, missing, errors: { ...Object.fromEntries(missing.filter((name) => !form.values[name]).map((name) => [name, t("forms.required")])), ...form.errors } };
   const fix = Object.values(form.errors).some(Boolean);
   return html`<${SetupSteps} at="connections" />
     <section class="card" aria-label=${t("connections.new")}><form class="form" ref=${form.frame} onSubmit=${forward} noValidate>

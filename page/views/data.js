@@ -1,7 +1,7 @@
 // Data configuration: which entities flow, which way, which rows of them, and what happens when one goes.
 import { ApiError, change, get } from "../api.js";
 import { complete, Criteria, criteriaSaid } from "../criteria.js";
-import { Choice, Field, Form, same, useAct, useForm, words } from "../forms.js";
+import { Choice, Field, Form, OWN, same, useAct, useForm, words } from "../forms.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
 import { Loaded, Problem, Status, To, useLoaded } from "../parts.js";
@@ -67,7 +67,7 @@ function Edit({ declared, config, connection, entity, etag, at, admin, again }) 
   const form = useForm({
     name: `data:${at}`, body: entity, etag, read, locked: !admin,
     send: async (values, base, tag) => {
-      if (values.scope === "criteria" && !complete(values.criteria)) throw new ApiError(400, { target: "criteria", details: [{ target: "criteria", message: t("data.criteria.incomplete") }] });
+      if (values.scope === "criteria" && !complete(values.criteria)) throw new ApiError(400, { code: OWN, target: "criteria", details: [{ target: "criteria", message: t("data.criteria.incomplete") }] });
       const { map: stands } = (await get(at)).body; // whatever else is in the map stays; another's change is refused by the tag
       return change("PUT", at, { map: written(stands, values) }, tag);
     },
@@ -90,7 +90,7 @@ function Edit({ declared, config, connection, entity, etag, at, admin, again }) 
     <${Choice} form=${form} name="direction" label=${t("data.direction")} options=${way} />
     <${Choice} form=${form} name="scope" label=${t("data.scope")} options=${["all", "criteria"].map((value) => [value, t(`data.scope.${value}`), t(`data.scope.${value}.says`)])} />
     ${form.values.scope === "criteria" && html`<${Loaded} of=${fields}>${fields.data && html`<${Criteria} value=${form.values.criteria} put=${(value) => form.put("criteria", value)} fields=${fields.data} operators=${declared.operators} locked=${form.locked} mistakes=${[...live, ...(form.problem?.details ?? [])].map((item) => ({ ...item, target: item.target.replace(`${entity.name}.`, "") }))} />`}<//>`}
-    ${form.errors.criteria && html`<p class="wrong" role="alert">${form.errors.criteria}</p>`}
+    ${form.errors.criteria && html`<p class="wrong" role="alert" lang=${form.own ? undefined : "en"}>${form.errors.criteria}</p>`}
     <${Count} connection=${connection} entity=${entity.name} criteria=${form.values.scope === "criteria" ? form.values.criteria : null} all=${form.values.scope === "all"} stored=${map.criteria ?? null} tell=${tell} />
     ${form.values.scope === "criteria" && html`<${Choice} form=${form} name="leaves" label=${t("data.leaves")} options=${declared.leaves.map((value) => [value, t(`data.leaves.${value}`), t(`data.leaves.${value}.says`, { system: title })])} />`}
     <div class="fields"><${Field} form=${form} name="deletes.partner" type="select" label=${t("data.deletes.partner", { system: title })} help=${t("data.deletes.partner.help", { system: title })} options=${deletes} />

@@ -16,6 +16,7 @@ WRITTEN_SLOWLY = 30_000
 
 @pytest.mark.feature("HUB-02.1", system="activecampaign")
 @pytest.mark.feature("HUB-02.2", system="activecampaign")
+@pytest.mark.feature("HUB-02.3", system="activecampaign")
 @pytest.mark.feature("HUB-03.1", system="activecampaign")
 @pytest.mark.feature("HUB-04.1", system="activecampaign")
 @pytest.mark.feature("HUB-04.3", system="activecampaign")
@@ -33,7 +34,7 @@ def test_from_no_connection_to_the_first_sync_with_only_the_page(tabs: Opening, 
         page.get_by_role("button", name="Next").click()
         page.get_by_role("button", name="Next").click()
         expect(page.get_by_label("Environment URL")).to_be_focused()
-        page.get_by_label("Environment URL").fill(crm["url"])
+        page.get_by_label("Environment URL").fill("https://crm.contoso.local")
         page.get_by_label("Directory (tenant) ID").fill(crm["tenant"])
         page.get_by_label("Application (client) ID").fill(crm["client_id"])
         page.get_by_label("Client secret or certificate").fill("not the secret")
@@ -44,6 +45,11 @@ def test_from_no_connection_to_the_first_sync_with_only_the_page(tabs: Opening, 
         page.get_by_label("API key").fill(partner["secrets"]["key"])
         page.get_by_text("More settings").click()
         page.get_by_label("Calls a second").fill(str(partner["limit_calls"]))
+        page.get_by_role("button", name="Save and check").click()
+        page.get_by_text("On-premises Dynamics is not supported").wait_for()  # back at the step and field it is about
+        expect(page.get_by_label("Environment URL")).to_be_focused()
+        page.get_by_label("Environment URL").fill(crm["url"])
+        page.get_by_role("button", name="Next").click()
         page.get_by_role("button", name="Save and check").click()
         page.get_by_text("Is no API address of ActiveCampaign").wait_for()
         expect(page.get_by_label("API URL")).to_be_focused()

@@ -143,3 +143,17 @@ def walk(tab: Tab, name: str, most: int = 60) -> None:
         if stop["name"].startswith(name) and len(stop["name"]) < len(name) + MORE:
             return
     raise AssertionError(f"{name} was not reached with the keyboard")
+
+
+@pytest.mark.parametrize("view", READY)
+def test_a_reader_sees_every_set_up_view_and_can_change_nothing(tabs: Opening, connection: str, view: str) -> None:
+    with tabs(user="reader") as tab:
+        entity = "&entity=contact" if view in {"data", "mapping"} else ""
+        tab.open(f"?view={view}{entity}&connection={connection}")
+        tab.page.locator(READY[view]).first.wait_for()
+        forms = tab.page.locator("form.form")
+        assert forms.count() > 0
+        assert tab.page.locator("form.form fieldset.bare:disabled").count() == forms.count()
+        tab.page.get_by_text("You may look, but not change").first.wait_for()
+        saves = tab.page.get_by_role("button", name="Save", exact=True)
+        assert {button.get_attribute("aria-disabled") for button in saves.all()} == {"true"}
