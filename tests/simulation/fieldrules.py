@@ -71,8 +71,16 @@ def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence
         return ""
     if _excused(story, values):
         return ""
+    if any(holds(story.item, [edit], values[edit.side], edit.side) for edit in story.half_heard):
+        return _unlogged(frontier, disputes, values)
     expected = " or ".join(_show(edit.value) for edit in frontier) or "nothing"
     return f"I4 an edit was lost: expected {expected}, but {_differ(values)}"
+
+
+def _unlogged(frontier: Sequence[Edit], disputes: Sequence[ConflictEntry], values: Mapping[Side, Value | None]) -> str:
+    """Nobody could tell whether a write was made: what differed from it was a conflict, and the loser is in the log."""
+    lost = next((edit for edit in frontier if not edit.foreign and not _logged(edit, disputes)), None)
+    return f"I5 the losing value {_show(lost.value)} is in no conflict log: {_differ(values)}" if lost else ""
 
 
 def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
@@ -146,7 +154,7 @@ def _ask(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[C
     asked = any(entry.winner == "" for entry in disputes)
     if _agree(story, values):
         return _owned(story, values, disputes) if len(frontier) < 2 else _unasked(story, frontier, asked=asked)
-    if asked and (len(frontier) > 1 or story.doubt or story.revived or _before_first(story)):
+    if asked and (len(frontier) > 1 or story.half_heard or story.doubt or story.revived or _before_first(story)):
         return ""
     if story.revived or story.doubt:
         return ""
@@ -211,7 +219,7 @@ def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequenc
     frontier = list(story.frontier())
     if story.doubt or story.revived or story.lost_in_window or not frontier or _before_first(story):
         return ""
-    if any(edit.foreign for edit in frontier):
+    if story.half_heard or any(edit.foreign for edit in frontier):
         return ""  # a set that came from another pair of this record was never this pair's
     sets = [_choices(edit.value) for edit in frontier]
     most = frozenset.union(*sets)

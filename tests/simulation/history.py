@@ -35,6 +35,8 @@ class Story:
     `late` are edits that a write carried which took effect after its sender had given it up.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
+    `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
+    nobody can tell whether it was made.
     `bases` holds what both sides may have agreed on when an edit was made.
     """
 
@@ -45,6 +47,7 @@ class Story:
     lost_in_window: set[Edit] = field(default_factory=set)
     late: set[Edit] = field(default_factory=set)
     returned: set[Edit] = field(default_factory=set)
+    half_heard: list[Edit] = field(default_factory=list)
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
@@ -67,12 +70,14 @@ def tell(
     conditional: frozenset[Side],
     unheard_of: Sequence[Asked] = (),
     former: bool = False,
+    stamped: frozenset[Side] = frozenset(),
 ) -> Story:
     """Goes through the commits of both records in order.
 
     `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
     stale write, where the hub has no excuse for overwriting what it did not know. `unheard_of` are updates whose
-    answers were lost. `former`: one of the two may have had another counterpart before.
+    answers were lost. `former`: one of the two may have had another counterpart before. `stamped` are the sides where a
+    write leaves a stamp, by which it is known whatever users make of it.
     """
     events = list(events)
     story = Story(item, former=former, met=max((event.number for event in events if event.op == "create"), default=0))
@@ -119,7 +124,23 @@ def tell(
             agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
         elif event.by_hub and event.number == met:
             agreed = _agreed_then(item, events, event, value) or agreed
+    story.half_heard = [edit for event in events if (edit := _half_heard(item, events, event, stamped)) is not None]
     return story
+
+
+def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: frozenset[Side]) -> Edit | None:
+    """The value of an update whose answer was lost, when another field of it is the next thing a user edits there."""
+    doubtful = sent.by_hub and sent.doubtful and sent.op == "update" and sent.side not in stamped
+    if not doubtful or item.name not in sent.fields:
+        return None
+    for event in events:
+        if event.number <= sent.number or event.side is not sent.side:
+            continue
+        if event.by_hub or item.name in event.fields:
+            return None
+        if event.fields.keys() & sent.fields.keys():
+            return Edit(sent.number, sent.side, sent.fields[item.name], foreign=True)
+    return None
 
 
 def _agreed_empty(

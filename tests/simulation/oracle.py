@@ -312,8 +312,17 @@ def _judge_pair(
         court.ledger.of[record][0].fields.get(TAG) for record in ((Side.CRM, link.crm), (Side.PARTNER, link.partner))
     ]
     former = born[0] != born[1]  # neither was made from the other
+    stamped = frozenset(side for side in Side if court.profile.capabilities(side).stamp is not None)
     stories: list[Story] = [
-        tell(item, events, generous=generous, conditional=conditional, unheard_of=unheard_of, former=former)
+        tell(
+            item,
+            events,
+            generous=generous,
+            conditional=conditional,
+            unheard_of=unheard_of,
+            former=former,
+            stamped=stamped,
+        )
         for generous in (False, True)
     ]
     for story in stories:

@@ -276,6 +276,16 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "crm", 0),
         ),
     ),
+    "whether an update was made cannot be told when a user goes on from one of its fields: the rest is a conflict": (
+        "coarse",
+        (
+            ("create", "partner", "fresh", 2, 268),
+            ("create", "crm", "match", 0, 0),
+            _met("remote", 4, "crash_after"),
+            ("edit", "crm", 0, "nick", 0),
+            ("edit", "partner", 0, "title", 6),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
