@@ -39,8 +39,13 @@ def recover(work: Work) -> None:
     for batch in work.held.each_batch():
         page = Page(work, f"recover|{batch.id}")
         _retell(page, batch)
-        page.run(list(_judged(page, batch)))
-        page.fold(batches=[] if batch.state is BatchState.ACCEPTED else [batch.id])
+        cases = list(_judged(page, batch))
+        ended = [] if batch.state is BatchState.ACCEPTED else [batch.id]
+        if cases:  # what was found is known for good before anything follows from it: this worker may die, too
+            page.fold(batches=ended)
+            page, ended = Page(work, f"recover|{batch.id}|after"), []
+        page.run(cases)
+        page.fold(batches=ended)
         if batch.state is BatchState.ACCEPTED:
             settle(work, [batch])
 
@@ -127,8 +132,8 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         return None
     _retire_former(page, entry)
     after = link_after(link_before(known, entry), entry, batch.side, ref=seen.ref)
-    page.links.put(found_again(after, entry, seen, stamped=_stamped(page, batch, entry)))
-    page.links.prove(entry.key, DIVERGED)  # what follows from it may not be sent
+    again = found_again(after, entry, seen, stamped=_stamped(page, batch, entry))
+    page.links.put(replace(again, flags=again.flags | {DIVERGED}))  # what follows from it may not be sent
     page.applier.found(batch, entry)
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:

@@ -286,6 +286,17 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("edit", "partner", 0, "title", 6),
         ),
     ),
+    "a create that was found made is known for good before anything follows from it": (
+        "mailbox",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            _met("write", 0, "crash_after"),
+            ("edit", "partner", 0, "nick", 0),
+            ("tick", 60),
+            _met("write", 0, "crash_after"),
+            ("delete", "crm", 0),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
