@@ -14,8 +14,10 @@ from typing import NamedTuple
 from tests.simulation.__main__ import findings_of
 from tests.simulation.broken import MUTANTS, Mutant
 from tests.simulation.generate import history
+from tests.simulation.ports import Trouble
 from tests.simulation.profiles import PROFILES
 from tests.simulation.shrink import family
+from tests.simulation.steps import History, slice_step
 
 
 class Kill(NamedTuple):
@@ -71,7 +73,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "ask_is_owner": Kill(1, 18),
         "ask_is_told": Kill(1, 111),
         "choices_return": Kill(1, 156),
-        "applied_forgotten": Kill(9001, 116),
+        "applied_forgotten": Kill(0, 0),
         "written_unread": Kill(9084, 518),
         "walked_unread": Kill(777, 224),
         "gates_open": Kill(1, 8, "coarse"),
@@ -84,13 +86,35 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
 )
 """Mutant to a history that the whole engine passes and the mutant does not."""
 
+MADE: Mapping[Kill, History] = MappingProxyType(
+    {
+        Kill(0, 0): History(
+            "log",
+            (
+                ("create", "crm", "fresh", 0, 7),
+                slice_step("a"),
+                ("edit", "partner", 0, "phone", 0),
+                ("edit", "crm", 0, "name", 0),
+                ("hint", "crm", 0),
+                slice_step("a", [Trouble("write", 1, "refused_before")]),
+                ("edit", "crm", 0, "phone", 0),
+            ),
+        )
+    }
+)
+"""Stored histories made by hand, by a seed of 0: for what draws meet too seldom to be found again after each change."""
+
+
+def _history(kill: Kill) -> History:
+    return MADE.get(kill) or history(kill.seed, kill.number, profile=kill.profile)
+
 
 def killing(mutant: Mutant, kill: Kill) -> list[str]:
     """What the oracle finds with the mutant at work, in a history where it finds nothing without it.
 
     Raises AssertionError for a mutant that falls over itself: that would be a kill of nothing.
     """
-    drawn = history(kill.seed, kill.number, profile=kill.profile)
+    drawn = _history(kill)
     with mutant.at_work():
         found = findings_of(drawn)
     if any("<locals>" in finding for finding in found):
