@@ -13,42 +13,53 @@ from collections.abc import Iterable
 from typing import Final
 
 _LIST: Final = """
-    a about above access account accounts action active activecampaign activity added additional address
-    administrator after again all allowed already also an and another any api app application are argument as
-    assigned associated at attempt attempted attribute attributes authorization authorized available bad be because
-    been before being belong belongs below between blank body both bulk but by call caller calls can cancelled
-    cannot case change changed character characters check choice choices city client closed code column columns
-    combination company conflict connection constraint contact contacts contain contained contains content
-    conversion convert copy could couldn count country create created creating creation criteria crm currency
-    current custom data database dataverse date dates datetime deactivated deal deals decimal default defined delete
-    deleted deleting denied depth describe detail details detected did digits disabled does doesn done due duplicate
-    duplicated duplicates duplication during dynamics each either email empty enable enabled end ended enough
-    entered entities entity entry error errors event exceed exceeded exceeds except exception exist existing exists
-    expected expired expression external failed failure false fax field fields file filter first follow following
-    for forbidden foreign form format found from full fully generic given global greater group had happened has have
-    header help html id identifier ids if ignored illegal import imported in inactive includes incoming incorrect
-    index information inner input insert integer internal into invalid is isn item items its job json key keys known
-    language large last later lead leads least leave length less level limit limits link linked list lists locked
-    logical long longer lookup lookups mailing malformed mandatory many marketo match matched matches matching max
-    maximum member membership memo merge merged message metadata method microsoft min minimum missing mobile
-    modified more most multiple must name named names negative new no non not nothing null number numbers numeric
-    object objects occurred occurs odata of off on one only operation opportunity option optional options or order
-    organisation organization other out outside over own owned owner page parameter parameters parent partition
-    party pass past payload percent perform permission permissions permitted phone picklist picklists please plugin
-    postal precision present primary primitive principal privilege privileges process processed profile property
-    provided quota range rate reached read readonly reason record records refer reference referenced referential
-    refers refused region related relation relationship removed request requested requests required requires
-    resource resources respond restricted result role row rows rule rules sales same sandbox save saved schema score
-    second secondary security see select server service set short should size source specified sql stage state
-    status step street string subscription support supported syntax system table tag tags target task team template
-    text than that the their them then there these they this time timeout title to token too total transaction true
-    try twice type types unable undeclared under undo unexpected unique uniqueness unit unknown unprocessable
-    unsupported until update updated updating url use used user users uses valid validation value values version
-    violated violates violation was website were when where which while width with within without workflow write
-    written wrong xml zip
+    a aborted about above access account accounts action active activecampaign activity add added additional address
+    addresses administrator after again all allow allowed allowing allows already also amount amounts an and another
+    any anybody api app application approval approve approved are argument as asset assets assigned associated at
+    attempt attempted attribute attributes authorization authorized automation automations available bad be because
+    been before begin begins being belong belongs below between birthdate birthday blank blanks block blocked
+    blocklisted blocks body both bounced bracket budget bulk business but by call caller calls campaigns can
+    cancelled cannot change changed channel character characters check choice choices city client close closed code
+    colon column columns combination comma commas company conflict connection consent constraint contact contacts
+    contain contained contains content conversion convert copy correct corrected could couldn count country create
+    created creating creation credit criteria critical crm currency current custom customer customers cut data
+    database dataverse date dates datetime day days deactivated deal deals debug decimal default defined delete
+    deleted deleting denied denies deny department depth describe detail details detected did digits disabled does
+    doesn done dot dots due duplicate duplicated duplicates duplication during dynamics each either email emails
+    empty enable enabled end ended enough entered entities entity entry error errors event every everybody everyone
+    exceed exceeded exceeds except exception exist existing exists expected expired expression external failed
+    failure false fatal fax field fields file filter finance first fix fixed flow flows follow following for
+    forbidden foreign form format forms found from full fully gender generic get given global greater group had
+    happened has have header help her here his hour how however html id identifier ids if ignored illegal import
+    imported in inactive includes incoming incorrect index industry info information inner input insert integer
+    internal into invalid invoice invoices is isn isv it item items its job json key keys known landing language
+    large last later lead leads least leave length less letter letters level limit limits link linked list lists
+    locked logical long longer lookup lookups lower mailing malformed mandatory many marketing marketo match matched
+    matches matching max maximum member membership memo merge merged message metadata method microsoft middle might
+    min minimum minute missing mobile modified month more most multiple must my name named names negative neither
+    new nickname no nobody non nor not nothing notice null number numbers numeric object objects occurred occurs
+    odata of off ok on one only open operation opportunity option optional options optout or order orders
+    organisation organization other our out outside over own owned owner parameter parameters parent partition party
+    pass past patch payload people percent perform permission permissions permitted person persons phone phones
+    picklist picklists please plugin plugins policies policy post postal precision prefix present prevent prevented
+    prevents price prices primary primitive principal privilege privileges process processed product products
+    profile program programs property prospect prospects provided put quantity quota quote quotes range rate reached
+    read readonly reason record records refer reference referenced referential refers refused region reject rejected
+    rejects related relation relationship remove removed request requested requests required requires resource
+    resources respond restricted result role row rows rule rules sales salutation same sandbox save saved schema
+    score second secondary security see segment segments select semicolon server service set shall short should
+    since size some somebody sorry source space spaces specified sql stage start state status step steps stop
+    stopped stops street string subscription such suffix support supported suppressed syntax system table tag tags
+    target task team telephone telephones telling template territory text than that the their them then there these
+    they this those time timeout timezone title to today token tomorrow too total transaction true try twice type
+    types unable undeclared under undo unexpected unique uniqueness unit unknown unprocessable unsubscribed
+    unsupported until update updated updating upper url use used user users uses valid validation value values
+    version violated violates violation warning was we website week were what when whenever where which while who
+    whose why width with within without word words workflow would write written wrong xml year yes yesterday you
+    your zip zone
 """
 _WORDS: Final = frozenset(_LIST.split())
-_LOWER: Final = frozenset({"may", "will", "mark", "case", "page", "bill", "grant", "sales"})
+_LOWER: Final = frozenset({"may", "will", "mark", "case", "page", "bill", "grant"})
 """Words that are people's names too: only as they stand inside a sentence."""
 
 _TOKEN: Final = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[\w\u0300-\u036f]+")
