@@ -19,6 +19,7 @@ from typing import Any
 from bench.ideal import Calls, Work
 from bench.people import Fields
 from bench.rig import Rig, rig
+from bench.wiring import PAIR
 
 ENDPOINTS: Mapping[tuple[str, str], str] = {
     ("dynamics", "walk"): "read",
@@ -96,7 +97,7 @@ def _aside(measured: Counter[Any], beside: Counter[Any], key: tuple[str, str], n
 def flows(people: int, changed: int, fields: Fields, *, include: bool) -> Iterator[Counted]:
     """Every phase in turn; raises AssertionError when a run did not do what the phase is about."""
     custom = 0 if include else fields.walked
-    work = Work(people=people, changed=changed, custom=custom)
+    work = Work(people=people, changed=changed, custom=custom, weight=fields.import_bytes(people, tags=PAIR))
     with rig(fields, include=include) as both:
         both.seed_crm(people)
         yield _until_quiet("into an empty account", both, work.into_empty(), {"writes:partner": people})

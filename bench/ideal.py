@@ -5,12 +5,13 @@
 | Dataverse read, delta or first load | ceil(N/5000), + 1 catch-up on a first load; idle: 1 a table |
 | Dataverse create, conditional update | ceil(N/1000), ceil(N/100) |
 | ActiveCampaign create or update by import | ceil(N/250) imports + ceil(N/250) outcomes + ceil(N/100) + 1 list pages |
+| the same of B bytes, where that is more | ceil(B/399,999) imports and outcomes |
 | ActiveCampaign read | ceil(N/100) + 1; idle: 1 for all people |
 | ActiveCampaign custom values | with `include` 0; else ceil(V/100) a field, or one contact each where that is fewer |
 
 Sources: service protection and paging of Dataverse (5,000 rows a page, 1,000 operations a bulk create, 100 requests
 that may fail each on their own in a `$batch` that stays quick), ActiveCampaign's pages on pagination (100 a page) and
-on bulk import (250 contacts a call).
+on bulk import (250 contacts and less than 400,000 bytes a call).
 
 Tokens, checks and metadata are counted on lines of their own, likewise what no limit asks for but safety does: `keys`
 and `count` of a first load (ADR 0006), the look at the partner's changes before a page is written to it, tags of
@@ -26,6 +27,7 @@ DATAVERSE_PAGE = 5000
 DATAVERSE_UPDATES = 100
 LIST_PAGE = 100
 IMPORT = 250
+IMPORT_BYTES = 399_999
 
 type Calls = Counter[tuple[str, str]]
 """Calls by (system, endpoint)."""
@@ -39,11 +41,12 @@ def calls(count: int, size: int) -> int:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """`people` on each side, `changed` of them now, `custom` mapped fields whose values lists do not hold (0 where they
-    come along with the list)."""
+    come along with the list). `weight`: bytes of all people as contacts of imports, in the shortest JSON."""
 
     people: int
     changed: int = 0
     custom: int = 0
+    weight: int = 0
 
     # -- Dynamics ------------------------------------------------------------------------------------------------------
 
@@ -65,15 +68,15 @@ class Work:
         values = min(whole, told) if told else 0
         return Counter({("activecampaign", "list"): pages, ("activecampaign", "values"): values})
 
-    def imported(self, count: int) -> Calls:
-        sent = calls(count, IMPORT)
+    def imported(self, count: int, weight: int = 0) -> Calls:
+        sent = max(calls(count, IMPORT), calls(weight, IMPORT_BYTES))
         return Counter({("activecampaign", "import"): sent, ("activecampaign", "outcomes"): sent})
 
     # -- whole flows, each until a run writes nothing ------------------------------------------------------------------
 
     def into_empty(self) -> Calls:
         """Pre-check, imports, outcomes, ids and echo; then a run that finds nothing to do."""
-        load = self.first_load() + self.listed() + self.imported(self.people) + self._whole_list()
+        load = self.first_load() + self.listed() + self.imported(self.people, self.weight) + self._whole_list()
         return load + self.idle()
 
     def into_full(self) -> Calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,22 @@ class Fields:
             "fields": {str(place): row[column] for place, column in enumerate(self.columns, start=1)},
             "tags": list(tags),
         }
+
+    def import_bytes(self, people: int, *, tags: Sequence[str]) -> int:
+        """Bytes of so many new contacts in the shortest JSON an import can be written in, commas included."""
+        return sum(len(self._import_item(number, tags)) + 1 for number in range(people))
+
+    def _import_item(self, number: int, tags: Sequence[str]) -> bytes:
+        row = self.contact(number, tags=tags)
+        item = {
+            "email": row["email"],
+            "first_name": row["firstName"],
+            "last_name": row["lastName"],
+            "phone": row["phone"],
+            "fields": [{"id": int(place), "value": value} for place, value in row["fields"].items()],
+            "tags": row["tags"],
+        }
+        return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
 
     def crm_columns(self) -> dict[str, Any]:
         """Declarations of the custom columns, for the simulator."""

@@ -235,6 +235,16 @@ class StampFinder(Protocol):
 
 
 @runtime_checkable
+class Portioned(Protocol):
+    """A connector whose calls are bounded in bytes beside `bulk_size`."""
+
+    def portion(self, writes: Sequence[Write]) -> int:
+        """How many of these writes, all of one kind and operation, fit one call on the average: 1 to `bulk_size`. Where
+        more than fit are handed over, the connector makes several calls of them."""
+        ...
+
+
+@runtime_checkable
 class Counter(Protocol):
     """A connector whose system counts rows by a filter in its own words (`shared.domain.criteria.to_odata`)."""
 

@@ -10,7 +10,7 @@ from shared.domain.identity import LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, RemoteId, Side
 from shared.errors import GuardTripped, SyncError
-from shared.ports.connector import Op, Outcome, Write, WriteResult
+from shared.ports.connector import Op, Outcome, Portioned, Write, WriteResult
 from shared.ports.report import Image
 from shared.state.model import Batch, Entry, Result
 from shared.sync.after import accepted, entry_of, link_after
@@ -89,7 +89,10 @@ class Applier:
     def _group(self, side: Side, kind: Kind, op: Op, tasks: list[Task]) -> None:
         connector = self._work.connector(side)
         capabilities = connector.capabilities
-        chunks = evenly(tasks, capabilities.kinds[kind].bulk_size)
+        size = capabilities.kinds[kind].bulk_size
+        if len(tasks) > 1 and isinstance(connector, Portioned):
+            size = connector.portion([self._write(task) for task in tasks])
+        chunks = evenly(tasks, size)
         for window in batched(chunks, max(1, capabilities.concurrency), strict=False):
             if self.postponed is not None:
                 self._give_back([task for chunk in window for task in chunk])

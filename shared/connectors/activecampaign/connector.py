@@ -22,7 +22,7 @@ from shared.connectors.activecampaign.feed import ContactFeed
 from shared.connectors.activecampaign.fields import CONTACT, OPTED_OUT, describe_contacts
 from shared.connectors.activecampaign.hooks import Hook
 from shared.connectors.activecampaign.import_items import importable
-from shared.connectors.activecampaign.importer import Importer
+from shared.connectors.activecampaign.importer import Importer, portion
 from shared.connectors.activecampaign.object_store import ObjectStore
 from shared.connectors.activecampaign.objects import DEAL, FAMILIES, ObjectMapper, describe_objects
 from shared.connectors.activecampaign.reader import ContactReader
@@ -146,6 +146,12 @@ class ActiveCampaignConnector:
         if kind == OPPORTUNITY:
             return self._custom_records().write(writes)
         return self._write_contacts(writes)
+
+    def portion(self, writes: Sequence[Write]) -> int:
+        """See `Portioned.portion`: imports are bounded in bytes."""
+        kind = writes[0].ref.kind
+        most = self._capabilities.kinds[kind].bulk_size
+        return min(most, portion(writes)) if kind == CONTACT and self._settings.import_from else most
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         return self._importer(self._schema(CONTACT)).settle(tickets) if tickets else []

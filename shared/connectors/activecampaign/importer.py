@@ -16,6 +16,7 @@ from typing import Any
 
 from shared.connectors.activecampaign.client import Client, Fetched, encode
 from shared.connectors.activecampaign.errors import VendorError, outcome_of, raise_for
+from shared.connectors.activecampaign.fields import EMAIL, is_custom
 from shared.connectors.activecampaign.import_items import Items, Lookups
 from shared.connectors.activecampaign.results import not_tried, rejected, unknown
 from shared.connectors.surroundings import Memo
@@ -31,6 +32,7 @@ MAX_BYTES = 399_999
 A_MINUTE = 95  # of the vendor's 100
 _DONE = frozenset({"completed", "complete", "done", "finished", "failed", "error"})
 _LIMIT_PAUSE = 15.0
+_BESIDE, _A_VALUE = 74, 22  # bytes of a contact, and of a value with the number of its field
 
 type Results = dict[str, WriteResult]
 type Item = tuple[Write, dict[str, Any]]
@@ -163,6 +165,23 @@ class MinuteWindow:
                 return self._taken[0] + 60.0 - now
             self._taken.append(now)
             return 0.0
+
+
+def portion(writes: Sequence[Write]) -> int:
+    """About how many of these writes one import takes."""
+    size = sum(map(_length, writes))
+    return max(1, min(MOST, MAX_BYTES * len(writes) // size))
+
+
+def _length(write: Write) -> int:
+    """About the bytes of a contact. What its text needs to be escaped is not counted: an import that comes out too long
+    is cut in two."""
+    length = _BESIDE + len(write.match or "")
+    for name, value in write.fields.items():
+        if name == EMAIL:
+            continue
+        length += (_A_VALUE if is_custom(name) else len(name) + 7) + len(str(value).encode())
+    return length + sum(len(name.encode()) + 3 for name in write.add_labels)
 
 
 def _chunks(items: Sequence[Item]) -> list[list[Item]]:

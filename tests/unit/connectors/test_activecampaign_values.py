@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.connectors.activecampaign.errors import outcome_of, parse_error, raise_for
 from shared.connectors.activecampaign.fields import BadValueError, from_text, to_text
-from shared.connectors.activecampaign.importer import MAX_BYTES, MinuteWindow, _chunks
+from shared.connectors.activecampaign.importer import MAX_BYTES, MinuteWindow, _chunks, portion
 from shared.connectors.activecampaign.place import Phase, Place, pack, unpack
 from shared.connectors.activecampaign.tags import same_tag
 from shared.domain.records import ABSENT, FieldName, FieldSpec, FieldType, Kind, Option, Ref, RemoteId, Value
@@ -199,6 +199,19 @@ def test_imports_are_cut_by_number_and_by_bytes_and_lose_nobody(lengths: list[in
         )
         assert len(chunk) <= 250
         assert len(body.encode()) <= MAX_BYTES or len(chunk) == 1
+
+
+@pytest.mark.parametrize("length", [0, 20, 60, 700, 12_000])
+def test_as_many_contacts_are_handed_over_as_one_import_takes(length: int) -> None:
+    """Cut by number alone, an import that is a little too long would go as two halves."""
+    values = {FieldName(f"field:{place}"): "v" * length for place in range(10, 50 if length else 10)}
+    writes = [
+        Write(key=str(n), op=Op.CREATE, ref=Ref(Kind("contact"), RemoteId("")), match=f"p{n}@x.example", fields=values)
+        for n in range(300)
+    ]
+    item = {"email": "p100@x.example", "fields": [{"id": 10 + n, "value": v} for n, v in enumerate(values.values())]}
+    (fitting, *_) = _chunks([(write, item) for write in writes])
+    assert 0.95 * len(fitting) <= portion(writes) <= len(fitting)
 
 
 class Time:
