@@ -29,7 +29,7 @@ from bench.engine import storage
 from bench.people import Fields
 from bench.wiring import Around, wire
 from cli.demo.world import Simulators, simulators
-from shared.azure.ambient import SystemClock, collect_seldom
+from shared.azure.ambient import SystemClock, collect_seldom, give_memory_back
 from shared.http.session import new_session
 from shared.sync.options import Options
 from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
@@ -142,6 +142,7 @@ def measure(people: int, fields: Fields, *, include: bool, where: str, profile: 
         )
         options = Options(initial_one_way=True, slice_seconds=3600, echo_pause_from=10**9, settle_seconds=0.05)
         collect_seldom()  # as the app does
+        give_memory_back()
         engine = wire(fields, sims.urls, around, include=include, options=options)
         before, began, cpu = _peak(), time.perf_counter(), time.process_time()
         if profile:

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from shared import config, trust
-from shared.azure.ambient import RandomIds, SystemClock, collect_seldom
+from shared.azure.ambient import RandomIds, SystemClock, collect_seldom, give_memory_back
 from shared.azure.make import make_identity, make_secrets, make_tables, make_telemetry
 from shared.azure.sealed import Sealer, digest_key
 from shared.domain.connection import ConnectionConfig, Switch
@@ -50,6 +50,7 @@ def application() -> Application:
     for library in ("azure", "msal", "urllib3"):  # they log whole requests, addresses and keys included
         logging.getLogger(library).setLevel(logging.WARNING)
     collect_seldom()
+    give_memory_back()
     return Application(config.load(os.environ))
 
 

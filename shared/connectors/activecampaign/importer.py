@@ -32,7 +32,7 @@ MAX_BYTES = 399_999
 A_MINUTE = 95  # of the vendor's 100
 _DONE = frozenset({"completed", "complete", "done", "finished", "failed", "error"})
 _LIMIT_PAUSE = 15.0
-_BESIDE, _A_VALUE = 74, 22  # bytes of a contact, and of a value with the number of its field
+_BESIDE, _A_VALUE = 74, 21  # bytes of a contact, and of a value with the number of its field
 
 type Results = dict[str, WriteResult]
 type Item = tuple[Write, dict[str, Any]]
