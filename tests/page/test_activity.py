@@ -8,7 +8,7 @@ from tests.page.conftest import Kept, Opening, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import troubled
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.mark.feature("APP-02.9")

@@ -12,7 +12,7 @@ from tests.page.conftest import Kept, Opening, Tab, World
 from tests.page.looks import violations, wider_than_the_window
 from tests.page.trouble import troubled
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 LONGER = 0.4
 VIEWS = ("overview", "runs", "errors", "conflicts", "requests", "lookup", "activity")

@@ -11,7 +11,7 @@ from tests.page.conftest import Kept, Opening, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import ASKED, asks, clash, person, row_of, troubled
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 def names(world: World, number: int) -> tuple[str, str]:

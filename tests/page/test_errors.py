@@ -10,7 +10,7 @@ from tests.page.conftest import Kept, Opening, Tab, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import REFUSED, person, refuses, troubled
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from shared.domain.records import Kind, Ref, RemoteId
 from shared.ports.report import RecordOutcome
 from tests.page.conftest import Opening, Tab, World
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 ROWS = 100_000
 PART = 20_000

@@ -9,7 +9,7 @@ from tests.page.conftest import Kept, Opening, Tab, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import ASKED, REFUSED, person, troubled
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.fixture

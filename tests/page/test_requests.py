@@ -8,7 +8,7 @@ from tests.app.test_requests import contact, hooks, post, settled
 from tests.page.conftest import Opening, World
 from tests.page.looks import stands_everywhere
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.mark.feature("HUB-26.4", system="activecampaign")

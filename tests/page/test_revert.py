@@ -8,7 +8,7 @@ from tests.page.conftest import Opening, World
 from tests.page.looks import stands_everywhere
 from tests.page.trouble import row_of
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.mark.feature("HUB-16.1")

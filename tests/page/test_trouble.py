@@ -9,7 +9,7 @@ from tests.app.test_operations import broken
 from tests.page.conftest import Opening, World
 from tests.page.looks import violations
 
-pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
+pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
 
 
 @pytest.mark.feature("HUB-22.1")
