@@ -8,8 +8,7 @@ import { Icon, To, useLoaded } from "./parts.js";
 let asked = null;
 /** The API's declarations; they are those of the release, so they are asked once. */
 export function declarations() {
-  spell();
-  asked ??= get("declarations").then(({ body }) => body, (error) => {
+  asked ??= Promise.all([get("declarations"), spell()]).then(([{ body }]) => body, (error) => {
     asked = null;
     throw error;
   });
