@@ -123,6 +123,7 @@ class Tables:
                 judged = judge(error)
                 if judged.trouble is not Trouble.PASSING:
                     raise
+                _let_go(error)
                 wait = max(pause or 0.0, judged.retry_after or 0.0)
                 if pause is None or self._clock.monotonic() - began + wait > PATIENCE_SECONDS:
                     raise judged.error() from error
@@ -200,6 +201,7 @@ class AzurePartitionStore:
 
     def _forgive(self, judged: Judgement, left: list[Operation], error: Exception) -> None:
         """Makes ready for another try what one can be made ready for; raises for the rest."""
+        _let_go(error)
         if judged.trouble is Trouble.NO_TABLE:
             self._create_table()
             return
@@ -218,8 +220,8 @@ class AzurePartitionStore:
             raise
         except Exception as error:
             judged = judge(error)
+            _let_go(error)
             if judged.trouble in {Trouble.MISSING, Trouble.NO_TABLE}:
-                _let_go(error)
                 raise _Missing from None
             raise judged.error() from error
 
