@@ -56,6 +56,7 @@ def _retell(page: Page, batch: Batch) -> None:
     Refusals come up again when their record is looked at again. A link that moved on since (it was told the id of an
     accepted create, or a later write) is left alone.
     """
+    page.links.load(keys=[entry.key for entry in batch.entries])
     for entry in batch.entries:
         result = batch.results.get(entry.key)
         if result is None or result.outcome not in {Outcome.APPLIED, Outcome.ACCEPTED}:
