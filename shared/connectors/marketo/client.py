@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from shared.connectors.marketo.errors import (
     BUSY,
+    NO_TOKEN,
     PASSING,
     QUOTA,
     RATE,
@@ -158,7 +159,7 @@ class Client:
                 self.http.clock.sleep(pause)
             else:
                 self._stop_at_limits(found)
-                if found.code in STALE_TOKEN or found.code in {"600", "603"}:
+                if found.code in STALE_TOKEN or found.code == NO_TOKEN:
                     raise raise_for(found, "the access token")
                 return found
 

@@ -18,6 +18,7 @@ from shared.ports.connector import Outcome, Write, WriteResult
 
 TITLE: Final = "Marketo"
 STALE_TOKEN: Final = frozenset({"601", "602"})
+NO_TOKEN, DENIED = "600", "603"
 RATE, QUOTA, BUSY = "606", "607", "615"
 PASSING: Final = frozenset({"500", "502", "604", "608", "611", "614", "713", "719"})
 """Worth another try by themselves; 604, 611, 713 and the 50x leave open whether a write took effect."""
@@ -34,7 +35,8 @@ _NEXT: Mapping[str, str] = {
     "600": "Run the check again.",
     "601": "Check client id and secret of the custom service under Admin, LaunchPoint.",
     "602": "Check client id and secret of the custom service under Admin, LaunchPoint.",
-    "603": "Give the API user's role the Access API permissions, and add this app's addresses to the IP allow-list.",
+    "603": "Give the API user's role the Access API permission for it under Admin, Users & Roles; if it has that, add "
+    "this app's addresses to the IP allow-list.",
     "610": "Check the REST address: copy it again from Admin, Web Services, without /rest.",
 }
 _AUTH = frozenset({"600", "601", "602", "603"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.connectors.marketo.client import Client, Reply
-from shared.connectors.marketo.errors import NATIVE
+from shared.connectors.marketo.errors import DENIED, NATIVE, raise_for
 from shared.connectors.marketo.settings import PEOPLE_ONLY
 from shared.errors import ConfigError, Rejected
 
@@ -21,10 +21,15 @@ _ON = f"Marketo's own CRM sync is on: {WORKS}; {LOCKED}"
 
 
 def is_on(client: Client) -> bool | None:
-    """Reading roles is refused where it is on; None where the answer does not tell."""
+    """Reading roles is refused where it is on; None where the answer does not tell.
+
+    Raises AuthError where the API user may not ask: then nobody could say that nothing else syncs these people.
+    """
     found = client.try_get("opportunities/roles/describe.json", "native sync")
     if isinstance(found, Reply):
         return False
+    if found.code == DENIED:
+        raise raise_for(found, "to read opportunity roles, which tells whether its own CRM sync is on")
     return True if found.code == NATIVE else None
 
 

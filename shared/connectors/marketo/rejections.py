@@ -14,7 +14,7 @@ from itertools import batched
 from typing import Any
 
 from shared.connectors.marketo.client import PAGE, Client, Reply
-from shared.connectors.marketo.errors import NO_LEAD, Refusal, first, raise_for
+from shared.connectors.marketo.errors import DENIED, NO_LEAD, Refusal, first, raise_for
 from shared.connectors.stepper import NotTold
 from shared.connectors.surroundings import Memo
 from shared.errors import ConfigError
@@ -113,6 +113,8 @@ class RejectionLog:
 
     def _describe(self) -> Mapping[str, Any] | None:
         found = self._client.try_get(f"activities/external/type/{self._name}/describe.json", "activity type")
+        if isinstance(found, Refusal) and found.code == DENIED:
+            raise raise_for(found, "to read the custom activity's type")
         return found.rows[0] if isinstance(found, Reply) and found.rows else None
 
     def _type(self) -> ActivityType | None:

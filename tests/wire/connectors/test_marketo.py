@@ -107,6 +107,41 @@ def test_one_token_serves_its_hour_and_is_asked_for_in_a_body(marketo: Subscript
     assert marketo.around.calls("marketo")["token"] == 1
 
 
+def denied(made: Subscription, path: str) -> None:
+    """The role of the API user lacks one permission; the token is good."""
+    body = {"requestId": "x", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}
+    made.server.host.faults.add([{"match": {"path": path}, "do": {"status": 200, "body": body}}])
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("companies/describe", "to read companies/describe.json"),
+        ("opportunities/roles", "whether its own CRM sync is on"),
+        ("leads/describe2", "to read leads/describe2.json"),
+    ],
+)
+def test_a_permission_that_is_lacking_is_named_and_no_fault_of_the_token(
+    marketo: Subscription, path: str, named: str
+) -> None:
+    denied(marketo, path)
+    with pytest.raises(AuthError) as raised:
+        marketo.connector.describe(LEAD)
+    assert named in str(raised.value)
+    assert "token" not in str(raised.value)
+    assert raised.value.code == "access_denied"
+    assert "Access API permission" in raised.value.next_step
+
+
+def test_who_may_not_write_people_or_import_them_is_told_so(ca: Authority) -> None:
+    with subscription(ca, import_from=2) as made:
+        made.connector.describe(LEAD)
+        denied(made, r"leads\.json")
+        with pytest.raises(AuthError) as raised:
+            made.connector.write(creates([{EMAIL: "a@example.com"}, {EMAIL: "b@example.com"}]))
+        assert "to create people" in str(raised.value)
+
+
 @pytest.mark.parametrize("word", ["invalid_client", "unauthorized"])
 def test_a_wrong_secret_is_told_by_the_check_with_what_to_do(ca: Authority, word: str) -> None:
     with subscription(ca, switches={"bad_client": word}, client_id="nobody") as made:
