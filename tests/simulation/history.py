@@ -146,7 +146,10 @@ def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: f
 def _agreed_empty(
     item: SimField, events: Sequence[Event], event: Event, value: Mapping[Side, Value | None], met: int
 ) -> list[dict[Side, Value | None]]:
-    """Both records are there now, and neither holds anything, as far as was known."""
+    """Both records are there now, and neither holds anything, as far as was known; or the field goes one way, and the
+    record that was made has nothing to give: then each side's own value is what it is compared with."""
+    if len(item.into) == 1 and event.number == met and event.by_hub:
+        return [dict(value)]
     empty = event.number == met and not value[event.side] and not _source_then(item, events, event, value)
     return [dict.fromkeys(Side)] if empty else []
 

@@ -297,6 +297,10 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
             ("delete", "crm", 0),
         ),
     ),
+    "a source that is filled and emptied again between two looks did not move": (
+        "poor",
+        (("create", "partner", "fresh", 0, 512), A, ("edit", "crm", 0, "code", 0), ("clear", "crm", 0, "code")),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
