@@ -28,6 +28,7 @@ from shared.ports.connector import ChangePage, Cursor
 NEW, SCORE, MERGE = 12, 22, 32
 _OVERLAP = timedelta(minutes=5)
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=14), timedelta(days=760))
+_SHORT_STRETCH = timedelta(minutes=1)
 _EMPTY_PAGES = 4
 """Pages of 300 ids without anybody after which a walk whose end is not known is over."""
 _DIGITS = re.compile(r"\d+")
@@ -68,17 +69,40 @@ class PeopleFeed:
         return Place(self._digest, logs, now.isoformat(), walking=True, top=self._newest(now))
 
     def _newest(self, now: datetime) -> int:
-        """The id of the newest person that the log of new people still knows; 0 for none."""
+        """The id of the newest person that the log of new people still knows; 0 for none.
+
+        Few calls, however many are new: this is done again from its start when the account's rate makes it wait.
+        """
         for back in _LOOK_BACK:
-            token, more, newest = self._token(now - back), True, 0
-            while more:
-                query = [("activityTypeIds", str(NEW)), ("nextPageToken", token)]
-                reply = self._client.get("activities.json", "newest", query)
-                newest = max([newest, *(int(lead_ref(row.get("leadId")).id) for row in reply.rows)])
-                more, token = reply.more and reply.token != token, reply.token
+            newest, token = self._new_people(self._token(now - back))
             if newest:
-                return newest
+                return max(newest, self._latest(now - back, back, token)) if token else newest
         return 0
+
+    def _latest(self, begin: datetime, span: timedelta, token: str) -> int:
+        """The newest of a stretch of time that has more than a page of new people. It is halved until the rest, from
+        `token` on, fits one page or is short."""
+        newest = 0
+        while token and span > _SHORT_STRETCH:
+            span /= 2
+            top, following = self._new_people(self._token(begin + span))
+            if top:  # nobody is new after the middle otherwise
+                begin, newest, token = begin + span, max(newest, top), following
+        while token:
+            top, token = self._new_people(token)
+            newest = max(newest, top)
+        return newest
+
+    def _new_people(self, token: str) -> tuple[int, str]:
+        """The highest id of the next page of new people, and the token of what follows it; 0 and "" at the end. Pages
+        without anybody are gone through."""
+        while True:
+            query = [("activityTypeIds", str(NEW)), ("nextPageToken", token)]
+            reply = self._client.get("activities.json", "newest", query)
+            following = reply.token if reply.more and reply.token != token else ""
+            if reply.rows or not following:
+                return max((int(lead_ref(row.get("leadId")).id) for row in reply.rows), default=0), following
+            token = following
 
     def _walk(self, place: Place) -> ChangePage:
         """The next pages of ids; several at once while many are still to come."""

@@ -22,12 +22,13 @@ from shared.connectors.marketo.errors import (
     raise_for,
     rejected,
     unknown,
+    wait_of,
 )
 from shared.connectors.marketo.fields import COMPANY, LEAD, OPPORTUNITY, SALES_PERSON, BadFieldError, body_of, told
 from shared.connectors.marketo.native import locked
 from shared.connectors.marketo.roles import CONTACT, Roles
 from shared.domain.records import FieldName, Gone, GoneReason, Kind, Record, Ref, RemoteId, Schema
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, SyncError
 from shared.http.parallel import raised, run_all
 from shared.ports.connector import Op, Outcome, Write, WriteResult
 
@@ -147,8 +148,18 @@ class ObjectStore:
             if len(rows) == 1:
                 return {rows[0][0].key: rejected(rows[0][0], refusal, rows[0][1])}
             half = len(rows) // 2
-            return self._send(op, rows[:half]) | self._send(op, rows[half:])
+            return self._half(op, rows[:half], refusal) | self._half(op, rows[half:], refusal)
         raise raise_for(refusal, f"to {op.value} {self._family.path}")
+
+    def _half(self, op: Op, rows: Sequence[tuple[Write, dict[str, Any]]], refusal: Refusal) -> dict[str, WriteResult]:
+        """What keeps a half back is an answer for its records: something was sent. A call that an owner failed may have
+        taken the records before that one."""
+        try:
+            return self._send(op, rows)
+        except SyncError as error:
+            if refusal.code == _UNKNOWN_OWNER:
+                return {write.key: unknown(write, error.code) for write, _ in rows}
+            return {write.key: not_tried(write, error.code, wait_of(error)) for write, _ in rows}
 
 
 def _result(op: Op, write: Write, row: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:

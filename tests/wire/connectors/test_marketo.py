@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
@@ -26,6 +27,11 @@ N = 2000
 def marketo(ca: Authority) -> Iterator[Subscription]:
     with subscription(ca) as made:
         yield made
+
+
+def unpack_top(cursor: Cursor) -> int:
+    """The newest id that a walk which began knows of."""
+    return int(json.loads(cursor)["top"])
 
 
 class Reader:
@@ -289,6 +295,25 @@ def test_the_first_load_meets_everybody_and_asks_by_three_hundred(marketo: Subsc
     assert reader.calls() == {"changes": 1, "events": 1, "deleted": 1}
 
 
+def test_the_newest_of_many_new_people_is_found_in_few_calls(marketo: Subscription) -> None:
+    """A first look that has to wait for the account's rate begins anew: asked page by page, it might never end."""
+    marketo.connector.describe(LEAD)
+    rows: list[Mapping[FieldName, Value | None]] = [{EMAIL: f"p{n}@example.com"} for n in range(6000)]
+    writes = creates(rows)
+    for start in range(0, len(writes), 300):
+        marketo.connector.write(writes[start : start + 300])
+        marketo.around.clock.advance(30)
+    marketo.around.clock.advance(7200)
+    late = marketo.create({EMAIL: "late@example.com"})
+    marketo.around.clock.advance(7200)
+    marketo.around.counts.clear()
+    cursor = marketo.connector.changes(LEAD, None, [EMAIL, FIRST]).cursor
+    assert str(unpack_top(cursor)) == late
+    calls = marketo.around.calls("marketo")
+    assert calls["newest"] + calls["paging"] < 6000 / 300, calls
+    assert len(Reader(marketo).run()) == 6001
+
+
 def test_an_old_subscription_without_a_log_of_its_people_is_gone_through_all_the_same(marketo: Subscription) -> None:
     seeded(marketo, 900)
     marketo.system.tenant.activities.clear()
@@ -425,6 +450,29 @@ def test_one_opportunity_that_fails_its_whole_call_is_found(marketo: Subscriptio
     results = marketo.connector.write(writes)
     assert [result.key for result in results if result.outcome is Outcome.REJECTED] == ["o5"]
     assert len(marketo.system.state({"kind": "opportunities"})["opportunities"]) == 8
+
+
+def test_what_was_sent_before_the_rate_ended_is_told_when_halves_are_tried(marketo: Subscription) -> None:
+    marketo.connector.describe(OPPORTUNITY)
+    name, owner = FieldName("name"), FieldName("externalSalesPersonId")
+    nobody = Ref(SALES, RemoteId("nobody"))
+    writes = [
+        Write(
+            key=f"o{n}",
+            op=Op.CREATE,
+            ref=Ref(OPPORTUNITY, RemoteId(f"o{n}")),
+            fields={name: f"O {n}", owner: nobody if n == 5 else None},
+        )
+        for n in range(8)
+    ]
+    marketo.around.clock.advance(60)
+    marketo.system.switches.set({"calls_per_window": 2})
+    results = marketo.connector.write(writes)
+    assert outcomes(results) == [Outcome.EXISTS] * 4 + [Outcome.UNKNOWN] * 4, "the call that failed made five of them"
+    marketo.around.budget.open()
+    marketo.around.clock.advance(60)
+    marketo.system.switches.set({"calls_per_window": 1})
+    assert set(outcomes(marketo.connector.write(writes))) == {Outcome.UNKNOWN}, "nothing is raised once a call was made"
 
 
 @pytest.mark.feature("MK-02.1", system="marketo")
