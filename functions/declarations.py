@@ -40,7 +40,7 @@ def _system(call: Call, name: str) -> dict[str, object]:
         "rhythms": list(app.rhythm_kinds(name)),
         "rhythm": dict(app.default_rhythm(name)),
         "options": dict(app.default_options(name)),
-        "onRequest": app.runs_on_request(name),
+        "onRequest": app.runs_on_request(name) or app.settings.allow_sync_now,
         "entities": [dict(data) for data in app.default_entities(name)],
         "extensions": [
             {

@@ -2,7 +2,7 @@
 import { ApiError, get } from "./api.js";
 import { html, render, signal, useEffect, useState } from "./html.js";
 import { choose, language, LANGUAGES, speak, t } from "./i18n.js";
-import { Loaded, said, To, useLoaded } from "./parts.js";
+import { Loaded, said, say, To, useLoaded } from "./parts.js";
 import { go, place } from "./place.js";
 
 /** Every view in the order of the navigation; its module is fetched when it is first opened. */
@@ -35,6 +35,15 @@ function wear(event) {
   theme.value = event.target.value;
   localStorage.setItem(KEY, theme.value);
   paint();
+}
+
+async function talk({ target }) {
+  try {
+    await choose(target.value);
+  } catch {
+    target.value = language.value;
+    say(t("problem.offline"));
+  }
 }
 
 async function begin(signal) {
@@ -87,7 +96,7 @@ function Top({ connections, connection, view }) {
   const other = (event) => go({ view, connection: event.target.value });
   return html`<header class="top"><span class="brand"><img src=${new URL("./icon.svg", import.meta.url)} alt="" />dynasync</span>
     ${connections.length > 0 && html`<label>${t("connection")} <select onChange=${other}>${connections.map(({ id, name }) => html`<option key=${id} value=${id} selected=${id === connection.id}>${name}</option>`)}</select></label>`}
-    <label>${t("language")} <select onChange=${(event) => choose(event.target.value)}>${Object.entries(LANGUAGES).map(([code, name]) => html`<option key=${code} value=${code} lang=${code} selected=${code === language.value}>${name}</option>`)}</select></label>
+    <label>${t("language")} <select onChange=${talk}>${Object.entries(LANGUAGES).map(([code, name]) => html`<option key=${code} value=${code} lang=${code} selected=${code === language.value}>${name}</option>`)}</select></label>
     <label>${t("theme")} <select onChange=${wear}>${THEMES.map((name) => html`<option key=${name} value=${name} selected=${name === theme.value}>${t(`theme.${name}`)}</option>`)}</select></label></header>`;
 }
 

@@ -6,7 +6,7 @@ const KEY = "dynasync.language";
 const words = signal({});
 export const language = signal("en");
 let locale = "en";
-let spelt = false;
+const asked = new Set();
 
 function chosen() {
   const kept = localStorage.getItem(KEY);
@@ -23,27 +23,29 @@ async function catalogue(name) {
 
 export async function speak(wanted = chosen()) {
   const base = wanted in LANGUAGES ? wanted : "en";
-  const [main, codes] = await Promise.all([catalogue(base), spelt ? catalogue(`codes/${base}`) : {}]);
-  words.value = { ...codes, ...main };
+  const found = await Promise.all([base, ...[...asked].map((part) => `${part}/${base}`)].map(catalogue));
+  words.value = Object.assign({}, ...found);
   locale = navigator.languages.find((tag) => tag.split("-")[0] === base) ?? base;
   document.documentElement.lang = base;
   language.value = base;
 }
 
-/** Fetches the words of codes, which a first look does not need. Until they are there the API's own stand. */
-export async function spell() {
-  if (spelt) return;
-  spelt = true;
+/** Fetches words that a first look does not need: of `codes`, of `setup`, of `fields`. Until they are there the API's own stand. */
+export async function spell(part = "codes") {
+  if (asked.has(part)) return;
+  asked.add(part);
   try {
-    words.value = { ...(await catalogue(`codes/${language.value}`)), ...words.value };
+    const found = await catalogue(`${part}/${language.value}`);
+    words.value = { ...found, ...words.value };
   } catch {
-    spelt = false;
+    asked.delete(part);
   }
 }
 
-export function choose(base) {
+/** Throws when the words cannot be fetched; those that stand stay. */
+export async function choose(base) {
+  await speak(base);
   localStorage.setItem(KEY, base);
-  return speak(base);
 }
 
 /** The words of a key; `{name}` is filled in. A number `n` chooses between `key.one` and `key.other`. */

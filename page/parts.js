@@ -34,6 +34,13 @@ export function useLoaded(load, keys, every = 0) {
   return { ...state, again: () => next((n) => n + 1) };
 }
 
+/** Fetches the words of codes once something shows them. */
+export function useCodes(shown) {
+  useEffect(() => {
+    if (shown) spell();
+  }, [shown]);
+}
+
 const ICONS = {
   good: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zm-1 9.300L4.200 8l1.100-1.100L7 8.600l3.700-3.700L11.800 6z",
   bad: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zm2.800 8.200-1.100 1.100L8 9.100l-1.700 1.700-1.100-1.100L6.900 8 5.200 6.300l1.100-1.100L8 6.900l1.700-1.700 1.100 1.100L9.100 8z",
@@ -67,9 +74,7 @@ function named({ status, code }) {
 
 /** What went wrong, in the reader's language where the code is known, the API's own words, and what to do next. */
 export function Problem({ error, again }) {
-  useEffect(() => {
-    if (error?.code) spell();
-  }, [error]);
+  useCodes(error?.code);
   if (!error) return null;
   const name = named(error);
   const own = !name.startsWith("problem.code.");

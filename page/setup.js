@@ -1,29 +1,17 @@
 // What the set-up views share: what can be set at all, the steps of the set-up, forms of one side's settings.
-import { get } from "./api.js";
+import { declarations } from "./declared.js";
 import { Field, words } from "./forms.js";
 import { html } from "./html.js";
 import { known, language, spell, t } from "./i18n.js";
 import { Icon, To, useLoaded } from "./parts.js";
 
-let asked = null;
-/** The API's declarations; they are those of the release, so they are asked once. */
-export function declarations() {
-  asked ??= Promise.all([get("declarations"), spell()]).then(([{ body }]) => body, (error) => {
-    asked = null;
-    throw error;
-  });
-  return asked;
-}
-
-/** `load(signal)` together with the declarations: {data: {declared, ...}}. */
-export const useDeclared = (load, keys, every) =>
+/** `load(signal)` together with the declarations: {data: {declared, ...}}; and with the catalogues that `parts` names. */
+export const useDeclared = (parts, load, keys, every) =>
   useLoaded(async (signal) => {
-    const [declared, more] = await Promise.all([declarations(), load ? load(signal) : {}]);
+    const [declared, more] = await Promise.all([declarations(), load ? load(signal) : {}, ...parts.map(spell)]);
     return { declared, ...more };
   }, keys, every);
 
-export const systemOf = (declared, config) => declared.systems.find(({ name }) => name === config.system);
-export const titleOf = (declared, system) => declared.systems.find(({ name }) => name === system)?.title ?? system;
 export const STEPS = ["connections", "data", "mapping", "settings"];
 
 /** Where somebody stands who sets a connection up; shown until it is switched on for the first time. */

@@ -1,17 +1,18 @@
 // Connections: made by steps, checked, changed, disconnected.
 import { change, get } from "../api.js";
-import { Choice, Confirm, Field, Form, said, Switch, useAct, useForm, words } from "../forms.js";
+import { systemOf, titleOf } from "../declared.js";
+import { Choice, Confirm, Field, Form, said, useAct, useForm, words } from "../forms.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
 import { Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
-import { Checks, KEYED, labelOf, Next, placed, secretsOf, Setting, SetupSteps, sideBody, SideFields, sideValues, systemOf, titleOf, useDeclared } from "../setup.js";
+import { Checks, KEYED, labelOf, Next, placed, secretsOf, Setting, SetupSteps, sideBody, SideFields, sideValues, useDeclared } from "../setup.js";
 
 const TONES = { setup: "setup", on: "waits", off: "off" };
 
 export function Connections({ connection, connections, admin, reload }) {
   const made = place.value.new === "1";
-  const declared = useDeclared(null, []);
+  const declared = useDeclared(["setup"], null, []);
   return html`<${Loaded} of=${declared}>${declared.data && (made || !connection
     ? html`<${Wizard} declared=${declared.data.declared} connections=${connections} admin=${admin} reload=${reload} />`
     : html`<${List} declared=${declared.data.declared} connections=${connections} connection=${connection} admin=${admin} />
@@ -106,7 +107,7 @@ async function load(connection, signal) {
 }
 
 function One({ connection, admin, reload }) {
-  const loaded = useDeclared((signal) => load(connection, signal), [connection]);
+  const loaded = useDeclared(["setup"], (signal) => load(connection, signal), [connection]);
   const { data } = loaded;
   return html`<${Loaded} of=${loaded}>${data && html`<${SetupSteps} at="connections" config=${data.config} />
     <${Checking} config=${data.config} declared=${data.declared} admin=${admin} />
@@ -199,10 +200,17 @@ function Hooks({ connection, admin }) {
     show((await change("POST", `connections/${connection}/hooks/renew`)).body.value);
     ask(false);
   }, t("hooks.renewed"));
-  const copy = (url) => act(async () => navigator.clipboard.writeText(url), t("hooks.copied"));
+  const copy = async ({ currentTarget: button }, url) => {
+    try {
+      await navigator.clipboard.writeText(url);
+      say(t("hooks.copied"));
+    } catch {
+      getSelection().selectAllChildren(button.previousElementSibling); // a browser that refuses: to be copied by hand
+    }
+  };
   if (!admin) return html`<p class="quiet">${t("hooks.admin")}</p>`;
   return html`<${Problem} error=${error} />${!list ? html`<p><button onClick=${load} aria-disabled=${String(busy)}>${t("hooks.show")}</button></p>` : html`<p class="note warn">${t("hooks.secret")}</p>
-    <dl class="addresses">${list.map(({ what, url }) => html`<div key=${what}><dt>${words("hooks.what", what)}</dt><dd><code>${url}</code> <button class="plain" onClick=${() => copy(url)} aria-label=${`${t("hooks.copy")}: ${words("hooks.what", what)}`}>${t("hooks.copy")}</button></dd></div>`)}</dl>
+    <dl class="addresses">${list.map(({ what, url }) => html`<div key=${what}><dt>${words("hooks.what", what)}</dt><dd><code>${url}</code> <button class="plain" onClick=${(event) => copy(event, url)} aria-label=${`${t("hooks.copy")}: ${words("hooks.what", what)}`}>${t("hooks.copy")}</button></dd></div>`)}</dl>
     ${asks ? html`<${Confirm} label=${t("hooks.renew.asks")} goes=${t("hooks.renew")} go=${renew} cancel=${() => ask(false)} busy=${busy}><p>${t("hooks.renew.says")}</p><//>` : html`<p><button onClick=${() => ask(true)}>${t("hooks.renew")}</button></p>`}`}`;
 }
 

@@ -1,12 +1,13 @@
 // Data configuration: which entities flow, which way, which rows of them, and what happens when one goes.
 import { ApiError, change, get } from "../api.js";
+import { systemOf, titleOf } from "../declared.js";
 import { complete, Criteria, criteriaSaid } from "../criteria.js";
 import { Choice, Field, Form, OWN, same, useAct, useForm, words } from "../forms.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
 import { Loaded, Problem, Status, To, useLoaded } from "../parts.js";
 import { place } from "../place.js";
-import { Next, SetupSteps, systemOf, titleOf, useDeclared } from "../setup.js";
+import { Next, SetupSteps, useDeclared } from "../setup.js";
 
 async function load(connection, signal) {
   const [config, entities] = await Promise.all([get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
@@ -17,7 +18,7 @@ const DIRECTIONS = ["both", "to_partner", "to_crm"];
 export const directionWords = (direction, title) => t(`direction.${direction}`, { system: title });
 
 export function Data({ connection, admin }) {
-  const loaded = useDeclared((signal) => load(connection, signal), [connection]);
+  const loaded = useDeclared(["fields", "setup"], (signal) => load(connection, signal), [connection]);
   const { data } = loaded;
   const chosen = data?.entities.find(({ name }) => name === place.value.entity) ?? data?.entities[0];
   return html`<${Loaded} of=${loaded}>${data && html`<${SetupSteps} at="data" config=${data.config} />

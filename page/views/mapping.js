@@ -1,12 +1,13 @@
 // Field mapping: the pairs of fields, each with its direction, policy, values and transforms; checked as it is edited.
 import { change, get } from "../api.js";
+import { titleOf } from "../declared.js";
 import { Field, Form, said, useAct, useForm, words } from "../forms.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { known, t } from "../i18n.js";
-import { Icon, Loaded, Problem, say, useLoaded } from "../parts.js";
+import { Icon, Loaded, Problem, say, useCodes, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { Editor, fieldWords, spoken } from "../mapfield.js";
-import { Next, SetupSteps, titleOf, useDeclared } from "../setup.js";
+import { Next, SetupSteps, useDeclared } from "../setup.js";
 
 async function load(connection, signal) {
   const [config, entities] = await Promise.all([get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
@@ -14,7 +15,7 @@ async function load(connection, signal) {
 }
 
 export function Mapping({ connection, admin }) {
-  const loaded = useDeclared((signal) => load(connection, signal), [connection]);
+  const loaded = useDeclared(["fields"], (signal) => load(connection, signal), [connection]);
   const { data } = loaded;
   const chosen = data?.entities.find(({ name }) => name === place.value.entity) ?? data?.entities.find(({ on }) => on) ?? data?.entities[0];
   const other = (event) => go({ view: "mapping", entity: event.target.value });
@@ -130,6 +131,7 @@ function useJudged(at, map, entity, order) {
       clearTimeout(timer);
     };
   }, [text]);
+  useCodes(state.mistakes.length > 0);
   const errors = {};
   const others = [];
   for (const mistake of state.mistakes) {
@@ -194,6 +196,7 @@ function Preview({ at, connection, entity, map, title, admin, stored }) {
   const [text, type] = useState("");
   const [found, show] = useState(null);
   const { busy, error, act } = useAct();
+  useCodes(found !== null);
   const look = (event) => {
     event.preventDefault();
     if (busy || !text.trim()) return;

@@ -1,10 +1,11 @@
 // How a connection stands: its state and switch, what waits, what fails, and what the last runs did.
 import { change, get } from "../api.js";
 import { Following, operationOf } from "../asking.js";
-import { html, useEffect, useState } from "../html.js";
-import { known, language, moment, number, spell, t } from "../i18n.js";
+import { declarations, systemOf } from "../declared.js";
+import { html, useState } from "../html.js";
+import { known, language, moment, number, t } from "../i18n.js";
 import { many } from "../lists.js";
-import { AsOf, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
+import { AsOf, Loaded, Problem, say, Status, To, useCodes, useLoaded } from "../parts.js";
 import { RunTable, tally } from "../runtable.js";
 
 const REFRESH = 15000;
@@ -12,11 +13,11 @@ const CHARTED = 24;
 
 async function load(connection, signal) {
   const at = `connections/${connection}`;
-  const [config, status, statistics, runs] = await Promise.all([
-    get(at, {}, signal), get(`${at}/status`, {}, signal), get(`${at}/statistics`, {}, signal),
+  const [declared, config, status, statistics, runs] = await Promise.all([
+    declarations(), get(at, {}, signal), get(`${at}/status`, {}, signal), get(`${at}/statistics`, {}, signal),
     get(`${at}/runs`, { maxpagesize: String(CHARTED) }, signal),
   ]);
-  return { config: config.body, etag: config.etag, status: status.body, statistics: statistics.body, runs: runs.body.value };
+  return { system: systemOf(declared, config.body), config: config.body, etag: config.etag, status: status.body, statistics: statistics.body, runs: runs.body.value };
 }
 
 export function Overview({ connection, admin }) {
@@ -24,9 +25,9 @@ export function Overview({ connection, admin }) {
   return html`<${Loaded} of=${loaded}>${loaded.data && html`<${Shown} ...${loaded.data} admin=${admin} again=${loaded.again} /><${AsOf} of=${loaded} />`}<//>`;
 }
 
-function Shown({ config, etag, status, statistics, runs, admin, again }) {
+function Shown({ system, config, etag, status, statistics, runs, admin, again }) {
   return html`
-    <${Standing} config=${config} etag=${etag} status=${status} state=${statistics.state} admin=${admin} again=${again} />
+    <${Standing} system=${system} config=${config} etag=${etag} status=${status} state=${statistics.state} admin=${admin} again=${again} />
     <${Counts} counts=${statistics.counts} last=${statistics.lastSync.run} />
     <div class="beside"><section class="card"><div class="row between"><h2>${t("throughput")}</h2><span class="quiet">${t("throughput.speed", { speed: statistics.throughput.recordsPerMinute })}</span></div>
         <${Chart} runs=${runs} /></section>
@@ -35,7 +36,7 @@ function Shown({ config, etag, status, statistics, runs, admin, again }) {
       <p><${To} to=${{ view: "runs" }}>${t("runs.all")}<//></p></section>`;
 }
 
-function Standing({ config, etag, status, state, admin, again }) {
+function Standing({ system, config, etag, status, state, admin, again }) {
   const [busy, set] = useState(false);
   const [error, fail] = useState(null);
   const [run, follow] = useState("");
@@ -54,18 +55,19 @@ function Standing({ config, etag, status, state, admin, again }) {
     again();
   };
   const on = config.switch === "on";
+  const setup = config.switch === "setup"; // the first start has a plan and a question: both stand in the sync settings
   const turn = () => act(() => change("PATCH", `connections/${config.id}`, { switch: on ? "off" : "on" }, etag), on ? "switched.off" : "switched.on");
   const sync = () => act(() => change("POST", `connections/${config.id}/sync`), "sync.asked");
   return html`<section class="card" aria-label=${t("state")}>
     <div class="standing">
       <div class="say"><${Status} set="state" code=${state.code} /><p class="quiet">${t(`state.${state.code}.says`)}</p></div>
-      <div class="row">
+      ${setup ? html`<p><${To} class="button main" to=${{ view: "settings" }}>${t("setup.settings")}<//></p>` : html`<div class="row">
         <button class="switch" role="switch" aria-checked=${String(on)} aria-disabled=${String(!admin)} onClick=${admin ? turn : undefined}>
           <span class="track"><span class="knob"></span></span>${t("global_sync")}</button>
-        <button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? sync : undefined}>${t("sync.now")}</button>
-      </div>
+        ${system.onRequest && html`<button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? sync : undefined}>${t("sync.now")}</button>`}
+      </div>`}
     </div>
-    <p class="quiet">${t(on ? "switch.on.means" : "switch.off.means")}${!admin ? ` ${t("reader")}` : ""}</p>
+    <p class="quiet">${t(setup ? "settings.first.says" : on ? "switch.on.means" : "switch.off.waits")}${setup || system.onRequest ? "" : ` ${t("settings.no_request", { system: system.title })}`}${!admin ? ` ${t("reader")}` : ""}</p>
     <${Problem} error=${error} />
     ${run && html`<${Following} id=${run} says=${t("sync.asked")} when=${status.nextRun} ended=${again} close=${() => follow("")} />`}
     <${Trouble} status=${status} state=${state} admin=${admin} />
@@ -81,9 +83,7 @@ function Standing({ config, etag, status, state, admin, again }) {
 /** What keeps the sync from going on: its code in words, what the app says of it, and where a person goes on. */
 function Trouble({ status, state, admin }) {
   const code = status.broken?.code ?? status.resting?.code;
-  useEffect(() => {
-    if (code) spell();
-  }, [code]);
+  useCodes(code);
   if (!code) return null;
   const headline = known(`problem.code.${code}`, state.reason);
   return html`<div class="note warn" role="status"><p><strong>${headline}</strong></p>

@@ -1,10 +1,11 @@
 // Sync settings: global sync, the initial sync with its plan and progress, how often jobs run, guards.
 import { change, get } from "../api.js";
+import { systemOf, titleOf } from "../declared.js";
 import { Confirm, Field, Form, said, Switch, useAct, useForm, words } from "../forms.js";
 import { html, useState } from "../html.js";
 import { moment, number, t } from "../i18n.js";
-import { Loaded, Problem, Status, To } from "../parts.js";
-import { SetupSteps, systemOf, titleOf, useDeclared } from "../setup.js";
+import { Loaded, Problem, Status, To, useCodes } from "../parts.js";
+import { SetupSteps, useDeclared } from "../setup.js";
 
 const REFRESH = 4000;
 const GUARDS = ["guard", "mass_delete", "empty_side"];
@@ -20,7 +21,7 @@ async function load(connection, signal) {
 }
 
 export function Settings({ connection, admin }) {
-  const loaded = useDeclared((signal) => load(connection, signal), [connection], REFRESH);
+  const loaded = useDeclared(["setup"], (signal) => load(connection, signal), [connection], REFRESH);
   const { data, again } = loaded;
   const mine = data && { ...data, admin, again, at: `connections/${connection}`, title: titleOf(data.declared, data.config.system) };
   return html`<${Loaded} of=${loaded}>${data && html`<${SetupSteps} at="settings" config=${data.config} />
@@ -112,6 +113,7 @@ const sideName = (side, title) => (side === "crm" ? "Dynamics 365" : title);
 
 /** What a dry run would write, counted; what it would leave out and why; and some records field by field. */
 export function Plan({ plan, title }) {
+  useCodes(plan.skips.length > 0);
   return html`<section class="plan" aria-label=${t("plan")}><p class=${plan.complete ? "status good" : "status warn"} role="status">${t(plan.complete ? "plan.complete" : "plan.incomplete")}</p>
     ${plan.counts.length ? html`<div class="scroll" role="region" tabindex="0" aria-label=${t("plan.writes")}><table><caption>${t("plan.writes")}</caption><thead><tr><th scope="col">${t("data.entity")}</th><th scope="col">${t("plan.where")}</th><th scope="col">${t("plan.act")}</th><th scope="col" class="number">${t("plan.count")}</th></tr></thead>
       <tbody>${plan.counts.map((item) => html`<tr key=${`${item.entity}${item.side}${item.act}${item.code}`}><td>${words("entity", item.entity)}</td><td>${sideName(item.side, title)}</td><td>${t(`plan.${item.act}`)}</td><td class="number">${number(item.count)}</td></tr>`)}</tbody></table></div>` : html`<p>${t("plan.nothing")}</p>`}

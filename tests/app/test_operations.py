@@ -132,6 +132,7 @@ def lifted(world: World, sims: Simulators, tmp_path: Path) -> Iterator[World]:
 @pytest.mark.feature("HUB-27.2", system="activecampaign")
 def test_only_the_app_setting_lifts_it_and_the_rhythm_keeps_its_slots(lifted: World) -> None:
     connection = lifted.begun()
+    assert all(system["onRequest"] for system in lifted.call("GET", "declarations")["systems"])  # the page offers it
     due = lifted.status(connection)["nextRun"]
     lifted.call("POST", f"connections/{connection}/sync", status=202)
     status = lifted.wait_for(connection, 2)

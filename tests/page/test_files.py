@@ -21,9 +21,9 @@ GRAPHIC = 3.0
 
 
 def catalogue(language: str) -> dict[str, str]:
-    """All words of a language: those of the first load, and those of codes, which come when they are needed."""
+    """All words of a language: those of the first load, and those of codes, settings and fields, which come later."""
     found: dict[str, str] = {}
-    for path in (PAGE / "i18n" / f"{language}.json", PAGE / "i18n" / "codes" / f"{language}.json"):
+    for path in (PAGE / "i18n").rglob(f"{language}.json"):
         words = json.loads(path.read_text())
         assert not found.keys() & words.keys()
         found |= words

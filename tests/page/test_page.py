@@ -13,6 +13,13 @@ pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
 
 LOCALES = {"en": "en-GB", "es": "es-ES", "it": "it-IT"}
 OVERVIEW = {"en": "Overview", "es": "Resumen", "it": "Panoramica"}
+VIEWS = 11
+MOST_BYTES = 60_000
+"""Of the page that a first load fetches, compressed, without the API's answers."""
+
+FETCHED = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .filter(({ name }) => new URL(name).pathname.startsWith("/api/page"))
+  .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)"""
 QUICK = 1000
 """Milliseconds until the page can be used, on the local host."""
 
@@ -126,16 +133,27 @@ def test_the_switch_and_a_run_from_the_overview(tabs: Opening, world: World, con
 
 @pytest.mark.feature("APP-02.1")
 @pytest.mark.feature("APP-02.10")
-def test_a_run_that_the_partners_own_integration_does_not_know_is_refused_in_words(
-    tabs: Opening, connection: str
+@pytest.mark.parametrize("view", ["overview", "settings"])
+def test_a_run_that_the_partners_own_integration_does_not_know_is_not_offered(
+    tabs: Opening, connection: str, view: str
 ) -> None:
     with tabs(locale="it-IT") as tab:
-        tab.allowed.append("409")
+        tab.open(f"?view={view}&connection={connection}")
+        tab.page.get_by_text("L'integrazione di ActiveCampaign non prevede esecuzioni su richiesta").wait_for()
+        assert tab.page.get_by_role("button", name="Sincronizza ora").count() == 0
+
+
+@pytest.mark.feature("APP-02.1")
+def test_a_connection_that_was_never_on_is_not_started_from_the_overview(tabs: Opening, world: World) -> None:
+    world.reseed(people=1)
+    connection = world.connect()
+    with tabs() as tab:
         tab.open(f"?connection={connection}")
-        tab.page.get_by_role("button", name="Sincronizza ora").click()
-        alert = tab.page.get_by_role("alert")
-        alert.get_by_text("L'integrazione del partner non ammette esecuzioni fuori programmazione.").wait_for()
-        assert "Attendi la prossima esecuzione." in alert.inner_text()
+        tab.page.get_by_text("Nothing flows yet.").wait_for()
+        assert tab.page.get_by_role("switch").count() == 0
+        tab.page.locator("main").get_by_role("link", name="Switch on").click()
+        tab.page.get_by_role("button", name="Make a plan first").wait_for()
+        assert world.call("GET", f"connections/{connection}")["switch"] == "setup"
 
 
 @pytest.mark.feature("APP-02.1")
@@ -207,13 +225,43 @@ def test_a_lost_connection_keeps_what_is_shown(tabs: Opening, connection: str) -
     with tabs() as tab:
         tab.allowed.append("ERR_INTERNET_DISCONNECTED")
         tab.open(f"?connection={connection}")
-        button = tab.page.get_by_role("button", name="Sync now")
+        button = tab.page.get_by_role("switch", name="Global sync")
         button.wait_for()
         tab.page.context.set_offline(True)
         button.click()
         tab.page.get_by_role("alert").get_by_text("The app cannot be reached").first.wait_for()
         assert tab.page.get_by_role("switch").is_visible()
         tab.page.context.set_offline(False)
+
+
+def test_a_language_that_cannot_be_fetched_leaves_the_words_that_stand(tabs: Opening, connection: str) -> None:
+    with tabs() as tab:
+        tab.allowed.append("ERR_INTERNET_DISCONNECTED")
+        tab.open(f"?connection={connection}")
+        tab.page.context.set_offline(True)
+        tab.page.get_by_label("Language").select_option("es")
+        tab.page.get_by_role("status").get_by_text("The app cannot be reached.").wait_for(state="attached")
+        assert tab.page.get_by_label("Language").input_value() == "en"
+        tab.page.context.set_offline(False)
+        tab.page.get_by_label("Language").select_option("es")
+        tab.page.get_by_role("heading", name="Resumen", level=1).wait_for()
+
+
+@pytest.mark.parametrize("locale", ["es-ES", "it-IT"])
+def test_no_view_fetches_more_than_a_first_load_may(tabs: Opening, connection: str, locale: str) -> None:
+    """Each view in a browser that has nothing yet, with all that it fetches of the page, in the longest languages."""
+    with tabs() as tab:
+        tab.open(f"?connection={connection}")
+        views = tab.page.locator("nav[aria-label] a").evaluate_all("all => all.map((a) => a.search)")
+    assert len(views) == VIEWS
+    loads = dict[str, int]()
+    for view in views:
+        with tabs(locale=locale) as tab:
+            tab.open(view)
+            tab.page.wait_for_load_state("networkidle")
+            loads[view] = tab.page.evaluate(FETCHED)
+    assert min(loads.values()) > MOST_BYTES / 2  # what was fetched is counted
+    assert {view: total for view, total in loads.items() if total >= MOST_BYTES} == {}
 
 
 def test_a_page_can_be_used_within_a_second(tabs: Opening, connection: str) -> None:
