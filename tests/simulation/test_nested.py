@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from shared.domain.records import Kind, Side
+from shared.domain.records import FieldName, Kind, Ref, Side
 from shared.sync import notices, page
 from tests.simulation.__main__ import findings_of
 from tests.simulation.generate import history
@@ -17,6 +17,7 @@ from tests.simulation.steps import History, Step, play, slice_step
 from tests.simulation.world import World
 
 HISTORIES = range(40, 80)
+MAIL = FieldName("mail")
 CALM: tuple[Step, ...] = (
     ("company", "crm", "fresh", 0),
     ("company", "crm", "fresh", 0),
@@ -87,6 +88,26 @@ def test_what_was_put_aside_is_not_lost_with_its_worker() -> None:
         come_to_rest(world)
         assert judge(world) == [], at
         assert world.living(Side.PARTNER, Kind("company")) == [], at
+
+
+@pytest.mark.parametrize("what", ["restored", "edited"])
+def test_what_was_put_aside_is_looked_at_anew_before_it_is_deleted(what: str) -> None:
+    """A worker dies at each of the state writes; meanwhile somebody undoes the delete, or edits what is left."""
+    for at in range(14):
+        world = World(PROFILES["nested"])
+        died = ("slice", "a", (("commit", at, "crash_after", ()),))
+        play(world, (*CALM[:-1], died))
+        account, company = (world.profile.kinds(side)[0] for side in (Side.CRM, Side.PARTNER))
+        if what == "restored":
+            rows = world.systems[Side.CRM].tables[account].rows
+            ended = next(row for row, versions in rows.items() if not versions[-1].there)
+            world.users[Side.CRM].restore(Ref(account, ended))
+        else:
+            assert len(world.living(Side.PARTNER, company)) == 2, at
+            world.users[Side.PARTNER].edit(world.living(Side.PARTNER, company)[0], {MAIL: "edited@example.org"})
+        come_to_rest(world)
+        assert judge(world) == [], at
+        assert len(world.living(Side.CRM, account)) == len(world.living(Side.PARTNER, company)) == 1, at
 
 
 # -- the log -----------------------------------------------------------------------------------------------------------
