@@ -23,6 +23,11 @@ FETCHED = """() => [...performance.getEntriesByType("navigation"), ...performanc
 QUICK = 1000
 """Milliseconds until the page can be used, on the local host."""
 
+PATIENCE = 3000
+"""Milliseconds that any one load may take on a machine that is shared."""
+
+LOADS = 3
+
 
 @pytest.mark.feature("APP-02.14")
 def test_files_are_sent_under_the_policy_and_for_good(world: World) -> None:
@@ -265,10 +270,14 @@ def test_no_view_fetches_more_than_a_first_load_may(tabs: Opening, connection: s
 
 
 def test_a_page_can_be_used_within_a_second(tabs: Opening, connection: str) -> None:
-    with tabs() as tab:
-        tab.open(f"?connection={connection}")  # fills the app's caches, not the browser's: each tab is new
-    with tabs() as tab:
-        tab.page.goto(f"{tab.url}/api/page?connection={connection}")
-        tab.page.get_by_role("switch").wait_for()
-        took = tab.page.evaluate("performance.now()")
-        assert took < QUICK * 3, f"{took:.0f} ms"  # the machine is shared; the figure itself is in the report
+    """The app is warm, the browser is not: each tab is new. The best of some loads is what the page itself takes; each
+    alone may have met other work on a shared machine."""
+    took = list[float]()
+    for _ in range(1 + LOADS):
+        with tabs() as tab:
+            tab.page.goto(f"{tab.url}/api/page?connection={connection}")
+            tab.page.get_by_role("switch").wait_for()
+            took.append(tab.page.evaluate("performance.now()"))
+    warm = took[1:]  # the first fills the app's caches
+    assert min(warm) < QUICK, warm
+    assert max(warm) < PATIENCE, warm
