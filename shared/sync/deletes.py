@@ -64,6 +64,7 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
     # The record that was kept is ours only if we made that one: a clean-up deletes by this word.
     kept_made = target.made if target is not None and target.made == side.value else ""
     made = kept_made if link.made == side.value else link.made
+    case.looked_up = case.partner_asked = False  # whoever was asked about was the record that is gone
     if side is Side.PARTNER:
         case.partner, case.partner_ref = None, winner
         moved = replace(link, partner=winner, partner_revision="", made=made, flags=open_flags)

@@ -96,8 +96,7 @@ class Page:
 
     def _decide(self, cases: Sequence[Case]) -> tuple[list[tuple[Case, Decision]], list[Case]]:
         ready: list[tuple[Case, Decision]] = []
-        later: list[Case] = []
-        asking: list[Case] = []
+        later: list[tuple[Case, Decision]] = []
         writing: set[LinkKey] = set()
         for case in cases:
             if self._erased(case):
@@ -115,20 +114,18 @@ class Page:
             self._keep(case, decision)
             if decision.writes:
                 writing.add(case.key)
-            if decision.find:
-                asking.append(case)
             if decision.need or decision.look_up or decision.find or decision.code == "again":
                 case.stale |= decision.need
                 case.recall = decision.recall
                 case.rounds += 1
-                later.append(case)
+                later.append((case, decision))
             elif decision.writes:
                 ready.append((case, decision))
             else:
                 self._note(case, decision)
-        self._look_up([case for case in later if not case.stale and not case.looked_up and case.partner is not None])
-        ask_partner(self, asking)
-        return ready, later
+        self._look_up([case for case, decision in later if decision.look_up])
+        ask_partner(self, [case for case, decision in later if decision.find])
+        return ready, [case for case, _ in later]
 
     def _erased(self, case: Case) -> bool:
         """Whether the case is about a person who was erased: nothing is linked, kept or written then."""

@@ -301,6 +301,18 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
         "poor",
         (("create", "partner", "fresh", 0, 512), A, ("edit", "crm", 0, "code", 0), ("clear", "crm", 0, "code")),
     ),
+    "whoever takes the place of a record that was merged away is looked for before a row is made": (
+        "log",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("create", "crm", "none", 0, 0),
+            ("merge", "crm", 0, -1),
+            ("merge", "partner", 1, 0),
+            ("merge", "crm", 0, 1),
+        ),
+    ),
     "a record that waits for a row of its own goes on waiting for that one": (
         "log",
         (
