@@ -97,8 +97,8 @@ def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bo
     if case.waiting:
         return True
     merged = reconciler.merge(case, link.agreed)
-    unmapped = merged.parked.keys() - link.parked.keys()  # a new value that cannot be carried is an edit all the same
-    return bool(merged.writes[survivor.other] or merged.need or unmapped)  # in doubt it did: nothing is deleted then
+    # a value that cannot be carried is an edit all the same; in doubt it did: nothing is deleted then
+    return bool(merged.writes[survivor.other] or merged.need or merged.parked)
 
 
 def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:

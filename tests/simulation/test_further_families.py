@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.records import Side
+from shared.domain.records import FieldName, Side
 from tests.simulation.__main__ import findings_of
 from tests.simulation.oracle import judge
 from tests.simulation.profiles import CRM_PERSON, PROFILES
@@ -344,3 +344,18 @@ def test_a_delete_that_was_not_sent_is_made_once_its_record_may_be_seen_again() 
     come_to_rest(world)
     assert judge(world) == []
     assert world.living(Side.CRM, CRM_PERSON) == []
+
+
+def test_a_value_that_cannot_be_carried_keeps_its_record_though_it_was_parked_before_the_other_was_deleted() -> None:
+    """The only copy of it is on the record that would be deleted."""
+    world = World(PROFILES["plain"])
+    play(world, (("create", "crm", "fresh", 0, 7), A, A))
+    kind = PROFILES["plain"].person(Side.PARTNER)
+    (person,) = world.living(Side.PARTNER, kind)
+    world.users[Side.PARTNER].edit(person, {FieldName("mail"): "no address"})
+    play(world, (A, ("delete", "crm", 0), A))
+    come_to_rest(world)
+    assert world.living(Side.PARTNER, kind) == [person]
+    row = world.systems[Side.PARTNER].row(person)
+    assert row is not None
+    assert row.fields[FieldName("mail")] == "no address"
