@@ -28,7 +28,7 @@ def reasons(world: World, connection: str) -> list[str]:
     return [run["reason"] for run in reversed(world.call("GET", f"connections/{connection}/runs")["value"])]
 
 
-def broken(world: World, connection: str, seconds: float = 30) -> dict[str, Any]:
+def broken(world: World, connection: str, seconds: float = 90) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while "broken" not in (status := world.status(connection)):
         assert time.monotonic() < end, status

@@ -262,8 +262,9 @@ class ConnectionStoreContract:
         store.transact("connections", [Replace(row.key, {**row.cells, **cells}, row.etag)])
         found, problems = connections.readable()
         assert [stored.config.id for stored in found] == ["c2"]
-        assert ["connection c1" in str(problem) for problem in problems] == [True]
-        assert problems[0].next_step
+        assert list(problems) == ["c1"]
+        assert "connection c1" in str(problems["c1"])
+        assert problems["c1"].next_step
         with pytest.raises(ConfigError, match="connection c1"):
             connections.list()
 

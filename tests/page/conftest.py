@@ -86,7 +86,7 @@ def tabs(chromium: Browser, world: World) -> Opening:
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme, timezone_id="Europe/Madrid"
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(45_000)
         context.add_init_script(_WATCH)
         page = context.new_page()
         if user:
