@@ -64,6 +64,7 @@ _LOWER: Final = frozenset({"may", "will", "mark", "case", "page", "bill", "grant
 
 _TOKEN: Final = re.compile(r"0x[0-9a-fA-F]{4,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[\w\u0300-\u036f]+")
 _CODE: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
+_PRIVILEGE: Final = re.compile(r"prv(?:Read|Write|Create|Delete|Append|AppendTo|Assign|Share)\w+")
 _VALUES: Final = re.compile(
     r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|\u201c[^\u201d]*\u201d|\([^)]*\)|\[[^\]]*\]|[:\u2026]\s[^.;]*"""
 )
@@ -88,7 +89,7 @@ def only_known(text: str, mask: str, names: Iterable[str] = ()) -> str:
 
 def _tells_nobody(token: str, fields: set[str]) -> bool:
     low = token.casefold()
-    if low in fields or _CODE.fullmatch(token):
+    if low in fields or _CODE.fullmatch(token) or _PRIVILEGE.fullmatch(token):
         return True
     if low in _LOWER:
         return token == low

@@ -21,6 +21,7 @@ def test_a_request_is_told_by_its_names() -> None:
         ("mail ann.b+c@sub.x.example now", [], f"mail {MASK} now"),
         ("call +34 600 123 456 or (020) 7946-0958.", [], f"call {MASK} or ({MASK}."),
         ("Contact With Id = 0f8fad5b-d9cb-469f-a165-70867728950e Does Not Exist", [], None),
+        ("the user is missing prvWriteContact or prvReadnew_Visit privilege", [], None),
         ("limit of 6000 over 300 seconds (0x80072322)", [], None),
         ("a\r\nb\x00c\u2028d", [], "a b c d"),
         ("regex .* and \\d", [".*", "\\d"], f"regex {MASK} and {MASK}"),
