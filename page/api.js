@@ -11,6 +11,13 @@ export class ApiError extends Error {
   }
 }
 
+/** An answer of the API as it is; a fault of the page itself is reported to the console and told as one (`status` -2). */
+export function told(error) {
+  if (error instanceof ApiError) return error;
+  reportError(error);
+  return new ApiError(-2);
+}
+
 export function address(path, query = {}) {
   const url = new URL(path, BASE);
   if (!url.href.startsWith(BASE.href)) throw new TypeError("not an address of the API");

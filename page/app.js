@@ -103,5 +103,7 @@ function Top({ connections, connection, view }) {
 const wanted = place.value.view in VIEWS ? place.value.view : "overview";
 VIEWS[wanted]().catch(() => {}); // begins early; what goes wrong shows when the view is opened
 paint();
-await speak();
-render(html`<${App} />`, document.getElementById("app"));
+const root = document.getElementById("app");
+await speak().then(() => render(html`<${App} />`, root), () => {
+  root.textContent = "dynasync could not load its words. Check your network, then load the page again."; // without them nothing can be translated
+});

@@ -1,5 +1,5 @@
 // What is asked before many things change, and what goes on after the answer: operations, followed to their end.
-import { get } from "./api.js";
+import { get, told } from "./api.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { known, moment, t } from "./i18n.js";
 import { Problem, Status, To } from "./parts.js";
@@ -29,7 +29,7 @@ export function Ask({ title, word, act, close, ready = true, children }) {
       await act();
       shut();
     } catch (problem) {
-      fail(problem);
+      fail(told(problem));
       set(false);
     }
   };

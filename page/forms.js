@@ -1,5 +1,5 @@
 // Forms: native controls with labels, mistakes at their place, and nothing that was typed gets lost.
-import { ApiError } from "./api.js";
+import { told } from "./api.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { known, number, t } from "./i18n.js";
 import { Problem, say } from "./parts.js";
@@ -83,8 +83,8 @@ export function useForm(spec) {
       set(standing(read(answer.body), answer.etag));
       say(t("forms.saved"));
       done?.(answer);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+    } catch (caught) {
+      const error = told(caught);
       if (error.status === 412 && error.current) change({ busy: false, theirs: { values: read(error.current), etag: error.etag } });
       else change({ busy: false, problem: error, errors: sorted(error, place, values), own: error.code === OWN });
     }
@@ -196,32 +196,6 @@ export function Choice({ form, name, label, options }) {
     <div class="options">${options.map(([value, words, meaning]) => html`<label class="option" key=${value}><input type="radio" name=${id} value=${value} checked=${form.values[name] === value} aria-invalid=${wrong ? "true" : undefined} onChange=${() => form.put(name, value)} />
       <span><strong>${words}</strong>${meaning && html`<small class="quiet">${meaning}</small>`}</span></label>`)}</div>
     ${wrong && html`<small class="wrong" id=${`${id}-wrong`} lang=${spoken(form, name)}>${wrong}</small>`}</fieldset>`;
-}
-
-/** A switch outside of any form: it acts at once. */
-export function Switch({ on, label, act, locked }) {
-  return html`<button type="button" class="switch" role="switch" aria-checked=${String(on)} aria-disabled=${String(locked)} onClick=${locked ? undefined : act}><span class="track"><span class="knob"></span></span>${label}</button>`;
-}
-
-/** What an action does and how it stands: {busy, error, act(work, words), clear()}. Words are announced when it succeeded. */
-export function useAct() {
-  const [state, set] = useState({ busy: false, error: null });
-  const alive = useRef(true);
-  useEffect(() => () => { alive.current = false; }, []);
-  const act = async (work, words) => {
-    set({ busy: true, error: null });
-    try {
-      const found = await work();
-      if (words) say(words);
-      if (alive.current) set({ busy: false, error: null });
-      return found;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (alive.current) set({ busy: false, error });
-      return null;
-    }
-  };
-  return { ...state, act, clear: () => set({ busy: false, error: null }) };
 }
 
 /** A question that names what will happen before it does. `typed`: what has to be typed to go on. */

@@ -1,4 +1,5 @@
 // Parts that every view uses: states of loading, status with icon and word, links, announcements.
+import { told } from "./api.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
 import { clock, known, language, spell, t } from "./i18n.js";
 import { follow, href } from "./place.js";
@@ -22,7 +23,7 @@ export function useLoaded(load, keys, every = 0) {
     if (other) set({ data: null, error: null, loading: true });
     load(stop.signal).then(
       (data) => stop.signal.aborted || set({ data, error: null, loading: false, at: new Date() }),
-      (error) => stop.signal.aborted || set((old) => ({ ...old, error, loading: false })),
+      (error) => stop.signal.aborted || set((old) => ({ ...old, error: told(error), loading: false })),
     );
     return () => stop.abort();
   }, [name, round]);
@@ -32,6 +33,27 @@ export function useLoaded(load, keys, every = 0) {
     return () => clearInterval(timer);
   }, [every]);
   return { ...state, again: () => next((n) => n + 1) };
+}
+
+/** What an action does and how it stands: {busy, error, act(work, words), clear()}. Words are announced when it succeeded. */
+export function useAct() {
+  const [state, set] = useState({ busy: false, error: null });
+  const alive = useRef(true);
+  useEffect(() => () => { alive.current = false; }, []);
+  const act = async (work, words) => {
+    set({ busy: true, error: null });
+    try {
+      const found = await work();
+      if (words) say(words);
+      if (alive.current) set({ busy: false, error: null });
+      return found;
+    } catch (caught) {
+      const error = told(caught);
+      if (alive.current) set({ busy: false, error });
+      return null;
+    }
+  };
+  return { ...state, act, clear: () => set({ busy: false, error: null }) };
 }
 
 /** Fetches the words of codes once something shows them. */
@@ -68,7 +90,7 @@ export const To = ({ to, children, ...more }) => html`<a href=${href(to)} onClic
 
 /** What an error is called in the catalogue: kinds that the page knows by itself, else the code of the API. */
 function named({ status, code }) {
-  const kind = { "-1": "release", 0: "offline", 401: "sign_in", 403: "no_right", 412: "changed" }[status];
+  const kind = { "-2": "page", "-1": "release", 0: "offline", 401: "sign_in", 403: "no_right", 412: "changed" }[status];
   return kind && code !== "cross_site" ? `problem.${kind}` : `problem.code.${code}`;
 }
 

@@ -1,19 +1,15 @@
 // A record and what is said of it: its name in either system, and the words of an outcome.
 import { get } from "./api.js";
+import { declarations, titleOf } from "./declared.js";
 import { html } from "./html.js";
 import { known, number, spell, t } from "./i18n.js";
 import { To, useLoaded } from "./parts.js";
 
 spell();
 
-const SYSTEMS = {
-  activecampaign: "ActiveCampaign", marketo: "Marketo Engage", campaign: "Adobe Campaign", linkedin: "LinkedIn Sales Navigator",
-  exchange: "Exchange",
-};
-
 async function load(connection, signal) {
-  const [config, entities] = await Promise.all([get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
-  return { config: config.body, entities: entities.body.value };
+  const [declared, config, entities] = await Promise.all([declarations(), get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
+  return { partner: titleOf(declared, config.body.system), config: config.body, entities: entities.body.value };
 }
 
 /** What the lists need to know of a connection: the systems' names, where Dynamics is, entities with their fields. */
@@ -21,7 +17,7 @@ export function useContext(connection) {
   const { data } = useLoaded((signal) => load(connection, signal), [connection]);
   return {
     crm: "Dynamics 365",
-    partner: data ? SYSTEMS[data.config.system] ?? data.config.system : t("partner"),
+    partner: data?.partner ?? t("partner"),
     url: data?.config.crm?.url ?? "",
     switch: data?.config.switch ?? "",
     entities: (data?.entities ?? []).map(({ name, on, map }) => ({ name, on, fields: (map.fields ?? []).map(({ id }) => id) })),

@@ -4,7 +4,7 @@ import { Ask, Following, operationOf } from "../asking.js";
 import { html, useState } from "../html.js";
 import { known, moment, t } from "../i18n.js";
 import { Filters, many, More, useList, useTicks } from "../lists.js";
-import { AsOf, Icon, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
+import { AsOf, Icon, Loaded, Problem, say, Status, To, useAct, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { entityOptions, fieldOptions, Ref, useContext, Value, Why } from "../records.js";
 
@@ -102,20 +102,9 @@ function Sure({ asked, context, decide, close }) {
 }
 
 function Question({ item, context, ticks, admin, decide }) {
-  const [busy, set] = useState(false);
-  const [error, fail] = useState(null);
+  const { busy, error, act } = useAct();
   const open = !item.winner;
-  const choose = (winner) => async () => {
-    if (busy || !admin) return;
-    set(true);
-    fail(null);
-    try {
-      await decide(winner, { ids: [item.id] });
-    } catch (problem) {
-      fail(problem);
-    }
-    set(false);
-  };
+  const choose = (winner) => () => !busy && admin && act(() => decide(winner, { ids: [item.id] }));
   const name = item.crm.id || item.partner.id;
   return html`<li class="question"><div class="row">${open && ticks.tick(item.id, t("lists.tick", { name: `${item.field} ${name}` }))}
       <h3><code>${item.field}</code></h3><span class="quiet">${known(`kind.${item.entity}`, item.entity)} · ${moment(item.at)}</span>

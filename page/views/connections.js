@@ -1,10 +1,10 @@
 // Connections: made by steps, checked, changed, disconnected.
 import { change, get } from "../api.js";
 import { systemOf, titleOf } from "../declared.js";
-import { Choice, Confirm, Field, Form, said, useAct, useForm, words } from "../forms.js";
+import { Choice, Confirm, Field, Form, said, useForm, words } from "../forms.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
-import { Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
+import { Loaded, Problem, say, Status, To, useAct, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { Checks, KEYED, labelOf, Next, placed, secretsOf, Setting, SetupSteps, sideBody, SideFields, sideValues, useDeclared } from "../setup.js";
 

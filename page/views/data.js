@@ -2,10 +2,10 @@
 import { ApiError, change, get } from "../api.js";
 import { systemOf, titleOf } from "../declared.js";
 import { complete, Criteria, criteriaSaid } from "../criteria.js";
-import { Choice, Field, Form, OWN, same, useAct, useForm, words } from "../forms.js";
+import { Choice, Field, Form, OWN, same, useForm, words } from "../forms.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, number, t } from "../i18n.js";
-import { Loaded, Problem, Status, To, useLoaded } from "../parts.js";
+import { Loaded, Problem, Status, To, useAct, useLoaded } from "../parts.js";
 import { place } from "../place.js";
 import { Next, SetupSteps, useDeclared } from "../setup.js";
 

@@ -5,7 +5,7 @@ import { Export } from "../export.js";
 import { html, useState } from "../html.js";
 import { moment, t } from "../i18n.js";
 import { Filters, many, More, Table, useList, useTicks } from "../lists.js";
-import { AsOf, Loaded, Problem, say, Status, To, useLoaded } from "../parts.js";
+import { AsOf, Loaded, Problem, say, Status, To, useAct, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { entityOptions, fieldOptions, meaning, nextStep, Ref, useContext, Why } from "../records.js";
 
@@ -121,19 +121,8 @@ const One = ({ of }) => html`<div class="problem"><${Status} set="outcome" code=
   <p class="quiet">${nextStep(of)}</p></div>`;
 
 function Acts({ item, admin, act }) {
-  const [busy, set] = useState(false);
-  const [error, fail] = useState(null);
-  const one = (kind) => async () => {
-    if (busy || !admin) return;
-    set(true);
-    fail(null);
-    try {
-      await act(kind, { links: [item.link] });
-    } catch (problem) {
-      fail(problem);
-    }
-    set(false);
-  };
+  const { busy, error, act: attempt } = useAct();
+  const one = (kind) => () => !busy && admin && attempt(() => act(kind, { links: [item.link] }));
   const named = { name: item.crm?.id ?? item.partner?.id ?? "" };
   const off = String(!admin || busy);
   return html`<div class="acts"><button aria-disabled=${off} aria-label=${t("errors.retry.one", named)} onClick=${one("retry")}>${t("errors.retry")}</button>

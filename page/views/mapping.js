@@ -1,10 +1,10 @@
 // Field mapping: the pairs of fields, each with its direction, policy, values and transforms; checked as it is edited.
 import { change, get } from "../api.js";
 import { titleOf } from "../declared.js";
-import { Field, Form, said, useAct, useForm, words } from "../forms.js";
+import { Field, Form, said, useForm, words } from "../forms.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { known, t } from "../i18n.js";
-import { Icon, Loaded, Problem, say, useCodes, useLoaded } from "../parts.js";
+import { Icon, Loaded, Problem, say, useAct, useCodes, useLoaded } from "../parts.js";
 import { go, place } from "../place.js";
 import { Editor, fieldWords, spoken } from "../mapfield.js";
 import { Next, SetupSteps, useDeclared } from "../setup.js";

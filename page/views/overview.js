@@ -1,12 +1,12 @@
 // How a connection stands: its state and switch, what waits, what fails, and what the last runs did.
-import { change, get } from "../api.js";
-import { Following, operationOf } from "../asking.js";
+import { get } from "../api.js";
 import { declarations, systemOf } from "../declared.js";
-import { html, useState } from "../html.js";
+import { html } from "../html.js";
 import { known, language, moment, number, t } from "../i18n.js";
 import { many } from "../lists.js";
-import { AsOf, Loaded, Problem, say, Status, To, useCodes, useLoaded } from "../parts.js";
+import { AsOf, Loaded, Status, To, useCodes, useLoaded } from "../parts.js";
 import { RunTable, tally } from "../runtable.js";
+import { Switched } from "../switch.js";
 
 const REFRESH = 15000;
 const CHARTED = 24;
@@ -37,47 +37,16 @@ function Shown({ system, config, etag, status, statistics, runs, admin, again })
 }
 
 function Standing({ system, config, etag, status, state, admin, again }) {
-  const [busy, set] = useState(false);
-  const [error, fail] = useState(null);
-  const [run, follow] = useState("");
-  const act = async (work, word) => {
-    if (busy) return;
-    set(true);
-    fail(null);
-    try {
-      const { where } = await work();
-      follow(operationOf(where));
-      say(t(word));
-    } catch (problem) {
-      fail(problem);
-    }
-    set(false);
-    again();
-  };
-  const on = config.switch === "on";
-  const setup = config.switch === "setup"; // the first start has a plan and a question: both stand in the sync settings
-  const turn = () => act(() => change("PATCH", `connections/${config.id}`, { switch: on ? "off" : "on" }, etag), on ? "switched.off" : "switched.on");
-  const sync = () => act(() => change("POST", `connections/${config.id}/sync`), "sync.asked");
-  return html`<section class="card" aria-label=${t("state")}>
-    <div class="standing">
-      <div class="say"><${Status} set="state" code=${state.code} /><p class="quiet">${t(`state.${state.code}.says`)}</p></div>
-      ${setup ? html`<p><${To} class="button main" to=${{ view: "settings" }}>${t("setup.settings")}<//></p>` : html`<div class="row">
-        <button class="switch" role="switch" aria-checked=${String(on)} aria-disabled=${String(!admin)} onClick=${admin ? turn : undefined}>
-          <span class="track"><span class="knob"></span></span>${t("global_sync")}</button>
-        ${system.onRequest && html`<button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? sync : undefined}>${t("sync.now")}</button>`}
-      </div>`}
-    </div>
-    <p class="quiet">${t(setup ? "settings.first.says" : on ? "switch.on.means" : "switch.off.waits")}${setup || system.onRequest ? "" : ` ${t("settings.no_request", { system: system.title })}`}${!admin ? ` ${t("reader")}` : ""}</p>
-    <${Problem} error=${error} />
-    ${run && html`<${Following} id=${run} says=${t("sync.asked")} when=${status.nextRun} ended=${again} close=${() => follow("")} />`}
+  const head = html`<${Status} set="state" code=${state.code} /><p class="quiet">${t(`state.${state.code}.says`)}</p>`;
+  const first = html`<p><${To} class="button main" to=${{ view: "settings" }}>${t("setup.settings")}<//></p>`; // its plan and its question stand there
+  return html`<${Switched} label=${t("state")} head=${head} first=${first} system=${system} config=${config} etag=${etag} status=${status} admin=${admin} again=${again}>
     <${Trouble} status=${status} state=${state} admin=${admin} />
     <dl class="facts">
       <div><dt>${t("next_run")}</dt><dd>${status.running ? t("running.now") : moment(status.nextRun)}</dd></div>
       <div><dt>${t("last_run")}</dt><dd>${moment(status.lastEnd)}</dd></div>
       <div><dt>${t("initial_sync")}</dt><dd>${t(status.initialDone ? "initial.done" : status.running ? "initial.running" : "initial.waits")}</dd></div>
       ${status.progress && html`<div><dt>${t("progress")}</dt><dd>${t("progress.says", { records: status.progress.records, written: status.progress.written })}</dd></div>`}
-    </dl>
-  </section>`;
+    </dl><//>`;
 }
 
 /** What keeps the sync from going on: its code in words, what the app says of it, and where a person goes on. */

@@ -1,11 +1,12 @@
 // Sync settings: global sync, the initial sync with its plan and progress, how often jobs run, guards.
 import { change, get } from "../api.js";
 import { systemOf, titleOf } from "../declared.js";
-import { Confirm, Field, Form, said, Switch, useAct, useForm, words } from "../forms.js";
+import { Confirm, Field, Form, said, useForm, words } from "../forms.js";
 import { html, useState } from "../html.js";
 import { moment, number, t } from "../i18n.js";
-import { Loaded, Problem, Status, To, useCodes } from "../parts.js";
+import { Loaded, Problem, Status, To, useAct, useCodes } from "../parts.js";
 import { SetupSteps, useDeclared } from "../setup.js";
+import { Switched } from "../switch.js";
 
 const REFRESH = 4000;
 const GUARDS = ["guard", "mass_delete", "empty_side"];
@@ -53,23 +54,9 @@ function Stopped({ status, at, admin, again, state }) {
 // -- the switch, and the first start ------------------------------------------------------------------------------
 
 function Global({ config, etag, status, state, declared, at, admin, again, title }) {
-  const { busy, error, act } = useAct();
-  const on = config.switch === "on";
-  const onRequest = systemOf(declared, config).onRequest;
-  const turn = () => act(async () => {
-    await change("PATCH", at, { switch: on ? "off" : "on" }, etag);
-    again();
-  }, t(on ? "switched.off" : "switched.on"));
-  const run = () => act(async () => {
-    await change("POST", `${at}/sync`);
-    again();
-  }, t("sync.asked"));
-  return html`<section class="card" aria-label=${t("global_sync")}><div class="standing"><div class="say"><h2>${t("global_sync")}</h2><${Status} set="state" code=${state.code} /></div>
-      ${config.switch !== "setup" && html`<div class="row"><${Switch} on=${on} label=${t("global_sync")} locked=${!admin || busy} act=${turn} />
-        ${onRequest && html`<button aria-disabled=${String(!admin || !on || busy)} onClick=${admin && on && !busy ? run : undefined}>${t("sync.now")}</button>`}</div>`}</div>
-    <p class="quiet">${config.switch === "setup" ? t("settings.first.says") : t(on ? "switch.on.means" : "switch.off.waits")} ${!onRequest && config.switch !== "setup" ? t("settings.no_request", { system: title }) : ""}</p>
-    <${Problem} error=${error} />
-    ${config.switch === "setup" && html`<${FirstStart} config=${config} etag=${etag} at=${at} admin=${admin} again=${again} title=${title} />`}</section>`;
+  const head = html`<h2>${t("global_sync")}</h2><${Status} set="state" code=${state.code} />`;
+  return html`<${Switched} label=${t("global_sync")} head=${head} system=${systemOf(declared, config)} config=${config} etag=${etag} status=${status} admin=${admin} again=${again}>
+    ${config.switch === "setup" && html`<${FirstStart} config=${config} etag=${etag} at=${at} admin=${admin} again=${again} title=${title} />`}<//>`;
 }
 
 const SECONDS = 60;

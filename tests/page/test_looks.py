@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.page.conftest import Opening, Tab, World
-from tests.page.looks import stands_everywhere, wider_than_the_window
+from tests.page.looks import faults_anywhere, wider_than_the_window
 from tests.page.test_files import catalogue
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
@@ -54,7 +54,7 @@ def opened(tab: Tab, view: str, connection: str) -> None:
 def test_set_up_views_look_well_everywhere(tabs: Opening, connection: str, view: str) -> None:
     with tabs() as tab:
         opened(tab, view, connection)
-        stands_everywhere(tab, view)
+        assert faults_anywhere(tab, view) == []
         tab.page.evaluate("sessionStorage.clear()")
 
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.page.conftest import Kept, Opening, World
-from tests.page.looks import stands_everywhere, violations
+from tests.page.looks import faults_anywhere, violations
 from tests.page.trouble import troubled
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page")]
@@ -83,7 +83,7 @@ def test_the_page_begins_in_the_readers_own_language_and_light(
 def test_the_overview_looks_well_everywhere(tabs: Opening, connection: str) -> None:
     with tabs() as tab:
         tab.open(f"?connection={connection}")
-        stands_everywhere(tab, "overview", tab.page.locator("table caption").wait_for)
+        assert faults_anywhere(tab, "overview", tab.page.locator("table caption").wait_for) == []
 
 
 @pytest.mark.feature("APP-02.6")
@@ -91,9 +91,9 @@ def test_the_overview_looks_well_everywhere(tabs: Opening, connection: str) -> N
 def test_the_records_of_a_run_look_well_everywhere(tabs: Opening, connection: str) -> None:
     with tabs() as tab:
         tab.open(f"?view=runs&connection={connection}")
-        stands_everywhere(tab, "runs", tab.page.locator("tbody a").first.wait_for)
+        assert faults_anywhere(tab, "runs", tab.page.locator("tbody a").first.wait_for) == []
         tab.page.locator("tbody a").last.click()
-        stands_everywhere(tab, "records", tab.page.locator("tbody tr td code").first.wait_for)
+        assert faults_anywhere(tab, "records", tab.page.locator("tbody tr td code").first.wait_for) == []
 
 
 @pytest.mark.feature("APP-02.1")

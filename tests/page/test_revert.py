@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.page.conftest import Opening, World
-from tests.page.looks import stands_everywhere
+from tests.page.looks import faults_anywhere
 from tests.page.trouble import row_of
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
@@ -28,7 +28,7 @@ def test_a_run_is_taken_back_and_what_somebody_changed_since_is_listed(tabs: Ope
         tab.open(f"?view=runs&connection={connection}&run={run}")
         page = tab.page
         page.get_by_text("4 fields can be restored.").wait_for()
-        stands_everywhere(tab, "revert", page.locator(".stack tbody .problem").first.wait_for)
+        assert faults_anywhere(tab, "revert", page.locator(".stack tbody .problem").first.wait_for) == []
         page.set_viewport_size({"width": 1280, "height": 900})
         page.locator(".top select").nth(-2).select_option("en")
         page.get_by_role("button", name="Take it back…").click()
