@@ -16,7 +16,7 @@ from shared.ports.ambient import Clock, IdSource
 from shared.ports.care import Job, JobStore
 from shared.ports.journal import ConflictStore, KeptConflict, Listing
 from shared.state.lane import Held, LaneStore
-from shared.state.model import Command
+from shared.state.model import Command, about_pair
 
 KIND: Final = "conflicts"
 
@@ -149,16 +149,13 @@ def _command(conflict: KeptConflict, winner: Side, when: datetime) -> Command | 
     """Word for the lane: ids and digests only."""
     if conflict.crm is None:
         return None
-    partner = conflict.partner
     return Command(
         key=f"decide-{conflict.link}-{conflict.field}",
         op="decide",
         side=Side.CRM,
         ref=conflict.crm,
-        payload={
-            "entity": conflict.entity,
-            "partner_kind": partner.kind if partner is not None else "",
-            "partner_id": partner.id if partner is not None else "",
+        payload=about_pair(conflict.entity, conflict.partner)
+        | {
             "field": conflict.field,
             "winner": winner.value,
             "crm_digest": conflict.crm_digest,

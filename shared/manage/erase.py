@@ -261,6 +261,4 @@ def _keys(job: Job) -> list[LinkKey]:
 
 def _names(command: Command) -> set[Ref]:
     """The records a command is about."""
-    kind, name = str(command.payload.get("partner_kind", "")), str(command.payload.get("partner_id", ""))
-    found = {Ref(Kind(kind), RemoteId(name))} if kind and name else set()
-    return found | ({command.ref} if command.ref is not None else set())
+    return {ref for ref in (command.ref, command.partner) if ref is not None}

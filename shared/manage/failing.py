@@ -13,7 +13,7 @@ from shared.ports.ambient import Clock, IdSource
 from shared.ports.care import Job, JobStore
 from shared.ports.journal import Failure, FailureFilter, FailureStore
 from shared.state.lane import Held, LaneStore
-from shared.state.model import Command
+from shared.state.model import Command, about_pair
 
 KIND: Final = "failures"
 RETRY: Final = "retry"
@@ -115,11 +115,7 @@ class Failing:
                 op="look",
                 side=Side.CRM,
                 ref=failure.crm,
-                payload={
-                    "entity": failure.entity,
-                    "partner_kind": failure.partner.kind if failure.partner is not None else "",
-                    "partner_id": failure.partner.id if failure.partner is not None else "",
-                },
+                payload=about_pair(failure.entity, failure.partner),
                 not_before=self.when,
             )
             for failure in failures

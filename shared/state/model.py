@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared.domain.identity import Agreed, Digest, Link, LinkKey, MatchKey
-from shared.domain.records import Kind, Ref, Side
+from shared.domain.records import Kind, Ref, RemoteId, Side
 from shared.ports.connector import Op, Outcome
 from shared.state.errors import AlreadyLinked, StateDamaged
 
@@ -33,6 +33,7 @@ __all__ = [
     "Result",
     "StateDamaged",
     "Telling",
+    "about_pair",
 ]
 
 type Fact = str | int | float | bool | bytes | datetime | None
@@ -82,6 +83,21 @@ class Command:
     tries: int = 0
     trace: str = ""
     put_at: datetime | None = None
+
+    @property
+    def partner(self) -> Ref | None:
+        """The partner record that `about_pair` named."""
+        kind, name = str(self.payload.get("partner_kind", "")), str(self.payload.get("partner_id", ""))
+        return Ref(Kind(kind), RemoteId(name)) if kind and name else None
+
+
+def about_pair(entity: str, partner: Ref | None) -> dict[str, Fact]:
+    """What the payload of a command says of the pair that it is about: its entity, and its partner record if any."""
+    return {
+        "entity": entity,
+        "partner_kind": partner.kind if partner is not None else "",
+        "partner_id": partner.id if partner is not None else "",
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

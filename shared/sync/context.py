@@ -12,7 +12,7 @@ from shared.domain.entity_map import parents_first
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Connector
-from shared.state.model import Command, Fact
+from shared.state.model import Command, Fact, about_pair
 from shared.sync.cases import Case
 
 if TYPE_CHECKING:
@@ -144,11 +144,7 @@ class Work:
                 op="look",
                 side=Side.CRM,
                 ref=case.crm_ref,
-                payload={
-                    "entity": case.map.entity.name,
-                    "partner_kind": case.partner_ref.kind if case.partner_ref is not None else "",
-                    "partner_id": case.partner_ref.id if case.partner_ref is not None else "",
-                },
+                payload=about_pair(case.map.entity.name, case.partner_ref),
                 not_before=when,
                 tries=case.tries + 1,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from shared.domain.entity_map import Leaves
 from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
 from shared.domain.merge import Merged
 from shared.domain.policy import Rule
-from shared.domain.records import ABSENT, Ref, Side
+from shared.domain.records import ABSENT, FieldName, Ref, Side, Value
 from shared.ports.connector import FeedKind, Op
 from shared.sync.basis import DIRTY, DIVERGED, LEFT, OUTSIDE, Basis, digests, parked_code, record_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
@@ -54,21 +55,7 @@ class Linked(Basis):
         if unknown := self._looked_at_first(case, link, unread & allowed.keys()):
             return Decision(code="waiting", need=unknown)
         match = self._match_after(case, link, merged)
-        planned = tuple(
-            PlannedWrite(
-                side=side,
-                op=Op.UPDATE,
-                ref=_known(case.ref(side)),
-                fields=fields,
-                expect=self._expected(case, link, side),
-                match=self._written_match(case, link, side, merged),
-                match_key=match,
-                pending=merged.pending[side],
-                before=merged.before.get(side, {}),
-                bases=remembered(self.digester, merged.pending_bases[side]),
-            )
-            for side, fields in sorted(allowed.items())
-        )
+        planned = self._planned(case, link, merged, allowed, match)
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
         done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
@@ -84,6 +71,30 @@ class Linked(Basis):
             retry=self.initial and Side.CRM in writes and first,
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
+        )
+
+    def _planned(
+        self,
+        case: Case,
+        link: Link,
+        merged: Merged,
+        allowed: Mapping[Side, Mapping[FieldName, Value | None]],
+        match: MatchKey | None,
+    ) -> tuple[PlannedWrite, ...]:
+        return tuple(
+            PlannedWrite(
+                side=side,
+                op=Op.UPDATE,
+                ref=_known(case.ref(side)),
+                fields=fields,
+                expect=self._expected(case, link, side),
+                match=self._written_match(case, link, side, merged),
+                match_key=match,
+                pending=merged.pending[side],
+                before=merged.before.get(side, {}),
+                bases=remembered(self.digester, merged.pending_bases[side]),
+            )
+            for side, fields in sorted(allowed.items())
         )
 
     def _looked_at_first(self, case: Case, link: Link, unread: AbstractSet[Side]) -> frozenset[Side]:

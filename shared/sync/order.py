@@ -13,7 +13,7 @@ from shared.domain.entity_map import parents_first
 from shared.domain.records import Side
 from shared.ports.connector import Op
 from shared.state.inbox import ASIDE
-from shared.state.model import Command
+from shared.state.model import Command, about_pair
 from shared.sync.cases import Case, Decision
 from shared.sync.context import Work
 
@@ -28,18 +28,13 @@ def put_aside(work: Work, case: Case) -> None:
     """Leaves word to look at this pair at the end of the run; the same word twice is one."""
     order = [entity.name for entity in parents_first([item.entity for item in work.maps])]
     turn = len(order) - order.index(case.map.entity.name)
-    partner = case.partner_ref
     work.retries.append(
         Command(
             key=f"last-{case.key.hex()}",
             op="look",
             side=Side.CRM,
             ref=case.crm_ref,
-            payload={
-                "entity": case.map.entity.name,
-                "partner_kind": partner.kind if partner is not None else "",
-                "partner_id": partner.id if partner is not None else "",
-            },
+            payload=about_pair(case.map.entity.name, case.partner_ref),
             not_before=ASIDE + timedelta(seconds=turn),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId, Side, Value
+from shared.domain.records import FieldName, Record, Ref, Side, Value
 from shared.ports.connector import Witness
 from shared.state.model import Command
 from shared.sync.cases import Answer, Case
@@ -133,8 +133,7 @@ def _crm(page: Page, command: Command) -> list[Case]:
             return []
         compiled = maps[0]
     link = page.links.link(link_key(command.ref))
-    kind, remote = str(command.payload.get("partner_kind", "")), str(command.payload.get("partner_id", ""))
-    partner = Ref(Kind(kind), RemoteId(remote)) if kind and remote else None
+    partner = command.partner
     if link is None and partner is not None:
         link = _linked_meanwhile(page, partner)
     crm = link.crm if link is not None else command.ref

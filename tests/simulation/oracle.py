@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
-from shared.ports.connector import Deletes
 from tests.simulation.conduct import judge_conduct
 from tests.simulation.doubles import nothing_doubled
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
 from tests.simulation.logbook import told_once
-from tests.simulation.profiles import CRM_COMPANY, CRM_PERSON, PERSON, PHONE, SCOPE, WORKS, Profile, SimField
+from tests.simulation.lookedafter import everybody_is_looked_after
+from tests.simulation.profiles import CRM_COMPANY, PHONE, SCOPE, WORKS, Profile, SimField
 from tests.simulation.world import World
 
 MAIL = FieldName("mail")
@@ -67,6 +67,10 @@ class Court:
         found = self.world.systems[side].row(ref) if ref is not None else None
         return found if found is not None and found.there else None
 
+    def held_up(self, side: Side, ref: Ref | None) -> bool:
+        """Whether others refer to the record, where that keeps it from being deleted."""
+        return self.profile.nested and ref is not None and self.world.systems[side].is_used(ref)
+
     def say(self, text: str) -> None:
         if text not in self.findings:
             self.findings.append(text)
@@ -98,7 +102,7 @@ def judge(world: World) -> list[str]:
     told_once(court)
     _nobody_elses_counts_as_made(court)
     _pairs_agree(court)
-    _everybody_is_looked_after(court)
+    everybody_is_looked_after(court)
     _nothing_is_left_over(court)
     judge_conduct(world, court.links, court.say)
     return court.findings
@@ -280,12 +284,8 @@ def _excused_half(court: Court, link: Link) -> bool:
     """Deletes that are never told are not seen; a company that somebody still works at is not deleted, and told."""
     halves = [(Side.CRM, link.crm), (Side.PARTNER, link.partner)]
     gone = [side for side, ref in halves if court.row(side, ref) is None]
-    held = link.parked.get("") == "in_use" and any(_held_up(court, side, ref) for side, ref in halves)
+    held = link.parked.get("") == "in_use" and any(court.held_up(side, ref) for side, ref in halves)
     return held or all(court.profile.capabilities(side).deletes.value == "never" for side in gone)
-
-
-def _held_up(court: Court, side: Side, ref: Ref | None) -> bool:
-    return court.profile.nested and ref is not None and court.world.systems[side].is_used(ref)
 
 
 def _judge_pair(
@@ -369,85 +369,6 @@ def _judge_reference(
         court.say(f"I4 {link.crm} works for {crm}, {link.partner} for {partner}")
     if crm is None and isinstance(partner, Ref) and partner in partner_of.values():
         court.say(f"I4 {link.crm} works for nobody, {link.partner} for {partner}")
-
-
-# -- I4, I17: nobody is forgotten --------------------------------------------------------------------------------------
-
-
-def _everybody_is_looked_after(court: Court) -> None:
-    linked = {(Side.CRM, link.crm) for link in court.links if link.state is LinkState.LINKED}
-    linked |= {
-        (Side.PARTNER, link.partner)
-        for link in court.links
-        if link.state is LinkState.LINKED and link.partner is not None
-    }
-    for side, ref, version in _living(court):
-        if (side, ref) in linked or _may_stay_alone(court, side, ref, version):
-            continue
-        state = next((f" ({link.state}, {dict(link.parked)})" for link in court.links if link.crm == ref), "")
-        court.say(f"I17 {side} {ref} has no counterpart, and nothing its users did explains it{state}")
-
-
-def _living(court: Court) -> Iterator[tuple[Side, Ref, Version]]:
-    for side in Side:
-        for kind in court.profile.kinds(side):
-            table = court.world.systems[side].tables[kind]
-            for row, version in table.current():
-                if court.profile.shard and side is Side.PARTNER and table.shard_of[row] != court.profile.shard:
-                    continue
-                yield side, Ref(kind, row), version
-
-
-def _may_stay_alone(court: Court, side: Side, ref: Ref, version: Version) -> bool:
-    mail = version.fields.get(MAIL)
-    if not isinstance(mail, str) or not mail.strip():
-        return True
-    if court.profile.criteria and side is Side.CRM and version.fields.get(SCOPE) == "out":
-        return True
-    if side.other not in court.profile.creates:
-        return True  # nothing may be made for it
-    if court.profile.labels is not None and side is Side.PARTNER and ref.kind == PERSON:
-        wanted = {court.profile.labels["kind"], court.profile.labels["pulled"]}
-        if not wanted <= version.labels:
-            return True
-    for other in Side:
-        kind = _kind(ref.kind, other)
-        holders = court.world.systems[other].tables[kind].holders(mail)
-        if len(holders) > 1:
-            return True  # ambiguous: a question for a person
-        if other is not side and any(_taken(court, Ref(kind, row), ref) for row in holders):
-            return True  # its only counterpart belongs to somebody else since a user gave it this mail
-        if other is not side and any(_held_up(court, other, Ref(kind, row)) for row in holders):
-            return True  # another one's, which cannot be deleted while somebody works there
-    return any(_parts(court, event, side, ref) for event in court.ledger.events)
-
-
-def _parts(court: Court, event: Event, side: Side, ref: Ref) -> bool:
-    """Whether this may have taken a record its counterpart, or kept it from one: records of the other side went or came
-    back, or some of its own side were merged or came back, or went where no delete is ever told."""
-    if event.op not in {"delete", "merge", "restore"} or court.root((event.side, event.ref)) != court.root((side, ref)):
-        return False
-    untold = court.profile.capabilities(side).deletes is Deletes.NEVER
-    return event.side is not side or event.op != "delete" or untold
-
-
-def _taken(court: Court, holder: Ref, ref: Ref) -> bool:
-    """Whether the record with this mail is somebody else's, and a user's change of mail brought that about."""
-    for link in court.links:
-        pair = {link.crm, link.partner}
-        if link.state is LinkState.LINKED and holder in pair and ref not in pair:
-            return any(
-                not event.by_hub and MAIL in event.fields and event.before and event.ref in pair
-                for event in court.ledger.events
-            )
-    return False
-
-
-def _kind(kind: Kind, side: Side) -> Kind:
-    company = kind in {CRM_COMPANY, Kind("company")}
-    if side is Side.CRM:
-        return CRM_COMPANY if company else CRM_PERSON
-    return Kind("company") if company else PERSON
 
 
 def _nothing_is_left_over(court: Court) -> None:
