@@ -36,8 +36,16 @@ class MeteredJournal:
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
         self._journal.begin_run(run_id, slot=slot, reason=reason)
 
-    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
-        self._journal.tell(run_id, part, outcomes, counts)
+    def tell(
+        self,
+        run_id: str,
+        part: str,
+        outcomes: Sequence[RecordOutcome],
+        counts: Mapping[str, int],
+        *,
+        unless: str = "",
+    ) -> None:
+        self._journal.tell(run_id, part, outcomes, counts, unless=unless)
         told = Counter((outcome.entity, outcome.code) for outcome in outcomes)
         entities = {outcome.entity for outcome in outcomes}
         of_page = entities.pop() if len(entities) == 1 else ""

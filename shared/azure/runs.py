@@ -78,8 +78,18 @@ class TableJournal:
         except Conflict:
             return  # a repeat of this call: the run is open already
 
-    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
+    def tell(
+        self,
+        run_id: str,
+        part: str,
+        outcomes: Sequence[RecordOutcome],
+        counts: Mapping[str, int],
+        *,
+        unless: str = "",
+    ) -> None:
         """See `Journal.tell`. Failing records get a row of their own, until `FailureStore.clear` takes it away."""
+        if unless and self._store.get(self._partition, _rows(run_id, unless, ())[0].key) is not None:
+            return
         first, *more = _rows(run_id, part, outcomes)
         for row in more:
             self._store.transact(self._partition, [Put(row.key, row.cells)])

@@ -72,8 +72,19 @@ class Journal(Protocol):
         """Opens a run (or finds it open already)."""
         ...
 
-    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
-        """Adds one page's outcomes and counters (by code). `part` makes a repeat recognisable: the first one counts."""
+    def tell(
+        self,
+        run_id: str,
+        part: str,
+        outcomes: Sequence[RecordOutcome],
+        counts: Mapping[str, int],
+        *,
+        unless: str = "",
+    ) -> None:
+        """Adds one page's outcomes and counters (by code). `part` makes a repeat recognisable: the first one counts.
+
+        Nothing is added when the part `unless` was told in this run: it said the same.
+        """
         ...
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...

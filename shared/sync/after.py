@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import Record, Ref, Side
 from shared.ports.ambient import Sealing
 from shared.ports.connector import Op
-from shared.state.model import Entry, Fact
+from shared.state.model import Batch, Entry, Fact
 from shared.sync.basis import OWED, OWED_SWAP
 from shared.sync.cases import Case, Done, PlannedWrite
 from shared.sync.choices import still_true
 from shared.sync.linked import finished
 
 _BASE = "base."
+_PART = "part"
 
 
 def entry_of(
@@ -52,6 +55,22 @@ def entry_of(
         incarnation=link.incarnation,
         facts=facts,
     )
+
+
+def in_part(entry: Entry, part: str) -> Entry:
+    """The first entry of a batch also says as which part of its run the page tells what became of it."""
+    return replace(entry, facts={**entry.facts, _PART: part})
+
+
+def part_of(batch: Batch) -> str:
+    return str(batch.entries[0].facts.get(_PART, ""))
+
+
+def code_of(entry: Entry) -> str:
+    """The outcome code of a write that was made, by what its intent says."""
+    if entry.op is Op.UPDATE and entry.facts.get("gone"):
+        return "deactivated"
+    return {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}[entry.op]
 
 
 def _names_partner(write: PlannedWrite) -> bool:

@@ -13,7 +13,7 @@ from shared.errors import GuardTripped, SyncError
 from shared.ports.connector import Op, Outcome, Portioned, Write, WriteResult
 from shared.ports.report import Image
 from shared.state.model import Batch, Entry, Result
-from shared.sync.after import accepted, entry_of, link_after
+from shared.sync.after import accepted, entry_of, in_part, link_after
 from shared.sync.basis import DIVERGED
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
@@ -42,10 +42,11 @@ class Task:
 class Applier:
     """Writes the planned writes of one page. `again` holds the cases that have to be decided once more."""
 
-    def __init__(self, work: Work, links: WorkingSet, tally: Tally) -> None:
+    def __init__(self, work: Work, links: WorkingSet, tally: Tally, part: str) -> None:
         self._work = work
         self._links = links
         self._tally = tally
+        self._part = part
         self._failed: set[str] = set()
         self._off: set[str] = set()  # cases whose further writes wait: the pair is decided again
         self.again: list[Case] = []
@@ -134,7 +135,8 @@ class Applier:
             done = task.decision.done if task.last and task.key not in self._failed else Done()
             stamp = self._stamp(task) or ""
             task.entry = entry_of(task.case, link, task.write, done, stamp=stamp, sealer=sealer, at=began)
-        entries = tuple(task.entry for task in tasks if task.entry is not None)
+        first, *others = (task.entry for task in tasks if task.entry is not None)
+        entries = (in_part(first, self._part), *others)
         self._work.written |= {(side, task.write.ref) for task in tasks}
         return Batch(id=self._work.engine.ids.new_id(), side=side, kind=kind, op=op, entries=entries)
 

@@ -43,7 +43,7 @@ class Page:
         self.part = blake2b(part.encode(), digest_size=8).hexdigest()
         self.links = WorkingSet(work.held)
         self.tally = Tally()
-        self.applier = Applier(work, self.links, self.tally)
+        self.applier = Applier(work, self.links, self.tally, self.part)
         self.reconciler = Reconciler(
             connection=work.engine.connection.id,
             capabilities={side: work.connector(side).capabilities for side in Side},

@@ -14,10 +14,10 @@ from itertools import islice, takewhile
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
-from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Side
+from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Batch, BatchState, Entry
-from shared.sync.after import accepted, done_of, found_again, link_after, link_before, owed_by
+from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, owed_by, part_of
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
@@ -25,6 +25,7 @@ from shared.sync.context import EARLY, Work
 from shared.sync.deletes import gone_flags
 from shared.sync.finding import find_written
 from shared.sync.page import Page
+from shared.sync.tally import Tally
 
 _COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
 
@@ -57,6 +58,7 @@ def _retell(page: Page, batch: Batch) -> None:
     accepted create, or a later write) is left alone.
     """
     page.links.load(keys=[entry.key for entry in batch.entries])
+    tally = Tally()
     for entry in batch.entries:
         result = batch.results.get(entry.key)
         if result is None or result.outcome not in {Outcome.APPLIED, Outcome.ACCEPTED}:
@@ -70,7 +72,21 @@ def _retell(page: Page, batch: Batch) -> None:
         if result.outcome is Outcome.ACCEPTED:
             after = accepted(after, ticket=result.ticket, at=result.at)
         page.links.put(after)
-        page.applier.found(batch, entry)
+        _found(page, tally, batch, entry, result.ref)
+    run = page.work.text("run") or page.work.text("last_run")
+    if run and tally.outcomes:  # at once, and only where the page that wrote did not come to tell it
+        journal = page.work.engine.journal
+        journal.tell(run, f"answers|{batch.id}", tally.outcomes, tally.counts, unless=part_of(batch))
+
+
+def _found(page: Page, tally: Tally, batch: Batch, entry: Entry, ref: Ref | None = None) -> None:
+    """The run whose worker died shows what it wrote, in its list and to those who take it back."""
+    page.applier.found(batch, entry)
+    compiled = page.work.map_named(entry.entity)
+    if compiled is not None:
+        partner = ref if ref is not None and batch.side is Side.PARTNER else entry.partner
+        case = Case(map=compiled, crm_ref=entry.crm, key=entry.key, partner_ref=partner)
+        tally.wrote(case, batch.side, code_of(entry))
 
 
 def _half_done(link: Link, entry: Entry) -> Link:
@@ -122,7 +138,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if entry.op is Op.DELETE:
         if isinstance(seen, Gone) and seen.reason is not GoneReason.HIDDEN:
             page.links.put(link_after(known, entry, batch.side))
-            page.applier.found(batch, entry)
+            _found(page, page.tally, batch, entry)
         return None
     if not isinstance(seen, Record):
         return None
@@ -135,7 +151,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     after = link_after(link_before(known, entry), entry, batch.side, ref=seen.ref)
     again = found_again(after, entry, seen, stamped=_stamped(page, batch, entry))
     page.links.put(replace(again, flags=again.flags | {DIVERGED}))  # what follows from it may not be sent
-    page.applier.found(batch, entry)
+    _found(page, page.tally, batch, entry, seen.ref)
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
     if batch.side is Side.CRM:
         case.crm, case.partner_ref = seen, entry.partner

@@ -277,7 +277,15 @@ class _Silent:
 
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None: ...
 
-    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None: ...
+    def tell(
+        self,
+        run_id: str,
+        part: str,
+        outcomes: Sequence[RecordOutcome],
+        counts: Mapping[str, int],
+        *,
+        unless: str = "",
+    ) -> None: ...
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...
 

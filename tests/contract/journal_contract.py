@@ -63,6 +63,20 @@ class RunLogContract:
     def journal(self, store: PartitionStore, clock: FakeClock) -> TableJournal:
         return TableJournal(store, "conn1", clock)
 
+    def test_what_another_part_said_already_is_not_added(self, journal: TableJournal) -> None:
+        journal.begin_run(run_id(1), slot="s", reason="schedule")
+        for _ in range(2):
+            journal.tell(run_id(1), "answers", [outcome(1)], {"updated": 1}, unless="page")
+        journal.tell(run_id(1), "page", [outcome(2)], {"updated": 1})
+        journal.tell(run_id(1), "more", [outcome(2)], {"updated": 1}, unless="page")
+        journal.begin_run(run_id(2), slot="t", reason="schedule")
+        journal.tell(run_id(2), "more", [outcome(2)], {"updated": 1}, unless="page")
+        for number, links in ((1, [outcome(1), outcome(2)]), (2, [outcome(2)])):
+            found = journal.run(run_id(number))
+            assert found is not None
+            assert dict(found.counts) == {"updated": len(links)}
+            assert sorted(journal.outcomes(run_id(number)), key=lambda item: item.link) == links
+
     def test_a_run_is_told_from_its_start_to_its_end(self, journal: TableJournal, clock: FakeClock) -> None:
         journal.begin_run(run_id(1), slot="2030-05-06T08", reason="schedule")
         told = {"updated": 1, "created": 1, "unchanged": 98}

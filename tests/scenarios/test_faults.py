@@ -9,12 +9,13 @@ import pytest
 
 from shared.domain.identity import LinkState
 from shared.domain.records import Side
-from shared.errors import Transient
+from shared.errors import Throttled, Transient
 from shared.ports.connector import Outcome, WriteResult
 from shared.state.model import Command
 from tests.fakes.partition_store import Crash
 from tests.scenarios.conftest import Make
 from tests.scenarios.world import PULLED_PAIR, TITLE, World, entities
+from tests.unit.sync.rig import MemoryJournal
 
 BATCH = {"method": "POST", "path": "batch|CreateMultiple"}
 
@@ -301,6 +302,75 @@ def test_F01_a_worker_killed_at_any_write_of_its_state_leaves_a_lane_that_goes_o
         assert world.get_person(person)["firstName"] == "Anna"  # type: ignore[index]
         assert world.get_row(row)["telephone1"] == "+34 1"  # type: ignore[index]
         assert len(world.people()) == 2
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_F01_each_write_stands_once_in_the_list_of_its_run_wherever_the_worker_died(make: Make, number: int) -> None:
+    from tests.fakes.partition_store import Call, Fault
+
+    world = make()
+    row, person = world.pair()
+    world.edit_row(row, firstname="Anna")
+    world.edit_person(person, phone="+34 1")
+    world.row(2)
+    calls = iter(range(1, 100))
+
+    def dies(call: Call) -> Fault:
+        return Fault.CRASH_AFTER if call.method == "transact" and next(calls) == number else Fault.NONE
+
+    world.store.fault = dies
+    with pytest.raises(Crash):
+        world.run()
+    world.advance(120)
+    world.run(3)
+    assert sorted(world.codes("created") + world.codes("updated")) == ["created", "updated", "updated"]
+    assert sorted(write["op"] for write in world.ours() if write["op"] != "tag") == ["create", "update", "update"]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_F01_a_write_that_was_told_before_its_worker_died_is_not_told_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """The worker dies in the fold, before or after it told the journal."""
+    world = make()
+    row, person = world.pair()
+    world.edit_person(person, phone="+34 1")
+    real = MemoryJournal.tell
+
+    def dies(*args: Any, **named: Any) -> None:
+        monkeypatch.undo()
+        if told:
+            real(*args, **named)
+        raise Crash
+
+    monkeypatch.setattr(MemoryJournal, "tell", dies)
+    with pytest.raises(Crash):
+        world.run()
+    world.advance(120)
+    world.run(2)
+    assert world.get_row(row)["telephone1"] == "+34 1"  # type: ignore[index]
+    assert world.codes("updated") == ["updated"]
+
+
+def test_F01_a_wait_in_the_middle_of_a_page_leaves_what_was_written_before_it_in_the_list(make: Make) -> None:
+    world = make()
+    row, person = world.pair()
+    other, _ = world.pair(2)
+    world.edit_person(person, phone="+34 1")
+    world.edit_row(row, firstname="Anna")
+    world.row(3)
+    world.edit_row(other, firstname="Ben")
+    waits = iter([True])
+
+    def asked_to_wait(real: Callable[..., Any], writes: Any) -> Any:
+        if next(waits, False):
+            raise Throttled("not now", scope="activecampaign", retry_after=30.0)
+        return real(writes)
+
+    world.on_ac.twists["write"] = asked_to_wait
+    world.run(3)
+    assert sorted(world.codes("created") + world.codes("updated")) == ["created", *["updated"] * 3]
+    assert sorted(write["op"] for write in world.ours() if write["op"] != "tag") == ["create", *["update"] * 3]
 
 
 def test_F15_two_workers_woken_by_two_timers_start_one_run(make: Make) -> None:

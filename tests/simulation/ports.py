@@ -387,8 +387,17 @@ class TroubledJournal(Calls):
     def begin_run(self, run_id: str, *, slot: str, reason: str) -> None:
         self.run("commit", "journal begin", lambda: self.world.journal.begin_run(run_id, slot=slot, reason=reason))
 
-    def tell(self, run_id: str, part: str, outcomes: Sequence[RecordOutcome], counts: Mapping[str, int]) -> None:
-        self.run("commit", "journal tell", lambda: self.world.journal.tell(run_id, part, outcomes, counts))
+    def tell(
+        self,
+        run_id: str,
+        part: str,
+        outcomes: Sequence[RecordOutcome],
+        counts: Mapping[str, int],
+        *,
+        unless: str = "",
+    ) -> None:
+        told = self.world.journal
+        self.run("commit", "journal tell", lambda: told.tell(run_id, part, outcomes, counts, unless=unless))
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self.run("commit", "journal conflicts", lambda: self.world.journal.conflicts(run_id, part, entries))
