@@ -159,12 +159,13 @@ class Held:
 
     # -- batches ----------------------------------------------------------------------------------------------------
 
-    def begin(self, *batches: Batch) -> None:
-        """Writes the intents; call the vendor only after this returned. ValueError for one over some 50 MB."""
+    def begin(self, *batches: Batch, facts: Mapping[str, Fact] | None = None) -> None:
+        """Writes the intents, and facts of the lane beside; call the vendor only after this returned. ValueError for
+        one over some 50 MB."""
         with self._guarded():
             order = self._order()
             rows = [batch_rows.intent_rows(batch, order) for batch in batches]
-            commit_series(self._fence, [row for each in rows for row in each])
+            commit_series(self._fence, [row for each in rows for row in each], lambda row: row.counted({}, facts or {}))
             for batch, each in zip(batches, rows, strict=True):
                 self._batch_keys.setdefault(batch.id, set()).update(row.key for row in each)
                 if self._shelf is not None:

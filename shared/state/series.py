@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.ports.state import Operation
-from shared.state.lease import Fence
+from shared.state.lease import Fence, LaneRow
 from shared.state.writer import MAX_SERIES_BYTES, MAX_SERIES_OPERATIONS, weigh
 
 
-def commit_series(fence: Fence, operations: Sequence[Operation]) -> None:
-    """Commits operations in order, in as few transactions as the service allows; each is fenced."""
+def commit_series(
+    fence: Fence, operations: Sequence[Operation], edit: Callable[[LaneRow], LaneRow] | None = None
+) -> None:
+    """Commits operations in order, in as few transactions as the service allows; each is fenced. The last one edits the
+    lane row."""
     group: list[Operation] = []
     weight = 0
     for operation in operations:
@@ -20,7 +23,7 @@ def commit_series(fence: Fence, operations: Sequence[Operation]) -> None:
             group, weight = [], 0
         group.append(operation)
         weight += cost
-    fence.commit(group)
+    fence.commit(group, edit)
 
 
 def fits_one(operations: Sequence[Operation]) -> bool:

@@ -100,7 +100,7 @@ class Applier:
                 continue
             self._work.keep_lease()
             sent = [self._intent(side, kind, op, chunk) for chunk in window]
-            self._work.held.begin(*sent)
+            self._work.intend(sent)
             calls = [[self._write(task) for task in chunk] for chunk in window]
             told: list[Sequence[WriteResult]] = []
             try:

@@ -12,7 +12,7 @@ from shared.domain.entity_map import parents_first
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Connector
-from shared.state.model import Command, Fact, about_pair
+from shared.state.model import Batch, Command, Fact, about_pair
 from shared.sync.cases import Case
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Work:
         self.now: datetime = engine.clock.now()
         self.facts: dict[str, Fact] = dict(held.facts)
         self.stored: dict[str, Fact] = dict(held.facts)
+        self._opening: dict[str, Fact] = {}
         self.retries: list[Command] = []
         self.written: set[tuple[Side, Ref]] = set()  # records that were sent a write since somebody cleared this
         self._end = engine.clock.monotonic() + seconds
@@ -100,6 +101,22 @@ class Work:
         changed = {name: value for name, value in self.facts.items() if self.stored.get(name) != value}
         changed.update(dict.fromkeys(self.stored.keys() - self.facts.keys()))
         return changed
+
+    def opened(self) -> None:
+        """A run began: its first intents or its first fold store what that changed, whichever comes first. A worker
+        that dies in between goes on with this run, whose list has what was written."""
+        self._opening = self.changed_facts()
+
+    def intend(self, batches: Sequence[Batch]) -> None:
+        """Stores what is about to be written."""
+        self.held.begin(*batches, facts=self._opening)
+        changed = {**self.stored, **self._opening}
+        self.stored = {name: value for name, value in changed.items() if value is not None}
+        self._opening = {}
+
+    def folded(self) -> None:
+        """All facts are stored."""
+        self.stored, self._opening = dict(self.facts), {}
 
     # -- the two sides -------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ class Cycle:
         work.facts.update({"run": run, "slot": slot, "deletes": 0, "done": "", "started": work.now.isoformat()})
         work.facts["initial"] = int(initial)
         work.engine.journal.begin_run(run, slot=slot, reason="initial" if initial else reason)
+        work.opened()
 
     def end(self) -> None:
         work = self.work

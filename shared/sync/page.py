@@ -385,7 +385,7 @@ class Page:
         except AlreadyLinked as clash:
             part(work, self.links, clash)
             work.held.fold(replace(changes, links=self.links.links))
-        work.stored = dict(work.facts)
+        work.folded()
         work.retries = []
         work.batches_changed()
         if incomplete:

@@ -250,8 +250,8 @@ class _Lane:
     def each_batch(self) -> Iterator[Batch]:
         return iter(self.batches())
 
-    def begin(self, *batches: Batch) -> None:
-        del batches
+    def begin(self, *batches: Batch, facts: Mapping[str, Fact]) -> None:
+        del batches, facts
 
     def finish(self, ended: Mapping[str, Sequence[Result]], *, ticket: str = "") -> None:
         del ended, ticket
