@@ -125,11 +125,11 @@ def adopted(link: Link, found: Record) -> Link:
     """The awaited link with the record that has its match value.
 
     An import that meets a record of its match value changes that one, and does not say so. It counts as ours only when
-    it came to be after the import was accepted, by the partner's own clock; in doubt it does not (a clean-up deletes by
-    this word).
+    it came to be after the import was accepted, by the partner's own clock, and no whole walk missed it since; in doubt
+    it does not (a clean-up deletes by this word).
     """
     born = found.created_at
-    ours = bool(link.sent_at) and born is not None and int(born.timestamp()) > link.sent_at
+    ours = bool(link.sent_at) and born is not None and int(born.timestamp()) > link.sent_at and not link.seen_partner
     made = link.made if ours or link.made != Side.PARTNER.value else ""
     return link.with_(partner=found.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0, sent_at=0, made=made)
 

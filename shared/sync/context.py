@@ -88,10 +88,17 @@ class Work:
     def is_open(self, ticket: str) -> bool:
         """Whether the accepted write of a ticket may still be refused: its batch was not settled yet. A link keeps the
         ticket of its create until the record is told, so that what ended well rewrites no link."""
+        return ticket in self._open_tickets()
+
+    def anything_open(self) -> bool:
+        """Whether the accepted create of any pair may still take effect."""
+        return self.awaiting() > 0 and any(self._open_tickets())
+
+    def _open_tickets(self) -> frozenset[str]:
         if self._open is None:
             batches = self.held.each_batch()
             self._open = frozenset(result.ticket for batch in batches for result in batch.results.values())
-        return ticket in self._open
+        return self._open
 
     def batches_changed(self) -> None:
         """What was known of open tickets may be no longer so."""

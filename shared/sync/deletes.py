@@ -118,7 +118,9 @@ def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, 
     case.crm_ref, incarnation = links.own_row(reconciler.connection, kind, partner, start=fresh.incarnation)
     case.key = link_key(case.crm_ref)
     retired = replace(link, state=LinkState.TOMBSTONE, partner=None, flags=gone_flags(Side.CRM), match=None)
-    return Decision(code="again", link=replace(fresh, crm=case.crm_ref, incarnation=incarnation), retire=retired)
+    # Nobody finds it by the match value that its former row had: its own may be another one by now.
+    moved = replace(fresh, crm=case.crm_ref, incarnation=incarnation, match=None)
+    return Decision(code="again", link=moved, retire=retired)
 
 
 def _remove(reconciler: Reconciler, case: Case, link: Link, tombstone: Link, policy: DeletePolicy) -> Decision:

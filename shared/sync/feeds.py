@@ -139,10 +139,15 @@ class Feed:
             absent = self.capabilities.deletes is not Deletes.NEVER and epoch
             phase = WALK if not page.walked else SWEEP if absent else LIVE
             facts["walked"] = self.work.now
+            facts["after_all"] = self._after_all(state)
         elif state is not None:
             phase, facts = state.phase, {**state.facts}
         facts["more"] = page.more
         return CursorState(token=page.cursor, digest=self.ground, phase=phase, facts=facts)
+
+    def _after_all(self, state: CursorState | None) -> bool:
+        """Whether every accepted create had ended when this walk began: what was made by them it must meet."""
+        return bool(state.facts.get("after_all")) if state is not None else not self.work.anything_open()
 
     def _take(self, changes: ChangePage, cursor: CursorState, *, epoch: int) -> None:
         """A large page is taken in parts, so that memory does not depend on it; the cursor moves with the last part."""

@@ -16,9 +16,10 @@ from dataclasses import replace
 
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Side
 from shared.sync.after import adopted
-from shared.sync.basis import DIRTY, LEFT, REVERTED, record_of
+from shared.sync.basis import DIRTY, LEFT, REVERTED, digests, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -69,16 +70,18 @@ class Reconciler(Unlinked):
         partner = record_of(case.partner)
         if partner is not None:
             case.partner_ref = partner.ref
-            merged = self.merge(case, link.agreed) if link.ticket else None
-            if merged is not None and merged.writes[Side.CRM] and self.is_open(link.ticket):
+            link = self._unless_loosened(case, link, partner)
+            merged = self.merge(case, link.agreed)
+            if merged.writes[Side.CRM] and link.ticket and self.is_open(link.ticket):
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
             found = adopted(link, partner)
             if DIRTY in link.flags and case.crm is None:
                 return Decision(code="waiting", link=found, need=frozenset({Side.CRM}))
             decision = self.linked(case, found, merged=merged)
-            if decision.link is not None and any(write.side is Side.CRM for write in decision.writes):
-                # It holds what was not sent: somebody may have typed it in before the import came to it.
+            if decision.link is not None and merged.writes[Side.CRM]:
+                # It holds what was not sent: somebody may have typed it in before the import came to it, or after ours
+                # was deleted. That it may not be written now (labels, criteria) says nothing about whose it is.
                 return replace(decision, link=decision.link.with_(made=""))
             return decision
         crm = record_of(case.crm)
@@ -88,6 +91,16 @@ class Reconciler(Unlinked):
         if merged.writes[Side.PARTNER]:
             return Decision(code="waiting:id", link=replace(link, flags=link.flags | {DIRTY}))
         return Decision(code="unchanged")
+
+    def _unless_loosened(self, case: Case, link: Link, found: Record) -> Link:
+        """The awaited link without a consent that does not stand in the record as it was sent: that record may be
+        another one, made after ours was deleted, and the stricter word holds as on any first meeting."""
+        held = digests(case.map, found, Side.PARTNER, self.digester)
+        strict = {item.id for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE}
+        moved = {
+            name for name in strict & link.agreed.keys() if held.get(name) not in {None, link.agreed[name].partner}
+        }
+        return link.with_(agreed={k: v for k, v in link.agreed.items() if k not in moved}) if moved else link
 
     def _tombstone(self, case: Case, link: Link, links: WorkingSet) -> Decision:
         """The survivor of a pair is left alone, unless its edit makes the other anew; a partner record may find another

@@ -143,9 +143,10 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if not isinstance(seen, Record):
         return None
     verdict = _verdict(page, batch, entry, compiled, seen)
-    if not verdict and known is not None:  # what it was read with may be news: both sides are read before a merge
-        page.links.put(replace(known, flags=known.flags | {DIVERGED}))
     if not verdict:
+        before = link_before(None, entry) if verdict is None and _was_first_met(known, entry) else known
+        if before is not None:  # what it was read with may be news: both sides are read before a merge
+            page.links.put(replace(before, flags=before.flags | {DIVERGED}))
         return None
     _retire_former(page, entry)
     after = link_after(link_before(known, entry), entry, batch.side, ref=seen.ref)
@@ -160,6 +161,12 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if case.ref(batch.side.other) is not None:
         case.stale.add(batch.side.other)  # no feed was read yet: what the other side holds by now is not known
     return case
+
+
+def _was_first_met(known: Link | None, entry: Entry) -> bool:
+    """Whether the write was of a first meeting: what both sides held alike was agreed then, before anything that users
+    entered since."""
+    return known is None and entry.op is Op.UPDATE and entry.partner is not None
 
 
 def _retire_former(page: Page, entry: Entry) -> None:

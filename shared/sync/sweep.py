@@ -29,7 +29,7 @@ def sweep(feed: Feed) -> bool:
     page = Page(feed.work, f"{feed.name}|sweep|{epoch}|{state.position}")
     if unmet:
         page.run(_confirmed(feed, unmet))
-    _give_up_waiting(feed, page, stretch, epoch)
+    _give_up_waiting(feed, page, stretch, epoch, after_all=bool(state.facts.get("after_all")))
     done = len(stretch) < _PAGE
     nxt = replace(state, position="" if done else stretch[-1].key.hex(), phase=LIVE if done else state.phase)
     page.fold({feed.name: nxt})
@@ -47,17 +47,17 @@ def _unmet(feed: Feed, link: Link, epoch: int) -> bool:
     )
 
 
-def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int) -> None:
-    """An import that ended well, and two whole walks that met no record with its match value (the first may have begun
-    before it): somebody changed or deleted it before its id was known. The row starts anew; the record, if it lives,
-    is found as anybody's own."""
+def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int, *, after_all: bool) -> None:
+    """An import that ended well, and a whole walk after it that met no record with its match value: somebody changed or
+    deleted it before its id was known. The row starts anew; the record, if it lives, is found as anybody's own. Where
+    the walk may have begun before the end (not `after_all`, or nobody knows when that was), it takes a second one."""
     for link in links:
         compiled = feed.work.map_named(link.entity)
         if feed.side is Side.CRM or compiled is None or compiled.kind(feed.side) != feed.kind:
             continue
         if link.state is not LinkState.AWAITING or (link.ticket and feed.work.is_open(link.ticket)):
             continue
-        if link.seen_partner in {0, epoch}:
+        if link.seen_partner == epoch or not (link.seen_partner or (after_all and link.ticket)):
             page.links.put(replace(link, seen_partner=epoch))
             continue
         parked = replace(

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from shared.domain.records import FieldName, Kind, Ref, Side
+from shared.domain.identity import Link
+from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from shared.ports.connector import CreateKey
 from tests.simulation.ledger import TAG, Event
 
@@ -69,3 +70,19 @@ def _is_anothers(court: Court, side: Side, ref: Ref, origins: Iterable[Ref]) -> 
 
 def _was_restored(events: Sequence[Event]) -> bool:
     return any(event.op == "restore" for event in events)
+
+
+def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
+    """Whether a user made the partner record after the one that an import had made for `tag` was gone, before any
+    worker saw that one: where ids come by the match value, it is taken for it."""
+    if link.partner is None or not court.profile.capabilities(Side.PARTNER).asynchronous_create:
+        return False
+    born = court.ledger.of[Side.PARTNER, link.partner][0]
+    return not born.by_hub and any(
+        events[0].by_hub
+        and events[0].number < born.number
+        and events[0].fields.get(TAG) == tag
+        and (side, ref.id) not in court.ledger.met
+        for (side, ref), events in court.ledger.of.items()
+        if side is Side.PARTNER
+    )

@@ -85,6 +85,8 @@ def _unlogged(frontier: Sequence[Edit], disputes: Sequence[ConflictEntry], value
 
 def _excused(story: Story, values: Mapping[Side, Value | None]) -> bool:
     """Where a write's answer was lost, or a system cannot refuse a stale write, the last edit of a side may win."""
+    if story.replaced and is_empty(values[Side.CRM]):
+        return True  # what it lacks looks like what a user emptied
     if story.doubt or story.revived or story.lost_in_window:
         last = [edit for edit in story.edits if not edit.foreign or story.revived or edit.number < story.met]
         if not story.revived:

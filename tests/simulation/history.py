@@ -34,6 +34,7 @@ class Story:
     put there whose answer was lost: nobody who compares with that can see them.
     `late` are edits that a write carried which took effect after its sender had given it up.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
+    `replaced`: the partner record was taken for one that the hub had made, and a user had deleted.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
     nobody can tell whether it was made.
@@ -51,6 +52,7 @@ class Story:
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
+    replaced: bool = False
     former: bool = False
     first_hub: int | None = None
     met: int = 0
@@ -122,8 +124,10 @@ def tell(
         value[side] = new
         if same(item, value[side], value[side.other], at=(side, side.other)):
             agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
-        elif event.by_hub and event.number == met:
-            agreed = _agreed_then(item, events, event, value) or agreed
+        elif event.by_hub and (event.number == met or event.op == "update"):
+            then = _agreed_then(item, events, event, value)
+            agreed = [*then, *agreed] if event.doubtful else then or agreed
+            _compared_with(story, events, event, then)
     story.half_heard = [edit for event in events if (edit := _half_heard(item, events, event, stamped)) is not None]
     return story
 
@@ -157,26 +161,38 @@ def _agreed_empty(
 def _agreed_then(
     item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
 ) -> list[dict[Side, Value | None]]:
-    """What was carried into a record that was made, where the other one moved on meanwhile."""
+    """What was carried over, where the record it came from moved on meanwhile."""
     source, new = _source_then(item, events, made, value), made.fields[item.name]
     carried = carries(item, source, new, (made.side.other, made.side))
     return [{made.side: new, made.side.other: source}] if carried else []
 
 
+def _compared_with(
+    story: Story, events: Sequence[Event], written: Event, then: Sequence[Mapping[Side, Value | None]]
+) -> None:
+    """What was carried over is what users' edits are compared with that came after it was read."""
+    seen, known = _seen_then(events, written), [held[Side.CRM] for held in then]
+    for edit in story.edits:
+        if known and edit.side is written.side.other and edit.number > seen and not edit.foreign:
+            story.bases[edit] = [*known, *story.bases.get(edit, ())] if written.doubtful else known
+
+
 def _source_then(
     item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
 ) -> Value | None:
-    """What the other record held when the hub saw it last before it made this one: that is what was agreed on, whatever
-    a user entered there meanwhile."""
-    other = made.side.other
-    theirs = [event for event in events if event.side is other and event.number < made.number]
-    seen = made.saw(other, theirs[-1].ref) if theirs and made.by_hub else 0
+    """What the other record held when the hub saw it last before it wrote this one: that is what was agreed on,
+    whatever a user entered there meanwhile."""
+    other, seen = made.side.other, _seen_then(events, made)
+    theirs = [event for event in events if event.side is other and event.number <= seen]
     if not seen:
         return value[other]
-    return next(
-        (event.fields[item.name] for event in reversed(theirs) if event.number <= seen and item.name in event.fields),
-        None,
-    )
+    return next((event.fields[item.name] for event in reversed(theirs) if item.name in event.fields), None)
+
+
+def _seen_then(events: Sequence[Event], made: Event) -> int:
+    """When the hub saw the other record of the pair last, before a write of its own (0: not in that slice)."""
+    theirs = [event for event in events if event.side is made.side.other and event.number < made.number]
+    return made.saw(made.side.other, theirs[-1].ref) if theirs and made.by_hub else 0
 
 
 def _gone_before(events: Sequence[Event], made: Event) -> bool:

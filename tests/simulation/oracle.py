@@ -13,7 +13,7 @@ from shared.connectors.memory import Version
 from shared.domain.identity import Link, LinkState
 from shared.domain.records import FieldName, Kind, Ref, Side, Value
 from tests.simulation.conduct import judge_conduct
-from tests.simulation.doubles import nothing_doubled
+from tests.simulation.doubles import nothing_doubled, taken_for_the_one_made
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Story, tell
 from tests.simulation.ledger import TAG, Event, Ledger
@@ -326,7 +326,8 @@ def _judge_pair(
         for generous in (False, True)
     ]
     for story in stories:
-        story.revived = story.revived or merged
+        story.replaced = taken_for_the_one_made(court, link, born[0])
+        story.revived = story.revived or merged or story.replaced
     disputes = [
         entry
         for entry in court.world.journal.disputes
