@@ -50,6 +50,7 @@ class Case:
     claims: dict[LinkKey, bool | None] = field(default_factory=dict)  # pairs agreed under its match value that may have
     # moved on: whether a record of them still holds it; None: they were not read yet
     recall: bool = False  # its partner record is one that a walk told a while ago
+    found_under: MatchKey | None = None  # what that record was told with; it may carry another value by now
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed

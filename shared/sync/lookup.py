@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -86,3 +87,22 @@ def _holds(page: Page, case: Case, key: LinkKey) -> bool:
 
 def _read(page: Page, compiled: CompiledMap, side: Side, ref: Ref) -> Record | Gone | None:
     return page.work.connector(side).read(ref.kind, [ref.id], compiled.reads(side)).get(ref.id)
+
+
+def let_go(page: Page, cases: Sequence[Case]) -> None:
+    """Takes partner records that carry another match value by now away from cases that found them under the former
+    one: they are somebody else, and stand under their own."""
+    for case in cases:
+        found, case.found_under = case.found_under, None
+        if found is None or not isinstance(case.partner, Record) or case.partner_ref is None:
+            continue
+        text = case.map.match_of(case.partner, Side.PARTNER)
+        match = page.reconciler.match_key(text)
+        if match == found:
+            continue
+        waiting = page.links.of_partner(case.partner_ref)
+        if waiting is not None and waiting.state is LinkState.PARKED:
+            page.links.put(replace(waiting, match=match))
+        else:
+            page.links.remember(case.partner_ref, match)
+        case.partner = case.partner_ref = None

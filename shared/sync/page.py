@@ -21,7 +21,7 @@ from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import EARLY, Work
-from shared.sync.lookup import ask_partner, read_rivals
+from shared.sync.lookup import ask_partner, let_go, read_rivals
 from shared.sync.notices import tell_refusals
 from shared.sync.order import comes_last, put_aside
 from shared.sync.parting import part
@@ -244,6 +244,7 @@ class Page:
                 if side is Side.PARTNER and side in case.stale and case.partner_ref is None:
                     self._find_partner(case)
                 case.stale.discard(side)
+        let_go(self, cases)
 
     def _read_group(self, side: Side, cases: Sequence[Case]) -> None:
         compiled = cases[0].map

@@ -94,7 +94,7 @@ class Unlinked(Linked):
             if len(free) > 1 or met.more or any(AMBIGUOUS in other.parked.values() for other in waiting):
                 return self.park(case, link, f"failed:{AMBIGUOUS}", retry=True)
             if free:
-                case.partner_ref = free[0]
+                case.partner_ref, case.found_under = free[0], match
                 return Decision(code="waiting", need=frozenset({Side.PARTNER}), recall=not waiting)
         return self._create_partner(case, crm, link, text, match)
 

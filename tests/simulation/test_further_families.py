@@ -14,6 +14,18 @@ from tests.simulation.steps import play
 from tests.simulation.world import World
 
 FAMILIES: dict[str, Family] = {
+    "a partner record that gave up the match value it was found under meets nobody by it": (
+        "sent",
+        (
+            ("create", "crm", "twin", 0, 0),
+            ("create", "crm", "twin", 0, 0),
+            ("create", "crm", "none", 0, 0),
+            A,
+            ("merge", "crm", 1, -1),
+            A,
+            ("rename", "partner", 0, "none", 0),
+        ),
+    ),
     "a recovered create is not forgotten when what follows from it is not sent": (
         "plain",
         (
