@@ -245,6 +245,15 @@ class Portioned(Protocol):
 
 
 @runtime_checkable
+class Paced(Protocol):
+    """A connector whose system takes so many large calls in a time, whatever its limit of calls is."""
+
+    def pause(self, kind: Kind, writes: int) -> float:
+        """Seconds until so many writes of a kind can be sent without meeting that bound; 0.0: now. Calls nobody."""
+        ...
+
+
+@runtime_checkable
 class Counter(Protocol):
     """A connector whose system counts rows by a filter in its own words (`shared.domain.criteria.to_odata`)."""
 

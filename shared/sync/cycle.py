@@ -8,20 +8,21 @@ load never delays a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 from shared.domain.records import Side
-from shared.ports.connector import FeedKind
-from shared.state.model import BatchState, LaneChanges
+from shared.ports.connector import FeedKind, Paced
+from shared.state.model import Batch, BatchState, LaneChanges
 from shared.sync import requests
 from shared.sync.context import EARLY, Work, kinds_in_order
-from shared.sync.feeds import SWEEP, WALK, Feed
+from shared.sync.feeds import SWEEP, TOGETHER, WALK, Feed
 from shared.sync.ground import same_ground
 from shared.sync.mending import mended
 from shared.sync.recall import KEPT
-from shared.sync.recover import recover, settle
+from shared.sync.recover import recover
+from shared.sync.settling import settle
 from shared.sync.sweep import sweep
 
 _ASKED = "asked:"
@@ -29,6 +30,7 @@ _ASKED = "asked:"
 
 _SETTLED = 12  # accepted batches in hand at a time: 3,000 contacts
 
+_LEAST = 0.1
 _MARGIN = 5.0  # seconds kept for the fold and the release at the end of a slice
 
 
@@ -39,15 +41,13 @@ class Cycle:
         self.work = work
         self._looked = work.engine.clock.monotonic()
         self._grounded = False
+        self._rows: dict[str, int] = {}  # how many records the last page of a feed had
 
     def run(self) -> bool:
         """Works until the run is over or the slice is; answers whether more is left to do at once."""
         work = self.work
-        if not mended(work):
+        if not mended(work) or self._recovering():
             return True
-        if work.text("run"):
-            self._same_ground()
-        recover(work)
         self._inbox()
         if not work.text("run") and not self._asked():
             return False
@@ -65,6 +65,11 @@ class Cycle:
                 return True
         self.end()
         return False
+
+    def _recovering(self) -> bool:
+        if self.work.text("run"):
+            self._same_ground()
+        return recover(self.work)
 
     def _switched_off(self) -> bool:
         """Somebody turned the sync off meanwhile: the run rests where it is, and goes on when it is on again."""
@@ -154,7 +159,30 @@ class Cycle:
             return state is not None and state.phase == SWEEP and sweep(feed)
         if what == "echo":
             return self._echo(source, feed)
-        return feed.step(before=lambda: self._drain_partners(feed)) if side is Side.CRM else feed.step()
+        if side is Side.PARTNER:
+            return feed.step()
+        if self._too_fast(feed):
+            return True
+        more = feed.step(before=lambda: self._drain_partners(feed))
+        self._rows[feed.name] = feed.taken
+        return more
+
+    def _too_fast(self, feed: Feed) -> bool:
+        """A partner that takes only so many large calls in a time is waited for before its feed is drained and a page
+        is read: so nothing is written on old knowledge, and no page is put back. What was accepted is asked about
+        meanwhile."""
+        work, partner = self.work, self.work.engine.partner
+        if not isinstance(partner, Paced):
+            return False
+        kinds = {item.entity.partner_kind for item in work.maps_of(Side.CRM, feed.kind)}
+        rows = self._rows.get(feed.name, TOGETHER)
+        rest = max((partner.pause(kind, rows) for kind in kinds), default=0.0)
+        if rest <= 0:
+            return False
+        batches = self._accepted()
+        if not batches or self._running(batches):
+            self._sleep(rest)
+        return True
 
     def _echo(self, source: str, feed: Feed) -> bool:
         """A pass that was begun for the ids is read to its end: the next run begins with one of its own."""
@@ -183,9 +211,14 @@ class Cycle:
         rest = (datetime.fromisoformat(settled) + feed.capabilities.look_back - self.work.now).total_seconds()
         if rest <= 0 or rest > feed.capabilities.look_back.total_seconds():
             return False
-        self.work.engine.clock.sleep(max(0.0, min(rest, options.settle_seconds, self.work.left - _MARGIN)))
+        self._sleep(rest)
         self.work.tick()
         return True
+
+    def _sleep(self, seconds: float) -> None:
+        """A few seconds: the inbox is looked at in between. Never none, so that the slice comes to its end."""
+        most = min(self.work.engine.options.settle_seconds, self.work.left - _MARGIN)
+        self.work.engine.clock.sleep(max(_LEAST, min(seconds, most)))
 
     def _drain_partners(self, feed: Feed) -> None:
         """The partner cannot refuse a stale write: what it changed is taken over before each page is written to it."""
@@ -202,17 +235,27 @@ class Cycle:
     def _settle(self) -> bool:
         """Waits for accepted writes, a few seconds at a time; what runs longer is asked for in the next slice."""
         work = self.work
-        accepted = (batch for batch in work.held.each_batch() if batch.state is BatchState.ACCEPTED)
-        batches = list(islice(accepted, _SETTLED))
+        batches = self._accepted()
         if not batches:
             return False
-        if not settle(work, batches):
-            work.facts["settled"] = work.engine.clock.now().isoformat()
+        if not self._running(batches):
             return len(batches) == _SETTLED
         if work.left < _MARGIN + work.engine.options.settle_seconds:
             return True
         work.engine.clock.sleep(work.engine.options.settle_seconds)
         return True
+
+    def _accepted(self) -> list[Batch]:
+        """The oldest of them, as many as are asked about at a time."""
+        accepted = (batch for batch in self.work.held.each_batch() if batch.state is BatchState.ACCEPTED)
+        return list(islice(accepted, _SETTLED))
+
+    def _running(self, batches: Sequence[Batch]) -> bool:
+        """Asks what became of accepted writes; whether any is still under way."""
+        running = settle(self.work, batches)
+        if not running:
+            self.work.facts["settled"] = self.work.engine.clock.now().isoformat()
+        return running
 
     # -- between pages -------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ WALK = "walk"
 SWEEP = "sweep"
 LIVE = "live"
 
-_TOGETHER = 3000
+TOGETHER = 3000  # records from which a page is large enough
 _AT_ONCE = 3000  # records in hand at a time: whole calls of 250, 300 and 1,000
 _MARGIN = 10.0  # seconds of the slice that must be left to read on
 
@@ -43,6 +43,8 @@ class Feed:
         self.capabilities = work.connector(side).capabilities.kinds[kind]
         names = [name for item in work.maps_of(side, kind) for name in item.reads(side)]
         self.fields: Sequence[FieldName] = tuple(dict.fromkeys(names))
+        self.taken = 0
+        """Records of the page that `step` took."""
         ground = "|".join([*sorted(self.fields), work.identity(side)])
         self.ground = blake2b(ground.encode(), digest_size=8).hexdigest()
 
@@ -70,6 +72,7 @@ class Feed:
             self.work.facts["walks"] = self.work.number("walks") + 1
             state, page = None, self._read(None)
         page = self._gathered(page)
+        self.taken = len(page.items)
         if page.items and before is not None:
             self.work.written.clear()
             before()
@@ -85,7 +88,7 @@ class Feed:
         items = list(page.items)
         clock, patience = self.work.engine.clock, self.work.engine.options.inbox_every / 2
         until = clock.monotonic() + patience
-        while page.more and not page.walked and len(items) < _TOGETHER and self.work.left > _MARGIN:
+        while page.more and not page.walked and len(items) < TOGETHER and self.work.left > _MARGIN:
             if clock.monotonic() > until:
                 break  # the inbox is looked at in between
             try:

@@ -23,7 +23,7 @@ from shared.domain.policy import Rule
 from shared.domain.records import Gone, GoneReason, Record, RemoteId, Side
 from shared.ports.connector import Op, Outcome
 from shared.state.held import Held
-from shared.sync import apply, basis, cycle, deletes, linked, page, recover, sweep, working
+from shared.sync import apply, basis, cycle, deletes, linked, page, recover, settling, sweep, working
 from shared.sync.apply import Applier
 from shared.sync.basis import Basis
 from shared.sync.context import Work
@@ -338,7 +338,7 @@ OWN = (
     Mutant("answers_not_retold", "stored answers of a dead worker are not folded", [(recover, "_retell", _nothing)]),
     Mutant("intents_not_judged", "intents without an answer are not judged", [(recover, "_judged", _answers(()))]),
     Mutant("intents_all_done", "every intent counts as applied", [(recover, "_verdict", _answers(True))]),
-    Mutant("import_refusals_lost", "what an import refused stays agreed", [(recover, "_take_back", _nothing)]),
+    Mutant("import_refusals_lost", "what an import refused stays agreed", [(settling, "_take_back", _nothing)]),
     Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", _nothing)]),
     Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "decide", _deleted_comes_back)]),
     Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "edited", _answers(False))]),

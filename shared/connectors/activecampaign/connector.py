@@ -22,7 +22,7 @@ from shared.connectors.activecampaign.feed import ContactFeed
 from shared.connectors.activecampaign.fields import CONTACT, OPTED_OUT, describe_contacts
 from shared.connectors.activecampaign.hooks import Hook
 from shared.connectors.activecampaign.import_items import importable
-from shared.connectors.activecampaign.importer import Importer, portion
+from shared.connectors.activecampaign.importer import Importer, minute_window, portion
 from shared.connectors.activecampaign.object_store import ObjectStore
 from shared.connectors.activecampaign.objects import DEAL, FAMILIES, ObjectMapper, describe_objects
 from shared.connectors.activecampaign.reader import ContactReader
@@ -152,6 +152,13 @@ class ActiveCampaignConnector:
         kind = writes[0].ref.kind
         most = self._capabilities.kinds[kind].bulk_size
         return min(most, portion(writes)) if kind == CONTACT and self._settings.import_from else most
+
+    def pause(self, kind: Kind, writes: int) -> float:
+        """See `Paced.pause`: imports a minute."""
+        if kind != CONTACT or not 0 < self._settings.import_from <= writes:
+            return 0.0
+        around = self._surroundings
+        return minute_window(self._settings.origin, around.memo, around.runtime.clock).pause(writes)
 
     def settle(self, tickets: Sequence[Ticket]) -> Sequence[Settled]:
         return self._importer(self._schema(CONTACT)).settle(tickets) if tickets else []

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from threading import Lock
 from typing import Any
 
@@ -22,6 +23,7 @@ from shared.connectors.activecampaign.results import not_tried, rejected, unknow
 from shared.connectors.surroundings import Memo
 from shared.domain.records import Ref, Schema
 from shared.errors import OutcomeUnknown, SyncError
+from shared.http.origin import Origin
 from shared.http.parallel import run_all
 from shared.http.redaction import mask
 from shared.ports.ambient import Clock
@@ -49,8 +51,7 @@ class Importer:
         self._lookups = Lookups(client, memo)
         self._automations = automations
         self._concurrency = concurrency
-        key = ("activecampaign", "imports", client.http.origin)
-        self._window = memo.get(key, float("inf"), lambda: MinuteWindow(clock, A_MINUTE))
+        self._window = minute_window(client.http.origin, memo, clock)
 
     def write(self, writes: Sequence[Write]) -> Results:
         """One result a write: ACCEPTED with a ticket, or why not. Never raises after something was sent."""
@@ -110,7 +111,7 @@ class Importer:
         return results | {write.key: rejected(write, "import_refused", "") for write, _ in left}
 
     def _post(self, contacts: Sequence[Mapping[str, Any]]) -> Fetched | Refusal:
-        wait = self._window.take()
+        wait = self._window.take(len(contacts))
         if wait > 0:
             raise self._client.http.throttled(wait, "its limit of imports a minute was reached")
         body: dict[str, Any] = {"contacts": list(contacts)}
@@ -152,19 +153,38 @@ class MinuteWindow:
     def __init__(self, clock: Clock, most: int) -> None:
         self._clock = clock
         self._most = most
-        self._taken: deque[float] = deque()
+        self._taken: deque[tuple[float, int]] = deque()
         self._lock = Lock()
 
-    def take(self) -> float:
+    def take(self, contacts: int = MOST) -> float:
         """0.0 and a place in the window, or the seconds until there is one."""
         with self._lock:
-            now = self._clock.monotonic()
-            while self._taken and self._taken[0] <= now - 60.0:
-                self._taken.popleft()
-            if len(self._taken) >= self._most:
-                return self._taken[0] + 60.0 - now
-            self._taken.append(now)
-            return 0.0
+            wait = self._until(1)
+            if not wait:
+                self._taken.append((self._clock.monotonic(), contacts))
+            return wait
+
+    def pause(self, contacts: int) -> float:
+        """Seconds until there are places for so many contacts, in calls as full as those of the last minute."""
+        with self._lock:
+            self._until(1)
+            if not self._taken:
+                return 0.0
+            full = sum(contacts for _, contacts in self._taken) / len(self._taken)
+            return self._until(min(self._most, ceil(contacts / max(1.0, full)) + 1))
+
+    def _until(self, places: int) -> float:
+        """Seconds until so many places are free; 0.0: they are."""
+        now = self._clock.monotonic()
+        while self._taken and self._taken[0][0] <= now - 60.0:
+            self._taken.popleft()
+        missing = len(self._taken) + places - self._most
+        return self._taken[missing - 1][0] + 60.0 - now if missing > 0 else 0.0
+
+
+def minute_window(origin: Origin, memo: Memo, clock: Clock) -> MinuteWindow:
+    """The imports of an account, one for all who send any."""
+    return memo.get(("activecampaign", "imports", origin), float("inf"), lambda: MinuteWindow(clock, A_MINUTE))
 
 
 def portion(writes: Sequence[Write]) -> int:

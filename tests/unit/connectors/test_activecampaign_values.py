@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -239,6 +240,37 @@ def test_no_minute_holds_more_than_the_limit(pauses: list[float]) -> None:
             taken.append(time.passed)
     for place, moment in enumerate(taken):
         assert sum(1 for other in taken[place:] if other < moment + 60.0) <= 10
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 250)), max_size=60), st.integers(1, 3000))
+def test_after_its_pause_the_minute_has_room_for_calls_as_full_as_the_last(
+    calls: list[tuple[float, int]], writes: int
+) -> None:
+    time = Time()
+    window = MinuteWindow(time, 10)
+    sent: list[tuple[float, int]] = []
+    for pause, contacts in calls:
+        time.passed += pause
+        if window.take(contacts) == 0.0:
+            sent.append((time.passed, contacts))
+    last = [contacts for at, contacts in sent if at > time.passed - 60.0]
+    wait = window.pause(writes)
+    assert 0.0 <= wait <= 60.001
+    time.passed += wait + 0.001
+    needed = min(10, math.ceil(writes * len(last) / sum(last))) if last else 0
+    assert [window.take() for _ in range(needed)] == [0.0] * needed
+
+
+def test_the_pause_is_no_longer_than_needed() -> None:
+    time = Time()
+    window = MinuteWindow(time, 10)
+    for _ in range(6):
+        assert window.take(250) == 0.0
+        time.passed += 1.0
+    assert window.pause(750) == 0.0
+    assert window.pause(1000) == 60.0 - 6.0
+    assert window.pause(2000) == 60.0 - 6.0 + 4.0
+    assert window.pause(10**6) == 60.0 - 1.0
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def history(seed: int) -> tuple[object, ...]:
 def test_parts_that_say_what_is_agreed_are_passed_over_and_all_comes_to_the_same(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.sync.feeds._TOGETHER", 1)
+    monkeypatch.setattr("shared.sync.feeds.TOGETHER", 1)
     spared: list[bool] = []
     judge = Parts.say_nothing_new
 

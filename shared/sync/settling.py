@@ -1,0 +1,170 @@
+"""What became of writes that were only accepted: asked of the partner, and stored many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, takewhile
+
+from shared.domain.identity import Agreed, Link, LinkState
+from shared.domain.mapping import CompiledMap
+from shared.domain.normalize import match_value
+from shared.domain.records import Record, Side
+from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
+from shared.state.model import Batch, Entry
+from shared.sync.after import owed_by
+from shared.sync.basis import DIRTY, DIVERGED
+from shared.sync.cases import Case
+from shared.sync.choices import still_true
+from shared.sync.context import EARLY, Work
+from shared.sync.page import Page
+
+TOGETHER = 3000  # entries of ended imports that one fold takes
+
+LOST = "lost"
+"""Why a record is parked whose import the partner no longer knows."""
+
+
+def settle(work: Work, batches: Sequence[Batch]) -> bool:
+    """Asks what became of accepted writes, the oldest first; answers whether any is still running.
+
+    What was accepted later ends later: behind one that is running nothing is asked, so that waiting costs one call.
+    """
+    ended: list[tuple[Batch, Sequence[Settled]]] = []
+    running = False
+    for window in _windows(batches, work.connector(batches[0].side).capabilities.concurrency if batches else 1):
+        tickets = [[Ticket(ticket) for ticket in _tickets(batch)] for batch in window]
+        answers = iter(work.connector(window[0].side).settle([ticket for group in tickets for ticket in group]))
+        told = [list(islice(answers, len(group))) for group in tickets]
+        done = list(takewhile(lambda pair: not any(one.running for one in pair[1]), zip(window, told, strict=True)))
+        ended.extend(done)
+        running = len(done) < len(window)
+        if running or sum(len(batch.entries) for batch, _ in ended) >= TOGETHER:
+            _fold_ended(work, ended)
+            ended = []
+        if running:
+            break
+    _fold_ended(work, ended)
+    return running
+
+
+def _windows(batches: Sequence[Batch], width: int) -> Iterator[Sequence[Batch]]:
+    """The oldest alone, because nothing else is asked while it runs; then as many at a time as may be in flight."""
+    if batches:
+        yield batches[:1]
+    side = batches[0].side if batches else None
+    for start in range(1, len(batches), width):
+        window = batches[start : start + width]
+        if all(batch.side is side for batch in window):
+            yield window
+        else:
+            yield from ([batch] for batch in window)
+
+
+def _fold_ended(work: Work, ended: Sequence[tuple[Batch, Sequence[Settled]]]) -> None:
+    """What many imports came to is stored together: each fold rewrites the pages that its links lie in."""
+    if not ended:
+        return
+    page = Page(work, "settle|" + "|".join(batch.id for batch, _ in ended))
+    found = [
+        (batch, entry, answer, code)
+        for batch, answers in ended
+        for answer in answers
+        for entry, code in _outcomes(page, batch, answer)
+        if code is not None or entry.op is not Op.CREATE or work.number(EARLY)
+    ]
+    entries = [entry for _, entry, _, _ in found]
+    page.links.load(
+        keys=[entry.key for entry in entries], matches=[entry.match for entry in entries if entry.match is not None]
+    )
+    for batch, entry, answer, code in found:
+        _settled(page, batch, entry, answer, code)
+    page.fold(batches=[batch.id for batch, _ in ended])
+
+
+def _tickets(batch: Batch) -> list[str]:
+    return list(dict.fromkeys(result.ticket for result in batch.results.values() if result.ticket))
+
+
+def _outcomes(page: Page, batch: Batch, answer: Settled) -> Iterator[tuple[Entry, str | None]]:
+    """The entries of a ticket, each with the code it was refused with. A create that ended well changes nothing: its
+    link says so as soon as its batch is gone, and is written when its record is told."""
+    digest = page.reconciler.digester.match
+    refused = {digest(key): code for text, code in answer.refused.items() if (key := match_value(text)) is not None}
+    for entry in batch.entries:
+        result = batch.results.get(entry.key)
+        if result is not None and result.ticket == answer.ticket:
+            yield entry, LOST if answer.lost else refused.get(entry.match) if entry.match is not None else None
+
+
+def _settled(page: Page, batch: Batch, entry: Entry, answer: Settled, code: str | None) -> None:
+    known = page.links.link(entry.key)
+    if known is None or known.ticket != answer.ticket:
+        return
+    if code is None:
+        page.links.put(known.with_(ticket="", tries=0, retry_at=0))
+        _adopt(page, known)
+    else:
+        _take_back(page, batch, entry, known, code)
+
+
+def _adopt(page: Page, known: Link) -> None:
+    """The import ended well; a record with its match value that the feed told before is looked at now."""
+    if known.state is not LinkState.AWAITING or known.match is None:
+        return
+    candidates = page.links.matched(known.match).candidates
+    compiled = page.work.map_named(known.entity)
+    if len(candidates) == 1 and compiled is not None:
+        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=candidates[0])
+        page.work.retry(case, page.work.now)
+
+
+def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -> None:
+    """The write did not happen after all: the link says again what was true before, and the pair is looked at again."""
+    compiled = page.work.map_named(entry.entity)
+    if compiled is None:
+        return
+    creating = entry.op is Op.CREATE and known.state is LinkState.AWAITING
+    if creating and code == LOST and changed_match(page, compiled, entry):
+        page.links.put(replace(known, ticket="", flags=known.flags | {DIRTY}))  # it may have been made all the same
+        return
+    when = page.work.now if code == LOST else page.work.next_try(known.tries)
+    changes: dict[str, object] = {
+        "ticket": "",
+        "flags": known.flags | {DIVERGED},
+        "parked": {**known.parked, "": code},
+        "tries": known.tries + 1,
+        "retry_at": int(when.timestamp()),
+    }
+    if creating:
+        changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset(), "made": ""}
+    else:
+        agreed = {**known.agreed, **_before(known, entry, batch.side)}
+        changes |= {"agreed": agreed, "bases": still_true(known.bases, known.agreed, agreed)}
+        changes["labels"] = known.labels - entry.add_labels
+        changes["flags"] = known.flags | {DIVERGED} | owed_by(entry)
+    page.links.put(replace(known, **changes))  # type: ignore[arg-type]
+    case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner, tries=known.tries)
+    if code == LOST:
+        page.tally.note(case, f"failed:{LOST}", link=page.links.link(known.key))
+    else:
+        result = WriteResult(key=known.key.hex(), outcome=Outcome.REJECTED, code=code)
+        page.tally.rejected(case, batch.side, result, when)
+    page.work.retry(case, when)
+
+
+def _before(known: Link, entry: Entry, side: Side) -> dict[str, Agreed]:
+    back: dict[str, Agreed] = {}
+    for name, digest in entry.before.items():
+        agreed = known.agreed.get(name)
+        if agreed is not None:
+            back[name] = agreed._replace(crm=digest) if side is Side.CRM else agreed._replace(partner=digest)
+    return back
+
+
+def changed_match(page: Page, compiled: CompiledMap, entry: Entry) -> bool:
+    """Whether the row has another match value than the one its create was sent with."""
+    found = page.work.engine.crm.read(compiled.entity.crm_kind, [entry.crm.id], compiled.reads(Side.CRM))
+    source = found.get(entry.crm.id)
+    text = compiled.match_of(source, Side.CRM) if isinstance(source, Record) else None
+    return text is None or page.reconciler.digester.match(text) != entry.match
