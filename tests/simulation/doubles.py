@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.domain.identity import Link
@@ -48,14 +48,14 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
 
 
 def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:
-    """A record came back after users had given the one made for it to somebody else, by its match value."""
+    """A record came back after the one made for it had become somebody else's, by its match value."""
     origins = {
         ref: events
         for (where, ref), events in court.ledger.of.items()
         if where is side.other and events[0].fields.get(TAG) == tag
     }
     living = sum(court.row(side.other, ref) is not None for ref in origins)
-    given_away = any(_is_anothers(court, side, ref, origins) for ref in refs)
+    given_away = any(_is_anothers(court, side, ref, origins) or _taken(court, side, ref, origins) for ref in refs)
     return (given_away or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
 
 
@@ -68,13 +68,31 @@ def _is_anothers(court: Court, side: Side, ref: Ref, origins: Iterable[Ref]) -> 
     return renamed and any(mine == ref and other is not None and other not in origins for other, mine in pairs)
 
 
+def _taken(court: Court, side: Side, ref: Ref, origins: Mapping[Ref, Sequence[Event]]) -> bool:
+    """Whether another record of the match value got the one made for these, while they were deleted."""
+    for link in court.links:
+        mine, other = (link.crm, link.partner) if side is Side.CRM else (link.partner, link.crm)
+        if mine != ref or other is None or other in origins:
+            continue
+        for met in court.ledger.of[side, ref]:
+            named = met.sent.keys.get(ref) if met.sent is not None else None
+            if named == link.key.hex() and any(_gone_at(events, met.number) for events in origins.values()):
+                return True
+    return False
+
+
+def _gone_at(events: Sequence[Event], moment: int) -> bool:
+    before = [event for event in events if event.number < moment]
+    return bool(before) and before[-1].op == "delete"
+
+
 def _was_restored(events: Sequence[Event]) -> bool:
     return any(event.op == "restore" for event in events)
 
 
 def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
     """Whether a user made the partner record after the one that an import had made for `tag` was gone, before any
-    worker saw that one: where ids come by the match value, it is taken for it."""
+    worker could tell of that one: where ids come by the match value, it is taken for it."""
     if link.partner is None or not court.profile.capabilities(Side.PARTNER).asynchronous_create:
         return False
     born = court.ledger.of[Side.PARTNER, link.partner][0]
@@ -82,7 +100,7 @@ def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
         events[0].by_hub
         and events[0].number < born.number
         and events[0].fields.get(TAG) == tag
-        and (side, ref.id) not in court.ledger.met
+        and (side, ref.id) not in court.ledger.known
         for (side, ref), events in court.ledger.of.items()
         if side is Side.PARTNER
     )

@@ -7,7 +7,7 @@ contradicted it (I4); two that differ are a true conflict (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.domain.records import Side, Value
@@ -66,28 +66,28 @@ class Story:
 
 def tell(
     item: SimField,
-    events: Iterable[Event],
+    events: Sequence[Event],
     *,
     generous: bool,
     conditional: frozenset[Side],
     unheard_of: Sequence[Asked] = (),
     former: bool = False,
     stamped: frozenset[Side] = frozenset(),
+    key: str = "",
 ) -> Story:
     """Goes through the commits of both records in order.
 
     `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
     stale write, where the hub has no excuse for overwriting what it did not know. `unheard_of` are updates whose
     answers were lost. `former`: one of the two may have had another counterpart before. `stamped` are the sides where a
-    write leaves a stamp, by which it is known whatever users make of it.
+    write leaves a stamp, by which it is known whatever users make of it. `key` is how the hub names the pair.
     """
-    events = list(events)
-    story = Story(item, former=former, met=max((event.number for event in events if event.op == "create"), default=0))
+    met = max((event.number for event in events if event.op == "create"), default=0)
+    story = Story(item, former=former, met=met)
     known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
     value: dict[Side, Value | None] = dict.fromkeys(Side)
     agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
     unsure: set[Side] = set()
-    met = story.met
     for event in events:
         side = event.side
         if event.op in {"delete", "merge", "restore"}:
@@ -106,30 +106,42 @@ def tell(
         new = event.fields[item.name]
         if event.by_hub:
             unsure |= {side} if event.doubtful else set()
-            joined = known[side.other] if item.rule == "union" and _joins(new, value) else frozenset()
-            known[side] |= _written(story, event, value, known, conditional) | joined
+            elsewhere = former and _for_another(event, key)
+            known[side] |= _written(story, event, value, known, conditional, elsewhere=elsewhere)
         else:
             if event.op == "create" and is_empty(new):
                 value[side] = new  # a field that was never filled in is no edit
                 if event.number == met and is_empty(value[side.other]):
                     agreed = [dict(value)]
                 continue
-            past = known[side]
-            if generous and same(item, value[side], value[side.other], at=(side, side.other)):
-                past |= known[side.other]
+            both = generous and same(item, value[side], value[side.other], at=(side, side.other))
+            past = known[side] | known[side.other] if both else known[side]
             edit = Edit(event.number, side, new)
             _entered(story, edit, past, agreed, unheard_of)
             story.doubt = story.doubt or side in unsure
             known[side] |= past | {edit}
         value[side] = new
-        if same(item, value[side], value[side.other], at=(side, side.other)):
-            agreed = [dict(value)] if event.by_hub else [dict(value), *agreed]
-        elif event.by_hub and (event.number == met or event.op == "update"):
-            then = _agreed_then(item, events, event, value)
-            agreed = [*then, *agreed] if event.doubtful else then or agreed
-            _compared_with(story, events, event, then)
+        agreed = _agreed_after(story, events, event, value, agreed)
     story.half_heard = [edit for event in events if (edit := _half_heard(item, events, event, stamped)) is not None]
     return story
+
+
+def _agreed_after(
+    story: Story,
+    events: Sequence[Event],
+    event: Event,
+    value: Mapping[Side, Value | None],
+    agreed: list[dict[Side, Value | None]],
+) -> list[dict[Side, Value | None]]:
+    """What both sides may have agreed on after an event that left `value` on them, the last first."""
+    item, side = story.item, event.side
+    if same(item, value[side], value[side.other], at=(side, side.other)):
+        return [dict(value)] if event.by_hub else [dict(value), *agreed]
+    if not event.by_hub or (event.number != story.met and event.op != "update"):
+        return agreed
+    then = _agreed_then(item, events, event, value)
+    _compared_with(story, events, event, then)
+    return [*then, *agreed] if event.doubtful else then or agreed
 
 
 def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: frozenset[Side]) -> Edit | None:
@@ -256,14 +268,18 @@ def _written(
     value: Mapping[Side, Value | None],
     known: dict[Side, frozenset[Edit]],
     conditional: frozenset[Side],
+    *,
+    elsewhere: bool,
 ) -> frozenset[Edit]:
-    """What a user of `event.side` can see after this write of the hub. `value` is what both sides held before it."""
+    """What a user of `event.side` can see after this write of the hub. `value` is what both sides held before it.
+    `elsewhere`: it carried the value of a former counterpart."""
     side, new = event.side, event.fields[story.item.name]
+    joined = known[side.other] if story.item.rule == "union" and _joins(new, value) else frozenset()
     if side not in conditional:
         for edit in known[side] - known[side.other]:
             if edit.side is side and edit.number > event.knew():
                 story.lost_in_window.add(edit)
-    source = _source(story, side, new)
+    source = None if elsewhere else _source(story, side, new)
     if source is None and story.item.rule == "union" and not story.former and _composed(new, value):
         return known[side.other]  # who sees it sees what the other side's users chose, as far as it was joined
     if source is None:
@@ -272,7 +288,13 @@ def _written(
         story.past[source] = frozenset()
     if event.afterwards:
         story.late.add(source)
-    return story.past[source] | {source}
+    return story.past[source] | {source} | joined
+
+
+def _for_another(written: Event, key: str) -> bool:
+    """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
+    named = written.sent.keys.get(written.ref) if written.sent is not None else None
+    return named is not None and named != key
 
 
 def _source(story: Story, side: Side, new: Value | None) -> Edit | None:

@@ -28,13 +28,15 @@ TAG = FieldName("tag")
 class Sent:
     """What a worker knew when it sent a write, in the ledger's own numbers. `drained` is the moment of its last whole
     look at the feed of the side written, `read` when it last saw each record written, `seen` any record at all. `owed`
-    is the moment from which on it should have looked at that feed and did not (0: it did)."""
+    is the moment from which on it should have looked at that feed and did not (0: it did). `keys` name the pair that
+    each record was written for."""
 
     worker: str
     drained: int
     read: Mapping[Ref, int]
     seen: Mapping[tuple[Side, RemoteId], int]
     owed: int = 0
+    keys: Mapping[Ref, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Ledger:
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
     entered: dict[FieldName, list[tuple[Side, Value | None]]] = field(default_factory=dict)  # what users ever entered
     met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen
+    known: set[tuple[Side, RemoteId]] = field(default_factory=set)  # those seen by a worker that stored anything since
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
     _told: dict[str, list[Event]] = field(default_factory=dict)  # those of them whose answers were given
@@ -121,7 +124,8 @@ class Ledger:
         owed = worker.paged.get(kind, 0) if kind is not None and side is Side.PARTNER else 0
         if kind is not None and worker.drained.get(kind, -1) >= owed:
             owed = 0
-        return Sent(worker.name, drained, read, dict(worker.read), owed)
+        keys = {write.ref: write.key for write in writes if write.ref.id}
+        return Sent(worker.name, drained, read, dict(worker.read), owed, keys)
 
     @contextmanager
     def sending(self, context: Sent) -> Iterator[None]:

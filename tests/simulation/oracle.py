@@ -322,6 +322,7 @@ def _judge_pair(
             unheard_of=unheard_of,
             former=former,
             stamped=stamped,
+            key=link.key.hex(),
         )
         for generous in (False, True)
     ]

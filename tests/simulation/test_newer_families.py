@@ -68,6 +68,20 @@ FAMILIES: dict[str, Family] = {
             ("create", "partner", "match", 5, 511),
         ),
     ),
+    "who takes the place of an import's record whose finder died is one with the row all the same": (
+        "import",
+        (
+            ("create", "crm", "none", 0, 1525),
+            (
+                "slice",
+                "a",
+                (("after", 1, "error_before", ()), ("remote", 0, "users_before", (("create", "crm", "fresh", 0, 1),))),
+            ),
+            met("remote", 7, "crash_after"),
+            ("delete", "partner", 0),
+            ("create", "partner", "match", 0, 0),
+        ),
+    ),
     "a record whose row is made again is not found by the match value that the former row had": (
         "log",
         (
@@ -78,6 +92,34 @@ FAMILIES: dict[str, Family] = {
             ("rename", "partner", 0, "fresh", 0),
             ("swap", "crm", 0, 1),
             ("delete", "crm", 1),
+        ),
+    ),
+    "what a write for a former counterpart replaced is no party to the next first link": (
+        "tags",
+        (
+            ("create", "partner", "fresh", 7, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("swap", "crm", 0, 1),
+            ("create", "crm", "case", 0, 0),
+            ("part", "partner", -1, "name", 0),
+            A,
+            ("delete", "crm", 1),
+        ),
+    ),
+    "who comes back finds its counterpart with another record of its match value, and gets a new one": (
+        "sent",
+        (
+            ("create", "partner", "twin", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("delete", "crm", 0),
+            ("create", "crm", "case", 0, 0),
+            A,
+            ("contest", 0, "phone", (0, 5), "crm"),
+            A,
+            ("rename", "crm", 0, "fresh", 0),
+            ("restore", "crm", 0),
         ),
     ),
 }

@@ -206,6 +206,7 @@ class World:
     def committed(self, worker: Worker, operations: Sequence[Operation]) -> None:
         """Called after a transaction of a worker was applied: one whose lane was taken over may change nothing."""
         rows = [operation.key for operation in operations]
+        self.ledger.known |= worker.read.keys()
         if any(key.startswith("b.") and key.endswith(".r000") for key in rows):
             self.ledger.answers_kept(worker)
         if worker.outlived and not all(key.startswith(("i.", "k.")) for key in rows):
