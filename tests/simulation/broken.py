@@ -361,6 +361,9 @@ OWN = (
     Mutant("ask_is_told", "the owner wins, nobody is asked", [(clash, "_RULES", _rules(ask=clash._owner))]),
     Mutant("choices_return", "what was agreed of a set is forgotten", [(basis, "recalled", _answers({}))]),
     Mutant("applied_forgotten", "what was applied goes when the rest is not sent", [(WorkingSet, "prove", _nothing)]),
+    Mutant(
+        "met_forgotten", "a first meeting goes when its worker dies", [(recover, "_was_first_met", _answers(False))]
+    ),
     Mutant("written_unread", "what was just written is not read again", [(Applier, "_applied", _believes_the_old)]),
     Mutant("walked_unread", "the walked are written unread", [(Linked, "_looked_at_first", _answers(frozenset()))]),
     Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),

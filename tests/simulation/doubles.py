@@ -91,8 +91,8 @@ def _was_restored(events: Sequence[Event]) -> bool:
 
 
 def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
-    """Whether a user made the partner record after the one that an import had made for `tag` was gone, before any
-    worker could tell of that one: where ids come by the match value, it is taken for it."""
+    """Whether a user made the partner record after the one that an import had made for `tag` was gone or had
+    another match value, before the two were linked: where ids come by the match value, it is taken for it."""
     if link.partner is None or not court.profile.capabilities(Side.PARTNER).asynchronous_create:
         return False
     born = court.ledger.of[Side.PARTNER, link.partner][0]
@@ -100,7 +100,7 @@ def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
         events[0].by_hub
         and events[0].number < born.number
         and events[0].fields.get(TAG) == tag
-        and (side, ref.id) not in court.ledger.known
+        and (link.crm, ref) not in court.ledger.known
         for (side, ref), events in court.ledger.of.items()
         if side is Side.PARTNER
     )

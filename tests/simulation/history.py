@@ -106,8 +106,7 @@ def tell(
         new = event.fields[item.name]
         if event.by_hub:
             unsure |= {side} if event.doubtful else set()
-            elsewhere = former and _for_another(event, key)
-            known[side] |= _written(story, event, value, known, conditional, elsewhere=elsewhere)
+            known[side] |= _written(story, event, value, known, conditional, _for_another(event, key))
         else:
             if event.op == "create" and is_empty(new):
                 value[side] = new  # a field that was never filled in is no edit
@@ -268,18 +267,17 @@ def _written(
     value: Mapping[Side, Value | None],
     known: dict[Side, frozenset[Edit]],
     conditional: frozenset[Side],
-    *,
     elsewhere: bool,
 ) -> frozenset[Edit]:
     """What a user of `event.side` can see after this write of the hub. `value` is what both sides held before it.
-    `elsewhere`: it carried the value of a former counterpart."""
+    `elsewhere`: it was sent for another pair of the record."""
     side, new = event.side, event.fields[story.item.name]
     joined = known[side.other] if story.item.rule == "union" and _joins(new, value) else frozenset()
     if side not in conditional:
         for edit in known[side] - known[side.other]:
             if edit.side is side and edit.number > event.knew():
                 story.lost_in_window.add(edit)
-    source = None if elsewhere else _source(story, side, new)
+    source = None if elsewhere and story.former else _source(story, side, new)
     if source is None and story.item.rule == "union" and not story.former and _composed(new, value):
         return known[side.other]  # who sees it sees what the other side's users chose, as far as it was joined
     if source is None:

@@ -105,7 +105,7 @@ class Ledger:
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
     entered: dict[FieldName, list[tuple[Side, Value | None]]] = field(default_factory=dict)  # what users ever entered
     met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen
-    known: set[tuple[Side, RemoteId]] = field(default_factory=set)  # those seen by a worker that stored anything since
+    known: set[tuple[Ref, Ref]] = field(default_factory=set)  # pairs that were linked once, where ids come later
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
     _told: dict[str, list[Event]] = field(default_factory=dict)  # those of them whose answers were given

@@ -74,6 +74,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "ask_is_told": Kill(1, 111),
         "choices_return": Kill(1, 156),
         "applied_forgotten": Kill(0, 0),
+        "met_forgotten": Kill(0, 1),
         "written_unread": Kill(9084, 518),
         "walked_unread": Kill(777, 224),
         "gates_open": Kill(1, 8, "coarse"),
@@ -99,7 +100,19 @@ MADE: Mapping[Kill, History] = MappingProxyType(
                 slice_step("a", [Trouble("write", 1, "refused_before")]),
                 ("edit", "crm", 0, "phone", 0),
             ),
-        )
+        ),
+        Kill(0, 1): History(
+            "coarse",
+            (
+                ("create", "partner", "match", 0, 1),
+                ("create", "crm", "match", 0, 1),
+                slice_step("a", [Trouble("commit", 4, "crash_before")]),
+                ("edit", "crm", 0, "topics", 0),
+                ("edit", "partner", 0, "optout", 0),
+                ("contest", 0, "name", (6, 2), "crm"),
+                ("contest", 0, "phone", (6, 4), "partner"),
+            ),
+        ),
     }
 )
 """Stored histories made by hand, by a seed of 0: for what draws meet too seldom to be found again after each change."""

@@ -94,6 +94,15 @@ FAMILIES: dict[str, Family] = {
             ("delete", "crm", 1),
         ),
     ),
+    "who takes the place of an import's record that was renamed is one with the row all the same": (
+        "import",
+        (
+            ("create", "crm", "match", 2, 352),
+            met("remote", 8, "late"),
+            ("rename", "partner", 0, "fresh", 0),
+            ("create", "partner", "match", 2, 467),
+        ),
+    ),
     "what a write for a former counterpart replaced is no party to the next first link": (
         "tags",
         (
@@ -105,6 +114,19 @@ FAMILIES: dict[str, Family] = {
             ("part", "partner", -1, "name", 0),
             A,
             ("delete", "crm", 1),
+        ),
+    ),
+    "a record without a counterpart is not met by a match value that its user took away": (
+        "sent",
+        (
+            ("create", "crm", "twin", 5, 1507),
+            ("create", "crm", "twin", 3, 1),
+            A,
+            ("delete", "crm", 1),
+            A,
+            ("rename", "partner", 0, "none", 0),
+            A,
+            ("edit", "crm", 0, "code", 6),
         ),
     ),
     "who comes back finds its counterpart with another record of its match value, and gets a new one": (

@@ -206,7 +206,6 @@ class World:
     def committed(self, worker: Worker, operations: Sequence[Operation]) -> None:
         """Called after a transaction of a worker was applied: one whose lane was taken over may change nothing."""
         rows = [operation.key for operation in operations]
-        self.ledger.known |= worker.read.keys()
         if any(key.startswith("b.") and key.endswith(".r000") for key in rows):
             self.ledger.answers_kept(worker)
         if worker.outlived and not all(key.startswith(("i.", "k.")) for key in rows):
@@ -295,8 +294,14 @@ class World:
         finally:
             self._stack.remove(worker)
             self.ledger.slice_ended(worker)
+            self._remember_the_known()
         self.note("slice ended", worker.name, result.ran, result.more)
         return result
+
+    def _remember_the_known(self) -> None:
+        """Where ids come later: who is linked with whom."""
+        if self.profile.capabilities(Side.PARTNER).asynchronous_create:
+            self.ledger.known |= {(link.crm, link.partner) for link in self.links() if link.partner is not None}
 
     def enqueue(self, command: Command) -> None:
         self.lane().put_command(command)
