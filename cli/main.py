@@ -20,6 +20,7 @@ COMMANDS = {
     "conflicts": ("cli.commands.conflicts", "Fields that both sides changed: open questions and decisions."),
     "pending": ("cli.commands.pending", "Requests about single records that are under way."),
     "poison": ("cli.commands.poison", "Requests that failed five times: try again, forget."),
+    "automations": ("cli.commands.automations", "Add Dynamics records to the partner's automations."),
     "lookup": ("cli.commands.lookup", "One record on both sides: in sync, or the one reason why not."),
     "config": ("cli.commands.config", "The configuration as one file: export, diff, apply."),
     "activity": ("cli.commands.activity", "Who did what."),

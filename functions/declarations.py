@@ -41,6 +41,7 @@ def _system(call: Call, name: str) -> dict[str, object]:
         "rhythm": dict(app.default_rhythm(name)),
         "options": dict(app.default_options(name)),
         "onRequest": app.runs_on_request(name) or app.settings.allow_sync_now,
+        "enrols": list(app.enrolled_kinds(name)),
         "entities": [dict(data) for data in app.default_entities(name)],
         "extensions": [
             {

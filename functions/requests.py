@@ -1,4 +1,4 @@
-"""Requests for one record: ask, read how it stands, the poison list; and the addresses of hooks."""
+"""Requests for one record: make it, add it to an automation, how it stands, the poison list; the addresses of hooks."""
 
 from __future__ import annotations
 
@@ -92,6 +92,42 @@ def purge_requests(call: Call) -> Answer:
     """Forgets these requests of the poison list."""
     store = call.app.desk.requests(call.config().id)
     return Answer(body={"purged": store.purge(call.body["ids"])})
+
+
+@route("GET", "connections/{connection}/automations", Role.READER, answer="records.Automations")
+def list_automations(call: Call) -> Answer:
+    """The partner's automations that records can be added to, by name, as they are now."""
+    found = call.app.desk.enrolling(call.config()).automations()
+    return call.listed([{"id": item.id, "name": item.name, "running": item.running} for item in found])
+
+
+@route(
+    "POST",
+    "connections/{connection}/enrolments",
+    Role.ADMIN,
+    body="records.Enrol",
+    answer="records.Requests",
+    status=202,
+    codes=("unknown_entity",),
+    audit="record.enrolled",
+    sends=True,
+)
+def enrol(call: Call) -> Answer:
+    """Add the counterparts of up to 100 Dynamics rows to an automation: a request for each row, answered at once.
+
+    A repeat while one is under way is the same request; after its end it is a new one. A row without a counterpart is
+    synchronised by the next run first, where the criteria take it; else its request says why not.
+    """
+    config, body = call.config(), call.body
+    records = [RemoteId(str(record).lower()) for record in body["records"]]
+    taken = call.app.desk.enrolling(config).receive(str(body["entity"]), records, str(body["automation"]), call.trace)
+    shown = []
+    for request, fresh in taken:
+        if fresh:
+            call.send(config.id, request)
+        where = call.address(f"connections/{config.id}/requests/{request.id}")
+        shown.append({**request_body(request), "statusUrl": where})
+    return Answer(body={"value": shown}, status=202, where=str(shown[0]["statusUrl"]) if len(shown) == 1 else "")
 
 
 @route("GET", "connections/{connection}/hooks", Role.ADMIN, answer="connections.Hooks")

@@ -105,13 +105,16 @@ def run_body(run: RunRecord) -> dict[str, object]:
 
 
 def request_body(request: ContactRequest) -> dict[str, object]:
-    """A request about one partner record. The words for its code come from the list of outcome codes."""
+    """A request about one record: a partner's, or (where it names an automation) a Dynamics row. The words for its code
+    come from the list of outcome codes."""
     from shared.domain.outcomes import known, reason
 
     body: dict[str, object] = {
         "id": request.id,
         "entity": request.entity,
+        "side": "crm" if request.automation else "partner",
         "record": {"kind": request.ref.kind, "id": request.ref.id},
+        "automation": request.automation,
         "status": request.state.value,
         "receivedAt": request.at.isoformat(),
         "changedAt": request.changed.isoformat(),
@@ -122,7 +125,8 @@ def request_body(request: ContactRequest) -> dict[str, object]:
         body["tries"] = request.tries
     if request.code:
         body["code"] = request.code
-        body["message"] = request.message or (reason(request.code).meaning if known(request.code) else "")
+        body["meaning"] = reason(request.code).meaning if known(request.code) else ""
+        body["message"] = request.message or body["meaning"]
         body["nextStep"] = request.next_step or (reason(request.code).next_step if known(request.code) else "")
     return body
 

@@ -73,7 +73,7 @@ const ICONS = {
 const TONES = {
   waits: "good", on: "good", running: "busy", late: "warn", failing: "bad", resting: "warn", stopped: "bad", off: "calm", setup: "calm",
   succeeded: "good", partly_failed: "warn", failed: "bad",
-  created: "good", updated: "good", relinked: "good", unchanged: "calm", deleted: "good", deactivated: "good",
+  created: "good", updated: "good", relinked: "good", unchanged: "calm", enrolled: "good", deleted: "good", deactivated: "good",
   waiting: "busy", again: "busy", skipped: "calm", conflicted: "warn", broken: "warn",
   queued: "busy", held: "calm", finished: "good", poison: "bad",
   NotStarted: "busy", Running: "busy", Succeeded: "good", Failed: "bad",

@@ -1,6 +1,6 @@
 // A record and what is said of it: its name in either system, and the words of an outcome.
 import { get } from "./api.js";
-import { declarations, titleOf } from "./declared.js";
+import { declarations, systemOf, titleOf } from "./declared.js";
 import { html } from "./html.js";
 import { known, number, spell, t } from "./i18n.js";
 import { To, useLoaded } from "./parts.js";
@@ -9,7 +9,7 @@ spell();
 
 async function load(connection, signal) {
   const [declared, config, entities] = await Promise.all([declarations(), get(`connections/${connection}`, {}, signal), get(`connections/${connection}/entities`, {}, signal)]);
-  return { partner: titleOf(declared, config.body.system), config: config.body, entities: entities.body.value };
+  return { partner: titleOf(declared, config.body.system), enrols: systemOf(declared, config.body)?.enrols ?? [], config: config.body, entities: entities.body.value };
 }
 
 /** What the lists need to know of a connection: the systems' names, where Dynamics is, entities with their fields. */
@@ -20,7 +20,8 @@ export function useContext(connection) {
     partner: data?.partner ?? t("partner"),
     url: data?.config.crm?.url ?? "",
     switch: data?.config.switch ?? "",
-    entities: (data?.entities ?? []).map(({ name, on, map }) => ({ name, on, fields: (map.fields ?? []).map(({ id }) => id) })),
+    enrols: data?.enrols ?? [],
+    entities: (data?.entities ?? []).map(({ name, on, map }) => ({ name, on, crmKind: map.crm_kind, partnerKind: map.partner_kind, fields: (map.fields ?? []).map(({ id }) => id) })),
   };
 }
 
@@ -66,4 +67,12 @@ export function Value({ of }) {
   if (typeof of === "boolean") return t(of ? "value.yes" : "value.no");
   if (typeof of === "number") return number(of);
   return Array.isArray(of) ? of.join(", ") : String(of);
+}
+
+/** An outcome's words or a problem's, and the app's own where they say more. */
+export function Said({ item }) {
+  const name = [`code.${item.code}`, `problem.code.${item.code}`].find((key) => known(key)) ?? "";
+  const headline = known(name, item.message);
+  return html`<p lang=${name ? undefined : "en"}>${headline}</p>${headline !== item.message && item.meaning !== item.message && html`<p class="said" lang="en">${item.message}</p>`}
+    <p class="quiet">${known(`${name}.next`, item.nextStep)}</p>`;
 }

@@ -145,6 +145,9 @@ class Application:
     def runs_on_request(self, system: str) -> bool:
         return bool(getattr(self._defaults(system), "ON_REQUEST", False))
 
+    def enrolled_kinds(self, system: str) -> Sequence[str]:
+        return tuple(getattr(self._defaults(system), "ENROLS", ()))
+
     def vendor_apps(self, connection: ConnectionConfig) -> Sequence[str]:
         words: Sequence[str] = getattr(self._defaults(connection.system), "VENDOR_APPS", ())
         crm: Any = self.crm(connection)  # beside the port: only Dynamics knows solutions

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.azure.requests import TableRequests
     from shared.bootstrap import Application
     from shared.manage.contact_requests import ContactRequests
+    from shared.manage.enrolling import Enrolling
     from shared.manage.failing import Failing
     from shared.manage.operations import Operations
     from shared.ports.requests import ContactRequest
@@ -43,6 +44,20 @@ class Desk:
             config=connection,
             store=self.requests(connection.id),
             systems=self.app,
+            clock=self.app.clock,
+            round_up=parse_rhythm(connection.rhythm).round_up,
+            enrol=lambda request: self.enrolling(connection).attempt(request),
+        )
+
+    def enrolling(self, connection: ConnectionConfig) -> Enrolling:
+        from shared.manage.enrolling import Enrolling
+
+        return Enrolling(
+            config=connection,
+            store=self.requests(connection.id),
+            lane=self.app.lane(connection.id),
+            partner=lambda oldest: self.app.partner(connection, oldest=oldest),
+            looking=lambda: trust.looking_up(self.app, connection),
             clock=self.app.clock,
             round_up=parse_rhythm(connection.rhythm).round_up,
         )

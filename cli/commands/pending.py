@@ -44,7 +44,19 @@ def list_pending(api: Api, *, connection: str, state: str | None, limit: int, as
     show.listed(items, limit, machine=as_json, columns=COLUMNS, row=row, none="No request is under way.")
 
 
-COLUMNS = ("id", "entity", "record", "status", "received", "next run", "tries", "code", "what happened", "next step")
+COLUMNS = (
+    "id",
+    "entity",
+    "record",
+    "to automation",
+    "status",
+    "received",
+    "next run",
+    "tries",
+    "code",
+    "what happened",
+    "next step",
+)
 
 
 def row(item: Any) -> list[object]:
@@ -52,6 +64,7 @@ def row(item: Any) -> list[object]:
         item["id"],
         item["entity"],
         f"{item['record']['kind']} {item['record']['id']}",
+        item.get("automation", ""),
         item["status"],
         show.moment(item["receivedAt"]),
         show.moment(item.get("runsAt")),

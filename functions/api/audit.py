@@ -9,7 +9,7 @@ from shared import trust
 from shared.errors import SyncError
 
 _log = logging.getLogger("dynasync.http")
-_SHOWN = frozenset({"switch", "repeat", "releaseGuard", "winner"})
+_SHOWN = frozenset({"switch", "repeat", "releaseGuard", "winner", "entity", "automation"})
 """Settings whose value says what was done; of all others the log holds the name only."""
 
 

@@ -43,6 +43,7 @@ class System(Shown):
     rhythm: Anything = Field(description="What a new connection starts with.")
     options: Anything = Field(description="Options that differ from their usual values where a connection sets none.")
     onRequest: bool = Field(description="Whether a run can be asked for outside the rhythm.")
+    enrols: list[str] = Field(description="Kinds of its records that can be added to its automations.")
     entities: list[Anything] = Field(description="The maps a new connection starts with, in their file form.")
     extensions: list[Extension]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from functions.models.common import Id, Ids, Links, Moment, Reference, Sent, Short, Shown
+from functions.models.common import Id, Ids, Key, Links, Moment, Reference, Sent, Short, Shown
 
 
 class FailureProblem(Shown):
@@ -148,17 +148,49 @@ class Ask(Sent):
     record: Id
 
 
+class Automation(Shown):
+    """One automation of the partner's. `running`: it takes records in now."""
+
+    id: str
+    name: str
+    running: bool
+
+
+class Automations(Shown):
+    value: list[Automation]
+
+
+type Row = Annotated[
+    str,
+    Field(
+        pattern="^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$",
+        description="The id of a row in Dynamics.",
+    ),
+]
+
+
+class Enrol(Sent):
+    """Add the counterparts of these Dynamics rows to an automation."""
+
+    entity: Id
+    automation: Key
+    records: Annotated[list[Row], Field(min_length=1, max_length=100)]
+
+
 class Request(Shown):
     id: str
     entity: str
+    side: Literal["crm", "partner"] = Field(description="Whose `record` it is: Dynamics' where it names an automation.")
     record: Reference
+    automation: str = Field(default="", description="The automation that it is to be added to.")
     status: Literal["queued", "held", "waiting", "finished", "poison"]
     receivedAt: Moment
     changedAt: Moment
     runsAt: Moment = ""
     tries: int = 0
     code: str = ""
-    message: str = ""
+    meaning: str = Field(default="", description="What an outcome code means.")
+    message: str = Field(default="", description="What happened to this very request, where more is known; else that.")
     nextStep: str = ""
     statusUrl: str = ""
 

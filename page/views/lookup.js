@@ -1,6 +1,7 @@
 // One record on both sides: in sync, or the one reason why not, in plain words, and what comes next.
 import { change } from "../api.js";
 import { Following, operationOf } from "../asking.js";
+import { Enrol } from "../enrol.js";
 import { html, useEffect, useState } from "../html.js";
 import { known, moment, t } from "../i18n.js";
 import { Icon, Problem, say, Status, To, family } from "../parts.js";
@@ -9,10 +10,12 @@ import { meaning, nextStep, Ref, useContext, Value } from "../records.js";
 
 const SIDES = ["match", "crm", "partner"];
 
-/** An address stays out of the page's own address, so that no log keeps it; ids may stand there. */
+/** An address stays out of the page's own address, so that no log keeps it; ids may stand there. Dynamics' entry names a
+ * row by its table (`kind`). */
 export function LookUp({ connection, admin }) {
   const context = useContext(connection);
-  const { entity, side, record } = place.value;
+  const { side, record, kind } = place.value;
+  const entity = place.value.entity ?? context.entities.find(({ on, crmKind }) => on && kind && crmKind === kind)?.name;
   const [typed, type] = useState({ entity: entity ?? "", by: side ?? "match", text: record ?? "" });
   const [state, set] = useState({ found: null, error: null, busy: false, at: null });
   const ask = async (body) => {
@@ -85,6 +88,7 @@ function Verdict({ found, context, connection, admin, again }) {
       <p class="quiet"><code>${reason.code}</code></p>`}
     ${found.others > 0 && html`<p>${t("lookup.others", { n: found.others })}</p>`}
     <${Acts} found=${found} connection=${connection} admin=${admin} again=${again} />
+    <${Enrol} found=${found} context=${context} connection=${connection} admin=${admin} />
     <dl class="facts">
       <div><dt>${t("lookup.next")}</dt><dd>${found.switch === "on" ? moment(found.nextRun) : t("lookup.off")}</dd></div>
       ${found.retryAt && html`<div><dt>${t("lookup.retry")}</dt><dd>${moment(found.retryAt)}</dd></div>`}

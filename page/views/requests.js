@@ -6,7 +6,7 @@ import { known, moment, t } from "../i18n.js";
 import { Filters, More, Table, useList, useTicks } from "../lists.js";
 import { AsOf, Loaded, say, Status } from "../parts.js";
 import { place } from "../place.js";
-import { Ref, useContext, Why } from "../records.js";
+import { Ref, Said, useContext, Why } from "../records.js";
 
 const STATES = ["queued", "held", "waiting", "finished"];
 const idOf = ({ id }) => id;
@@ -38,18 +38,10 @@ export function Requests({ connection, admin }) {
     ${asked && html`<${Ask} title=${t(`requests.${asked}.sure`, { n })} word=${t(`requests.${asked}.do`)} act=${act} close=${() => ask("")}><p>${t(`requests.${asked}.says`)}</p><//>`}`;
 }
 
-/** An outcome's words or a problem's, and the app's own where they say more. */
-function Said({ item }) {
-  const name = [`code.${item.code}`, `problem.code.${item.code}`].find((key) => known(key)) ?? "";
-  const headline = known(name, item.message);
-  return html`<p lang=${name ? undefined : "en"}>${headline}</p>${headline !== item.message && html`<p class="said" lang="en">${item.message}</p>`}
-    <p class="quiet">${known(`${name}.next`, item.nextStep)}</p>`;
-}
-
 function Rows({ list, ticks, context }) {
   const columns = [
     ...(ticks ? [{ name: "tick", head: ticks.all, bare: true }] : []),
-    { name: "state", head: t("status"), bare: true }, { name: "partner", head: context.partner },
+    { name: "state", head: t("status"), bare: true }, { name: "record", head: t("record") },
     { name: "since", head: t("requests.received") }, { name: "changed", head: t("requests.changed") }, { name: "acts", head: t("errors.acts"), bare: true },
   ];
   const draw = (item) => ({
@@ -57,10 +49,10 @@ function Rows({ list, ticks, context }) {
     state: html`<div class="problem"><${Status} set="requests.is" code=${item.status} />
       ${item.code && html`<${Said} item=${item} />`}
       ${item.tries > 0 && html`<p class="quiet">${t("requests.tries", { n: item.tries })}</p>`}</div>`,
-    partner: html`${known(`kind.${item.entity}`, item.entity)}<br /><${Ref} of=${item.record} />`,
+    record: html`${known(`kind.${item.entity}`, item.entity)}<br /><${Ref} of=${item.record} url=${item.side === "crm" ? context.url : ""} />${item.automation && html`<br /><span class="quiet">${t("enrol.to", { id: item.automation })}</span>`}`,
     since: moment(item.receivedAt),
     changed: html`${moment(item.changedAt)}${item.runsAt && html`<br /><span class="quiet">${t("goes.when", { time: moment(item.runsAt) })}</span>`}`,
-    acts: html`<${Why} entity=${item.entity} partner=${item.record} label=${t("records.why.of", { name: item.record.id })} />`,
+    acts: html`<${Why} entity=${item.entity} ...${{ [item.side]: item.record }} label=${t("records.why.of", { name: item.record.id })} />`,
   });
   return html`<${Table} caption=${t("requests.list")} columns=${columns} items=${list.items} draw=${draw} name=${idOf} next=${list.next} chosen=${ticks?.ticks} />`;
 }

@@ -62,6 +62,13 @@ class TableRequests:
                 return True
         raise _contended(request.id)
 
+    def begin(self, request: ContactRequest, *, seen: int, now: datetime) -> ContactRequest | None:
+        row = self._row(request.id)
+        if row is None or self._request(row) != request:
+            return None
+        begun = replace(request, seen=seen, adding=now)
+        return begun if self._moved(row, request, begun) else None
+
     def requeue(self, request_id: str, now: datetime) -> ContactRequest | None:
         row = self._row(request_id) if _ID.fullmatch(request_id) else None
         known = self._request(row) if row is not None else None
@@ -121,7 +128,8 @@ class TableRequests:
 
     def _request(self, row: Row) -> ContactRequest:
         body: Any = envelope.read(self._partition, row)
-        entity, ref, state, at, changed, run_at, tries, code, message, next_step, trace = body
+        entity, ref, state, at, changed, run_at, tries, code, message, next_step, trace, *more = body
+        automation, seen, adding = more or ("", None, None)  # an earlier release knew no enrolments
         return ContactRequest(
             id=row.key[2:],
             entity=entity,
@@ -135,6 +143,9 @@ class TableRequests:
             message=message,
             next_step=next_step,
             trace=trace,
+            automation=automation,
+            seen=seen,
+            adding=adding,
         )
 
 
@@ -156,6 +167,9 @@ def _cells(request: ContactRequest) -> dict[str, Cell]:
         request.message[:500],
         request.next_step[:300],
         request.trace,
+        request.automation,
+        request.seen,
+        request.adding.astimezone(UTC) if request.adding else None,
     ]
     return packed(body)
 

@@ -40,7 +40,12 @@ class Reason:
         return _COUNTED_AS.get(status) or Status(status)
 
 
-_COUNTED_AS: Final = {"deactivated": Status.DELETED, "again": Status.WAITING, "relinked": Status.UPDATED}
+_COUNTED_AS: Final = {
+    "deactivated": Status.DELETED,
+    "again": Status.WAITING,
+    "relinked": Status.UPDATED,
+    "enrolled": Status.UPDATED,
+}
 
 _NOTHING = "Nothing."
 _CORRECT = "Correct the value in the system it comes from; the record is taken up again at once."
@@ -53,6 +58,7 @@ _DONE: Final = (
     ("unchanged", "Both sides hold what they agreed on; nothing was written.", _NOTHING),
     ("deleted", "The record was deleted on one side and, where the policy says so, on the other.", _NOTHING),
     ("deactivated", "The record was deleted on one side and deactivated on the other.", _NOTHING),
+    ("enrolled", "The record was added to the automation.", _NOTHING),
     ("again", "The record is decided once more within the same run.", _NOTHING),
 )
 
@@ -60,6 +66,11 @@ _WAITING: Final = (
     ("waiting", "One side has to be read first.", "Nothing; it is read within the same run."),
     ("waiting:id", "The partner took the record over and has not told its id yet.", "Nothing; the feed brings it."),
     ("waiting:busy", "Another step of the same run is working on the record.", _NOTHING),
+    (
+        "waiting:answer",
+        "The partner's answer was lost; nothing is sent again before it is known what became of it.",
+        "Nothing; it is looked again within minutes.",
+    ),
     ("waiting:initial", "The initial sync has not been run yet.", "Finish the set-up and switch the sync on."),
     ("waiting:slot", "The change waits for the next scheduled run, as the partner's own rules ask.", _NOTHING),
     (
@@ -89,6 +100,13 @@ _SKIPPED: Final = (
     ("suppressed", "The person was erased and is never taken up again.", _NOTHING),
     ("unsupported", "This kind of record cannot be synchronised.", "See the guide of the connection."),
     ("off", "The entity or the connection is switched off.", "Switch it on."),
+    ("enrolled", "The record is in the automation already.", "Nothing, or add it again once it has left."),
+    (
+        "opted_out",
+        "The person opted out, so that they are not added to automations.",
+        "Nothing; only their own act brings them back.",
+    ),
+    ("automation_off", "The automation does not run.", "Start it in the partner system, then add the record again."),
 )
 
 _CONFLICTED: Final = (
@@ -152,6 +170,28 @@ _FAILED: Final = (
         "The partner took the record, but never told its id: somebody changed its address or deleted it meanwhile.",
         "Nothing; it is made again, or matched.",
     ),
+    (
+        "record_not_found",
+        "Dynamics has no such row, or the connection may not see it.",
+        "Copy the row's id from its address in Dynamics.",
+    ),
+    ("automation_unknown", "The partner has no such automation (any more).", "Choose another of the list."),
+    (
+        "automation_refused",
+        "The partner did not take the record into the automation.",
+        "Look at the automation there; it may take each record only once.",
+    ),
+    (
+        "limit_reached",
+        "A limit of the partner's account is reached.",
+        "Raise the limit or make room there, then ask again.",
+    ),
+    (
+        "enrolment_unknown",
+        "The answer was lost, and the partner does not tell who is in the automation.",
+        "Look there whether the record is in it; if not, add it again.",
+    ),
+    ("never_linked", "The record got no counterpart within three days.", "Look the record up: it says why."),
     ("unknown", "The outcome has a code of a newer release.", "Update the product, or report the code."),
 )
 

@@ -1,4 +1,5 @@
-"""Requests about one partner record, from the call that brings them to the run that carries them out.
+"""Requests about one record, from the call that brings them to their end. Here are those that make a partner record in
+Dynamics, and what all requests share; `shared.manage.enrolling` has the others.
 
 What comes in is only a hint: the record is read again here, and once more by the run. Its labels are set on arrival,
 so that everybody can see that it waits; the row in Dynamics is made by the next scheduled run, none earlier.
@@ -6,7 +7,7 @@ so that everybody can see that it waits; the row in Dynamics is made by the next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,17 +28,20 @@ REQUEST = "request"
 """The name under which a command of the lane carries the key of its request."""
 
 _STALE_SECONDS = 600
+_PAGES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRequests:
-    """The requests of one connection. `round_up` answers when its rhythm next does anything."""
+    """The requests of one connection. `round_up` answers when its rhythm next does anything; `enrol` is one attempt at
+    a request that names an automation."""
 
     config: ConnectionConfig
     store: RequestStore
     systems: Systems
     clock: Clock
     round_up: Callable[[datetime], datetime]
+    enrol: Callable[[ContactRequest], ContactRequest]
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ class ContactRequests:
         try:
             done = self._attempt(request)
         except SyncError as error:
-            self.store.save(self._failed(request, error, tries))
+            self.store.save(self._failed(self.store.get(key) or request, error, tries))
             raise
         done = replace(done, changed=self.clock.now(), tries=tries)
         self.store.save(done)
@@ -113,18 +117,24 @@ class ContactRequests:
     def _attempt(self, request: ContactRequest) -> ContactRequest:
         if self.config.switch is not Switch.ON or self._stopped():
             return replace(request, state=RequestState.HELD)
+        if request.automation:
+            return self._moved_ground(request, self.systems.partner(self.config)) or self.enrol(request)
         entity = self._entity(request.entity)
         if not entity.on:
-            return _finished(request, "skipped:off")
+            return finished(request, "skipped:off")
         link = self._link(request.ref)
         if link in {LinkState.LINKED, LinkState.AWAITING}:
-            return _finished(request, "unchanged")
+            return finished(request, "unchanged")
         if link in {LinkState.TOMBSTONE, LinkState.REFUSED}:
-            return _finished(request, "skipped:deleted" if link is LinkState.TOMBSTONE else "skipped:refused")
+            return finished(request, "skipped:deleted" if link is LinkState.TOMBSTONE else "skipped:refused")
         partner = self.systems.partner(self.config)
+        return self._moved_ground(request, partner) or self._taken_over(request, entity, partner)
+
+    def _moved_ground(self, request: ContactRequest, partner: Connector) -> ContactRequest | None:
+        """The request held, where another account answers than the connection's own."""
         if self.config.partner_identity and partner.identity() != self.config.partner_identity:
             return replace(request, state=RequestState.HELD, code="changed_ground")
-        return self._taken_over(request, entity, partner)
+        return None
 
     def _taken_over(self, request: ContactRequest, entity: EntityMap, partner: Connector) -> ContactRequest:
         kind, record = request.ref.kind, request.ref.id
@@ -132,7 +142,7 @@ class ContactRequests:
         found = partner.read(kind, [record], names).get(record)
         if not isinstance(found, Record):
             merged = found.merged_into if isinstance(found, Gone) else None
-            return _finished(request, "skipped:gone", f"it was merged into {merged}" if merged else "")
+            return finished(request, "skipped:gone", f"it was merged into {merged}" if merged else "")
         if entity.labels is not None:
             refused = self._label(partner, request, entity.labels, found)
             if refused is not None:
@@ -163,7 +173,7 @@ class ContactRequests:
         if result.outcome is Outcome.APPLIED:
             return None
         if result.outcome is Outcome.GONE:
-            return _finished(request, "skipped:gone")
+            return finished(request, "skipped:gone")
         if result.outcome is Outcome.REJECTED:
             raise Rejected(
                 f"the tags of {request.ref} could not be set ({result.code})",
@@ -202,7 +212,7 @@ class ContactRequests:
             request = self.store.get(key)
             if request is None or code.startswith(("waiting", "again")):
                 continue
-            done = replace(_finished(request, code), changed=self.clock.now())
+            done = replace(finished(request, code), changed=self.clock.now())
             if self.store.save(done):
                 ended.append(done)
         return ended
@@ -214,7 +224,7 @@ class ContactRequests:
             return request
         late = request.run_at is not None and request.run_at <= self.clock.now()
         if late and self._link(request.ref) is LinkState.LINKED:
-            request = replace(_finished(request, "created"), changed=self.clock.now())
+            request = replace(finished(request, "created"), changed=self.clock.now())
             self.store.save(request)
         return request
 
@@ -238,18 +248,30 @@ class ContactRequests:
         now = self.clock.now()
         found = []
         for state in (RequestState.HELD, RequestState.QUEUED):
-            for request in self.store.list(state, limit=100).items:
+            for request in self._listed(state):
                 lost = (now - request.changed).total_seconds() >= _STALE_SECONDS
-                if state is RequestState.HELD or lost or resumed:
+                free = state is RequestState.HELD and (request.run_at is None or request.run_at <= now)
+                if free or (lost and state is RequestState.QUEUED) or resumed:
                     fresh = replace(request, state=RequestState.QUEUED, changed=now)
                     if self.store.save(fresh):
                         found.append(fresh)
         return found
+
+    def _listed(self, state: RequestState) -> Iterator[ContactRequest]:
+        """Some pages of a list: one that waits for its time keeps nobody behind it from being found."""
+        after = ""
+        for _ in range(_PAGES):
+            page = self.store.list(state, limit=100, after=after)
+            yield from page.items
+            after = page.next
+            if not after:
+                return
 
 
 def _on_request(entity: EntityMap) -> bool:
     return entity.labels is not None and entity.direction.into(Side.CRM)
 
 
-def _finished(request: ContactRequest, code: str, message: str = "") -> ContactRequest:
-    return replace(request, state=RequestState.FINISHED, code=code, message=message, next_step="")
+def finished(request: ContactRequest, code: str, message: str = "", next_step: str = "") -> ContactRequest:
+    """The request as it ended; `message` and `next_step` where they say more than the code's own words."""
+    return replace(request, state=RequestState.FINISHED, code=code, message=message, next_step=next_step, adding=None)

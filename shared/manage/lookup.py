@@ -87,6 +87,12 @@ class LookUp:
             link = self._link(Side.PARTNER, partner.ref)
         return self._told(compiled, crm, partner, link, max(ours, theirs))
 
+    def row(self, entity: str, record: RemoteId) -> tuple[CompiledMap, Record | None, Link | None]:
+        """A Dynamics row as it is now, with its link; nothing is asked of the partner. Raises as `by_id`."""
+        compiled = self._map(entity)
+        ref = Ref(compiled.entity.crm_kind, record)
+        return compiled, self._read(compiled, Side.CRM, ref), self._link(Side.CRM, ref)
+
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _map(self, name: str) -> CompiledMap:

@@ -1,7 +1,9 @@
-"""Requests about one partner record ("make a lead of this contact"): what was asked, and what became of it.
+"""Requests about one record: what was asked, and what became of it.
 
-A request has one key: connection, entity and record. While it is under way every repeat is the same request. Nothing
-of a person stands in it: records are named by their ids.
+Either a partner record is to be made in Dynamics ("make a lead of this contact"), or the counterpart of a Dynamics row
+is to be taken into an automation of the partner's (an enrolment). A request has one key: connection, entity, record
+and automation. While it is under way every repeat is the same request. Nothing of a person stands in it: records are
+named by their ids.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from shared.ports.journal import Listing
 
 
 class RequestState(StrEnum):
-    """QUEUED: a message is on its way. HELD: the connection is off or stopped, and it waits for that to change.
-    WAITING: taken over, for the next scheduled run. FINISHED: `code` says how. POISON: it failed five times."""
+    """QUEUED: a message is on its way. HELD: something has to change first: the connection is off or stopped, or (until
+    `run_at`) the record of an enrolment has no counterpart yet. WAITING: taken over, for the next scheduled run.
+    FINISHED: `code` says how. POISON: it failed five times."""
 
     QUEUED = "queued"
     HELD = "held"
@@ -38,6 +41,10 @@ class ContactRequest:
 
     `code` is an outcome code once it finished, else the code of the last error; `message` and `next_step` belong to
     that error. `run_at` is the scheduled run that takes it up. `tries` counts the attempts of the current message.
+
+    Of an enrolment: `automation` is its id and `ref` the Dynamics row; else `automation` is "" and `ref` the partner's
+    record. `seen` is what the partner told of earlier entries before the record was added, None until then; `adding`
+    is since when an attempt that nobody has heard of again is at it.
     """
 
     id: str
@@ -52,11 +59,15 @@ class ContactRequest:
     message: str = ""
     next_step: str = ""
     trace: str = ""
+    automation: str = ""
+    seen: int | None = None
+    adding: datetime | None = None
 
 
-def request_id(entity: str, ref: Ref) -> str:
+def request_id(entity: str, ref: Ref, automation: str = "") -> str:
     """The key of a request within its connection, 32 hexadecimal digits; the same question has the same key."""
-    return blake2b(f"{entity}|{ref.kind}|{ref.id}".encode(), digest_size=16).hexdigest()
+    what = f"{entity}|{ref.kind}|{ref.id}" + (f"|{automation}" if automation else "")
+    return blake2b(what.encode(), digest_size=16).hexdigest()
 
 
 class RequestStore(Protocol):
@@ -70,6 +81,10 @@ class RequestStore(Protocol):
 
     def save(self, request: ContactRequest) -> bool:
         """Replaces a request that is under way or poison; one that finished stays as it ended, and False comes back."""
+        ...
+
+    def begin(self, request: ContactRequest, *, seen: int, now: datetime) -> ContactRequest | None:
+        """Notes that the record is about to be added, where nobody noted it since `request` was read; else None."""
         ...
 
     def requeue(self, request_id: str, now: datetime) -> ContactRequest | None:

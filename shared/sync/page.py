@@ -100,7 +100,7 @@ class Page:
         writing: set[LinkKey] = set()
         for case in cases:
             if self._erased(case):
-                self.tally.note(case, "skipped:suppressed")
+                self._note(case, Decision(code="skipped:suppressed"))
                 continue
             self._step_aside(case)
             decision = self._one(case)

@@ -37,7 +37,7 @@ def automation_row(tenant: Tenant, row: Row) -> dict[str, Any]:
         "description": row["description"],
         "exit_on_unsubscribe": "0",
         "exit_on_conversion": "0",
-        "multientry": "1",
+        "multientry": "1" if row["multientry"] else "0",
         "defaultscreenshot": "",
         "screenshot": None,
         "links": links(
@@ -186,9 +186,26 @@ def post_entry(call: Call) -> Response:
         tenant.automations.get(as_id(sent.get("automation"))),
     )
     if contact is None or automation is None or automation["status"] != "1":
-        raise ApiError(FORBIDDEN, {"message": "Could not create SubscriberSeries"})
+        raise _not_created(FORBIDDEN)
+    if not _may_enter(tenant, contact, automation):
+        raise _not_created(int(tenant.switches.number("entry_refused_status")))
     row = enter(tenant, call.actor, contact, automation)
     return created(contactAutomation=echo(entry_row(tenant, row), sent, "contact", "automation"))
+
+
+def _may_enter(tenant: Tenant, contact: Contact, automation: Row) -> bool:
+    """Whether a contact who is or was in there may enter again."""
+    entries = [
+        row for row in tenant.contact_automations.where("contact", contact.id) if row["automation"] == automation["id"]
+    ]
+    inside = any(not row["done"] for row in entries)
+    if inside and tenant.switches.word("entry_while_inside") == "refused":
+        return False
+    return bool(automation["multientry"]) or not entries
+
+
+def _not_created(status: int) -> ApiError:
+    return ApiError(status, {"message": "Could not create SubscriberSeries"})
 
 
 @routes.get("/contactAutomations/{id}")

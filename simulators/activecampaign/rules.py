@@ -104,6 +104,8 @@ RULES: tuple[Rule, ...] = _rules(
     ("AC-CO-01", "2.10", "Custom-object records are upserted by external id; what is not sent is left alone"),
     ("AC-CO-02", "2.10", "Values must fit the schema (422); deleting is 202; records filter by relationship"),
     ("AC-AM-01", "2.11", "contactAutomations answers 201, or 403 Could not create SubscriberSeries"),
+    ("AC-AM-03", "2.11", "An automation that takes each contact once refuses a second entry, 403 or 422 (switch)"),
+    ("AC-AM-04", "2.11", "A contact who is in an automation enters once more, or is refused (switch)"),
     ("AC-AM-02", "3.1", "The webhook step sends the contact with seriesid, without type, date_time or initiated_*"),
     ("AC-AV-01", "2.11", "Opens, clicks, bounces and mails show in activities and logs"),
     ("AC-BI-01", "2.12", "An import is queued and done later; its status lists ids in no order and failed e-mails"),

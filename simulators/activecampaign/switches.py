@@ -53,6 +53,15 @@ SWITCHES: tuple[Switch, ...] = (
     Switch("datetime_returned_as", "central", "offset of a stored date and time", "2.8 [U]", ("central", "sent")),
     Switch("list_create_status", 201, "recorded 201; the document says 200", "2.6 [R/O]", (201, 200)),
     Switch("account_name_match", "ignore_case", "which names are the same", "2.9 [U]", ("ignore_case", "exact")),
+    # automations
+    Switch(
+        "entry_while_inside",
+        "second",
+        "adding a contact who is in the automation at this moment",
+        "2.11 [U]",
+        ("second", "refused"),
+    ),
+    Switch("entry_refused_status", 403, "403 is documented; clients meet 422 too", "2.11 [O/T]", (403, 422)),
     # bulk import
     Switch("bulk_start_seconds", 1.0, "from queueing to start", "2.12"),
     Switch("bulk_seconds_per_contact", 0.02, "pace of an import", "2.12"),

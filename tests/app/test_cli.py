@@ -166,6 +166,34 @@ def test_requests_are_asked_for_shown_given_up_requeued_and_forgotten(world: Wor
 
 
 @pytest.mark.feature("APP-04")
+@pytest.mark.feature("AC-12.2", system="activecampaign")
+def test_records_are_added_to_automations(world: World, dynasync: Dynasync, tmp_path: Path) -> None:
+    connection = world.begun(2, name="CRM-AC")
+    assert dynasync("automations", "list", "CRM-AC").err == "There is no automation.\n"
+    seeded = world.sims.control("activecampaign", "POST", "seed", {"automations": [{"name": "Welcome"}]})
+    to = str(seeded["automations"][0]["id"])
+    assert dynasync("automations", "list", "CRM-AC").out.split() == [
+        *["id", "name", "takes", "records", "in"],
+        to,
+        "Welcome",
+        "yes",
+    ]
+    one, other = (row["contactid"] for row in world.rows("contact"))
+    ids = tmp_path / "ids.txt"
+    ids.write_text(f"{other}\n\n")
+    asked = ("automations", "add", "CRM-AC", "--entity", "contact", "--automation", to)
+    found = dynasync(*asked, one, "--file", str(ids), "--json").json["value"]
+    assert [item["record"]["id"] for item in found] == [one, other]
+    for item in found:
+        assert settled(world, connection, item["id"], "finished")["code"] == "enrolled"
+    assert "enrolled" in dynasync("pending", "show", "CRM-AC", found[0]["id"]).out
+    assert "cannot be read" in dynasync(*asked, "--file", str(tmp_path / "none.txt"), code=Exit.USAGE).err
+    assert "Give their ids" in dynasync(*asked, code=Exit.USAGE).err
+    wrong = dynasync("automations", "add", "CRM-AC", "--entity", "account", "--automation", to, one, code=Exit.REFUSED)
+    assert "contact, lead" in wrong.err
+
+
+@pytest.mark.feature("APP-04")
 def test_errors_and_conflicts_are_listed_and_answered(world: World, dynasync: Dynasync) -> None:
     world.begun(1, name="CRM-AC")
     assert dynasync("errors", "list", "CRM-AC").err == "No record fails.\n"

@@ -38,7 +38,7 @@ def settled(world: World, connection: str, key: str, *states: str, seconds: floa
         found: dict[str, Any] = world.call("GET", f"connections/{connection}/requests/{key}")
         if found["status"] in states:
             return found
-        assert time.monotonic() < end, found
+        assert time.monotonic() < end, str(found)
         time.sleep(0.2)
 
 

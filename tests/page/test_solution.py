@@ -69,6 +69,32 @@ def test_the_entry_opens_the_tab_or_says_what_is_missing(
     context.close()
 
 
+ROW = "7f3b0c9e-5d7b-4b8f-9a1c-2d3e4f506172"
+
+
+@pytest.mark.feature("AC-12.2", system="activecampaign")
+@pytest.mark.parametrize(
+    ("passed", "query"),
+    [
+        (
+            f"?typename=contact&type=2&id=%7B{ROW.upper()}%7D&orglcid=1033",
+            f"view=lookup&side=crm&kind=contact&record={ROW}",
+        ),
+        (f"?typename=lead&id={ROW}", f"view=lookup&side=crm&kind=lead&record={ROW}"),
+        ("?typename=contact&id=", "view=settings"),  # the form of a row that is not saved yet
+        ("?typename=a%26view&id=1", "view=settings"),
+    ],
+)
+def test_on_a_row_s_form_the_entry_opens_that_row(chromium: Browser, passed: str, query: str) -> None:
+    context = chromium.new_context(locale="en-GB")
+    context.route(f"{ORGANISATION}/**", environment(row("https://hub.azurewebsites.net"), []))
+    page = context.new_page()
+    page.goto(f"{ORGANISATION}/WebResources/dynasync_/open.html{passed}")
+    expect(page.locator("#open")).to_have_attribute("href", f"https://hub.azurewebsites.net/api/page?{query}")
+    assert ("This record" in page.title()) == ("kind=" in query)
+    context.close()
+
+
 @pytest.mark.feature("APP-10")
 def test_the_address_that_the_entry_opens_is_the_tab_sync_settings(tabs: Opening, connection: str) -> None:
     with tabs() as tab:

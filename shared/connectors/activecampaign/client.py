@@ -111,12 +111,15 @@ class Client:
             )
         return Fetched(answer.data, answer.date)
 
-    def pages(self, path: str, name: str, purpose: str, query: Query = ()) -> Iterator[Fetched]:
+    def pages(
+        self, path: str, name: str, purpose: str, query: Query = (), *, interactive: bool = False
+    ) -> Iterator[Fetched]:
         """Every page of a list that knows no keyset, by offset. Only for lists where a row more or less while they are
         read does not matter, because they are read again soon."""
         offset = 0
         while True:
-            page = self.get(path, purpose, [*query, ("limit", str(PAGE)), ("offset", str(offset))])
+            asked = [*query, ("limit", str(PAGE)), ("offset", str(offset))]
+            page = self.get(path, purpose, asked, interactive=interactive)
             yield page
             count = len(page.rows(name))
             offset += count

@@ -7,6 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from shared.connectors.activecampaign.automations import enter, entries_of, list_automations
 from shared.connectors.activecampaign.capabilities import FIND_SIZE, kinds
 from shared.connectors.activecampaign.checks import check
 from shared.connectors.activecampaign.client import ApiKey, Client
@@ -18,6 +19,7 @@ from shared.connectors.activecampaign.custom_records import (
     find_object,
     install,
 )
+from shared.connectors.activecampaign.defaults import ENROLS
 from shared.connectors.activecampaign.feed import ContactFeed
 from shared.connectors.activecampaign.fields import CONTACT, OPTED_OUT, describe_contacts
 from shared.connectors.activecampaign.hooks import Hook
@@ -37,9 +39,11 @@ from shared.domain.records import FieldName, Gone, Kind, Option, Record, Ref, Re
 from shared.errors import ConfigError, Rejected, SyncError
 from shared.http.client import HttpClient, Manners
 from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
+from shared.ports.enrolling import Automation, Entries
 
 TITLE = "ActiveCampaign"
 _SCHEMA_SECONDS = 3600.0
+_AUTOMATION_SECONDS = 60.0
 _MANNERS = Manners(
     title=TITLE, throttling=frozenset({HTTPStatus.TOO_MANY_REQUESTS.value, HTTPStatus.SERVICE_UNAVAILABLE.value})
 )
@@ -192,6 +196,27 @@ class ActiveCampaignConnector:
     def tagged(self, label: str, after: RemoteId | None = None) -> Sequence[RemoteId]:
         """Ids of up to 100 contacts that carry a tag, above `after`, for requests whose webhook was lost."""
         return tagged(self.client, self._tags, label, after)
+
+    # Automations --------------------------------------------------------------------------------------------------
+
+    @property
+    def enrolled_kinds(self) -> frozenset[Kind]:
+        return frozenset(map(Kind, ENROLS))
+
+    @property
+    def consent_fields(self) -> frozenset[FieldName]:
+        return frozenset({OPTED_OUT})
+
+    def automations(self) -> Sequence[Automation]:
+        """See `shared.ports.enrolling.Enrols`, for this and the next two."""
+        key = ("activecampaign", "automations", self._settings.origin)
+        return self._surroundings.memo.get(key, _AUTOMATION_SECONDS, lambda: list_automations(self.client))
+
+    def entries(self, automation: str, record: RemoteId) -> Entries:
+        return entries_of(self.client, automation, record)
+
+    def enrol(self, automation: str, record: RemoteId) -> None:
+        enter(self.client, automation, record)
 
     # Kinds beside contacts ----------------------------------------------------------------------------------------
 

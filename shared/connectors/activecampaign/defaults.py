@@ -25,6 +25,9 @@ ON_REQUEST = False
 VENDOR_APPS = ("activecampaign",)
 """Words in the names of Dynamics solutions that are the vendor's own integration. Its exact name is not documented."""
 
+ENROLS = ("contact",)
+"""Kinds of record that automations of the account take in."""
+
 EXTENSIONS = (
     Extension(
         name="automation_steps",

@@ -19,6 +19,7 @@ from shared.ports.connector import Outcome
 _NOTHING_THERE = re.compile(r"no result found", re.IGNORECASE)
 _LIMIT = re.compile(r"contact limit|limit of your account", re.IGNORECASE)
 _FEATURE = re.compile(r"access this feature|permission|upgrade", re.IGNORECASE)
+_ENTRY = re.compile(r"create SubscriberSeries", re.IGNORECASE)
 _RATE = re.compile(r"rate limit|per minute|in a minute|too many requests", re.IGNORECASE)
 _KEY_STEP = "Copy the API key again from Settings, Developer, save it here, and run the check."
 
@@ -52,9 +53,15 @@ class VendorError:
         return bool(_RATE.search(self.message))
 
     @property
+    def refuses_entry(self) -> bool:
+        """A contact was not taken into an automation ("SubscriberSeries"); the reason is not told."""
+        return bool(_ENTRY.search(self.message))
+
+    @property
     def may_be_spurious(self) -> bool:
         """A 403 that says no more than "Forbidden" sometimes goes away when asked again."""
-        return self.status == HTTPStatus.FORBIDDEN and not (self.is_missing or self.is_contact_limit)
+        told = self.is_missing or self.is_contact_limit or self.refuses_entry
+        return self.status == HTTPStatus.FORBIDDEN and not told
 
     @property
     def name(self) -> str:

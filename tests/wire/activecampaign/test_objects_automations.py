@@ -127,6 +127,35 @@ def test_automation_entries(vendor: Vendor) -> None:
     assert vendor.call("DELETE", "/contactAutomations/1")[0] == 403
 
 
+@pytest.mark.rule("AC-AM-03")
+@pytest.mark.parametrize("status", [403, 422])
+def test_an_automation_that_takes_everybody_once_refuses_a_second_entry(vendor: Vendor, status: int) -> None:
+    vendor.switch(entry_refused_status=status)
+    through = {"steps": [{"type": "add_tag", "tag": "seen"}]}
+    vendor.seed(automations=[{"name": "Once", "multientry": False, **through}, {"name": "Often", **through}])
+    vendor.contact()
+    assert [row["multientry"] for row in vendor.get("/automations")["automations"]] == ["0", "1"]
+    answers = [
+        vendor.call("POST", "/contactAutomations", {"contactAutomation": {"contact": 1, "automation": automation}})[0]
+        for automation in (1, 1, 2, 2)
+    ]
+    assert answers == [201, status, 201, 201]
+    assert vendor.get("/contactAutomations?filters[automation]=1")["meta"]["total"] == "1"
+
+
+@pytest.mark.rule("AC-AM-04")
+@pytest.mark.parametrize(("rule", "entries"), [("second", 2), ("refused", 1)])
+def test_a_contact_who_is_inside_is_added_once_more_or_refused(vendor: Vendor, rule: str, entries: int) -> None:
+    vendor.switch(entry_while_inside=rule)
+    vendor.seed(automations=[{"name": "Waits"}])
+    vendor.contact()
+    sent = {"contactAutomation": {"contact": 1, "automation": 1}}
+    answers = [vendor.call("POST", "/contactAutomations", sent)[0] for _ in range(2)]
+    assert answers == [201, 201 if entries == 2 else 403]
+    found = vendor.get("/contacts/1/contactAutomations")["contactAutomations"]
+    assert [(row["seriesid"], row["status"]) for row in found] == [("1", "1")] * entries
+
+
 def test_automations_run_on_tags(vendor: Vendor) -> None:
     steps = [
         {"type": "add_tag", "tag": "welcomed"},
