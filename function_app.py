@@ -4,7 +4,7 @@ import os
 
 import azure.functions as func
 
-from functions import inbound, queues, site, timers
+from functions import inbound, marketo_flow, queues, site, timers
 from functions.api.doors import doors
 from functions.routes import MODULES
 from shared.config import load
@@ -12,6 +12,6 @@ from shared.config import load
 load(os.environ)  # a missing app setting stops the start and is named, before any trigger fires
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (timers, queues, inbound, site):
+for module in (timers, queues, inbound, marketo_flow, site):
     app.register_functions(module.blueprint)
 app.register_functions(doors(MODULES))

@@ -42,7 +42,7 @@ def activecampaign_hook(req: func.HttpRequest, message: func.Out[str], context: 
     parent = traceparent(context)
     stored = app.connections.store.get(connection)
     if stored is None or not app.desk.hook_opens(stored.config, req.params.get("key", "")):
-        return failed(_closed())
+        return failed(closed())
     hook = parse_hook(req.get_body(), req.headers.get("Content-Type", ""))
     requests = app.desk.contact_requests(stored.config)
     if what == EVENTS:
@@ -70,7 +70,7 @@ def accepted(req: func.HttpRequest, connection: str, body: dict[str, object]) ->
     return response
 
 
-def _closed() -> AuthError:
+def closed() -> AuthError:
     """The same words for a wrong key and for no such connection."""
     return AuthError(
         "the key in this address is not, or no longer, the connection's",

@@ -6,23 +6,32 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from typing import List
 
 import azure.functions as func
 
 from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
+from shared.desk import Followed
+from shared.domain.connection import ConnectionConfig
 from shared.errors import ConfigError
 from shared.ports.telemetry import GIVEN_UP
 
 blueprint = func.Blueprint()
 _ID = re.compile(r"[0-9a-f]{32}")
+FLOW = "fl"
+"""How the keys of flow steps' calls begin; those of other requests are hexadecimal."""
+
 _log = logging.getLogger("dynasync.lanes")
 _requests = logging.getLogger("dynasync.requests")
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name="sync-work", connection="AzureWebJobsStorage")
 @blueprint.queue_output(arg_name="more", queue_name="sync-work", connection="AzureWebJobsStorage")
-def sync_work(message: func.QueueMessage, more: func.Out[str], context: func.Context) -> None:
+@blueprint.queue_output(arg_name="requests", queue_name="contact-requests", connection="AzureWebJobsStorage")
+def sync_work(
+    message: func.QueueMessage, more: func.Out[str], requests: func.Out[List[str]], context: func.Context
+) -> None:
     """Works one slice of the lane named in the message; a continuation message follows when there is more to do.
 
     A message that names no lane fails and ends in the poison queue after five tries. A message for a lane that another
@@ -40,6 +49,9 @@ def sync_work(message: func.QueueMessage, more: func.Out[str], context: func.Con
             )
         result = application().run_lane(connection, shard, owner=context.invocation_id)
         event(_log, "slice_done", connection=connection, ran=result.ran, more=result.more)
+        settled = application().desk.flow_due_of(connection) if result.ran else []
+    if settled:
+        requests.set([json.dumps(item) for item in settled])
     if result.more:
         more.set(json.dumps({"connection": connection, "shard": shard, "traceparent": parent}))
 
@@ -54,8 +66,13 @@ def sync_work_poison(message: func.QueueMessage, context: func.Context) -> None:
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name="contact-requests", connection="AzureWebJobsStorage")
-def contact_request(message: func.QueueMessage, context: func.Context) -> None:
-    """One attempt at one request: reads the record again, sets its labels, leaves word for the next run.
+@blueprint.queue_output(arg_name="work", queue_name="sync-work", connection="AzureWebJobsStorage")
+@blueprint.queue_output(arg_name="more", queue_name="contact-requests", connection="AzureWebJobsStorage")
+def contact_request(
+    message: func.QueueMessage, work: func.Out[str], more: func.Out[List[str]], context: func.Context
+) -> None:
+    """One attempt at one request: reads the record again, sets its labels, leaves word for the next run. Or one look at
+    a page of a flow step's people, or one attempt at its answer.
 
     What fails is noted on the request and tried again by the queue, five times in all.
     """
@@ -66,6 +83,14 @@ def contact_request(message: func.QueueMessage, context: func.Context) -> None:
         stored = app.connections.store.get(connection)
         if stored is None:
             event(_requests, "request_dropped", connection=connection, request=key, reason="connection_gone")
+            return
+        if key.startswith(FLOW):
+            page = data.get("page")
+            followed = _flow(stored.config, key, page if isinstance(page, int) else None)
+            if followed.wake:
+                work.set(json.dumps({"connection": connection, "traceparent": _text(data, "traceparent")}))
+            if followed.more:
+                more.set([json.dumps(item) for item in followed.more])
             return
         try:
             request = app.desk.contact_requests(stored.config).work(key, message.dequeue_count or 1)
@@ -85,9 +110,22 @@ def contact_request_poison(message: func.QueueMessage, context: func.Context) ->
             return
         app = application()
         stored = app.connections.store.get(connection)
-        if stored is not None:
+        if stored is not None and key.startswith(FLOW):
+            app.desk.flow_given_up(stored.config, key)
+        elif stored is not None:
             app.desk.contact_requests(stored.config).poisoned(key)
         event(_requests, "request_poisoned", connection=connection, request=key)
+
+
+def _flow(config: ConnectionConfig, key: str, page: int | None) -> Followed:
+    app = application()
+    try:
+        followed = app.desk.work_flow(config, key, page)
+    finally:
+        app.give_back_budgets()
+    name = "flow_answer" if page is None else "flow_page"
+    event(_requests, name, connection=config.id, request=key, page=page, state=followed.state, code=followed.code)
+    return followed
 
 
 def _given_up(message: func.QueueMessage, queue: str, connection: str) -> bool:

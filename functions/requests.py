@@ -44,15 +44,16 @@ def list_requests(call: Call) -> Answer:
     """Requests in one state, the poison list by default."""
     from shared.ports.requests import RequestState
 
-    store = call.app.desk.requests(call.config().id)
+    lists = call.app.desk.request_lists(call.config())
     state = RequestState(call.query("state", "poison"))
-    return call.page(lambda limit, after: store.list(state, limit=limit, after=after), request_body, size=50)
+    return call.page(lambda limit, after: lists.list(state, limit=limit, after=after), request_body, size=50)
 
 
 @route("GET", "connections/{connection}/requests/{request}", Role.READER, answer="records.Request")
 def get_request(call: Call) -> Answer:
     """The state of one request, by its key."""
-    found = call.app.desk.contact_requests(call.config()).status(call.places["request"])
+    config, key = call.config(), call.places["request"]
+    found = call.app.desk.contact_requests(config).status(key) or call.app.desk.request_lists(config).call(key)
     if found is None:
         raise Refusal(
             "request_not_found",
@@ -75,6 +76,9 @@ def requeue_requests(call: Call) -> Answer:
     """Takes these out of the poison list and tries them again, each once."""
     config = call.config()
     found = call.app.desk.contact_requests(config).requeue(call.body["ids"])
+    lists, answers = call.app.desk.request_lists(config), call.app.desk.flow_answers(config)
+    again = [answers.requeue(key) for key in call.body["ids"]] if answers is not None else []
+    found += [shown for item in again if item is not None and (shown := lists.call(item.id)) is not None]
     for request in found:
         call.send(config.id, request)
     return Answer(body={"requeued": [request.id for request in found]})
@@ -90,8 +94,8 @@ def requeue_requests(call: Call) -> Answer:
 )
 def purge_requests(call: Call) -> Answer:
     """Forgets these requests of the poison list."""
-    store = call.app.desk.requests(call.config().id)
-    return Answer(body={"purged": store.purge(call.body["ids"])})
+    lists = call.app.desk.request_lists(call.config())
+    return Answer(body={"purged": lists.purge(call.body["ids"])})
 
 
 @route("GET", "connections/{connection}/automations", Role.READER, answer="records.Automations")
@@ -154,4 +158,9 @@ def _hooks(call: Call) -> Answer:
     start = f"{call.origin}/api/hooks/{config.system}/{config.id}"
     key = app.desk.hook_key(config)
     entities = app.desk.contact_requests(config).entities()
+    flow = app.flow(config)
+    if flow is not None:
+        steps = [{"what": name, "url": f"{start}/{name}/openapi"} for name in flow.names]
+        hooks = [{"what": f"{name}:webhook", "url": f"{start}/{name}/enqueue?key={key}"} for name in flow.names]
+        return call.listed([*steps, *hooks])
     return call.listed([{"what": what, "url": f"{start}/{what}?key={key}"} for what in (*entities, "events")])

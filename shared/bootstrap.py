@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.manage.connections import Connections
     from shared.manage.expiry import Ending
     from shared.ports.connector import Connector
+    from shared.ports.flow import FlowPartner
     from shared.ports.journal import StoredConnection
     from shared.state.lane import LaneStore
     from shared.sync.engine import Engine, SliceResult
@@ -112,17 +113,31 @@ class Application:
     def secret(self, name: str) -> str:
         return self.secrets.secret(name)
 
-    def crm(self, connection: ConnectionConfig, *, oldest: float = inf) -> Connector:
+    def crm(self, connection: ConnectionConfig, *, oldest: float = inf, also: Sequence[str] = ()) -> Connector:
+        """`also` are tables beside those that the maps name."""
         from shared.connectors.registry import CRM, build
 
         used = connection.kinds(Side.CRM)
-        settings = {"tables": used, **connection.crm} if used else connection.crm
+        settings = {"tables": used, **connection.crm} if used else dict(connection.crm)
+        if also:
+            named = settings.get("tables", ())
+            settings["tables"] = [*dict.fromkeys([*(named if isinstance(named, list | tuple) else ()), *also])]
         return build(CRM, settings, self._surroundings(connection, "crm", oldest))
 
     def partner(self, connection: ConnectionConfig, *, oldest: float = inf) -> Connector:
         from shared.connectors.registry import build
 
         return build(connection.system, connection.partner, self._surroundings(connection, "partner", oldest))
+
+    def flow(self, connection: ConnectionConfig) -> FlowPartner | None:
+        """The partner's side of flow steps; None for a system without them."""
+        from shared.connectors.registry import build_flow
+        from shared.domain.entity_file import parse_entity_map
+
+        maps = [parse_entity_map(item) for item in connection.entities]
+        kinds = [str(item.crm_kind) for item in maps if item.on and item.direction.into(Side.CRM)]
+        around = self._surroundings(connection, "partner", inf)
+        return build_flow(connection.system, connection.partner, around, connection=connection.id, kinds=kinds)
 
     def default_entities(self, system: str) -> Sequence[Mapping[str, object]]:
         found: Sequence[Mapping[str, object]] = self._defaults(system).default_entities()
@@ -301,7 +316,7 @@ class Application:
             options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
-            answer=lambda codes: self.desk.answered(connection, codes),
+            answer=lambda outcomes: self.desk.answered(connection, outcomes),
             still_on=lambda: self._is_on(connection.id),
             sealer=Sealer(self.settings.state_key, "match values of creates"),
             suppressed=trust.suppressions(self).all,

@@ -6,24 +6,41 @@ Part of the application (`shared.bootstrap`), which hands it out as `desk`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import trust
 from shared.domain.connection import ConnectionConfig, Switch
+from shared.domain.records import Kind, Ref
 from shared.domain.schedule import next_due, parse_rhythm
 
 if TYPE_CHECKING:
+    from shared.azure.flow import TableFlow
     from shared.azure.requests import TableRequests
     from shared.bootstrap import Application
     from shared.manage.contact_requests import ContactRequests
     from shared.manage.enrolling import Enrolling
     from shared.manage.failing import Failing
+    from shared.manage.flow_answers import FlowAnswers
+    from shared.manage.flow_steps import FlowSteps
     from shared.manage.operations import Operations
+    from shared.manage.request_lists import RequestLists
+    from shared.ports.flow import FlowCall
+    from shared.ports.report import RecordOutcome
     from shared.ports.requests import ContactRequest
     from shared.state.model import LaneView
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What follows a look at a flow step's call: a worker for the lane, more messages."""
+
+    state: str
+    code: str = ""
+    wake: bool = False
+    more: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +83,100 @@ class Desk:
         """What goes into the queue: ids only."""
         return {"connection": connection_id, "request": request.id, "traceparent": request.trace}
 
-    def answered(self, connection: ConnectionConfig, codes: Mapping[str, str]) -> None:
+    # -- flow steps ----------------------------------------------------------------------------------------------------
+
+    def flow_store(self, connection_id: str) -> TableFlow:
+        from shared.azure.flow import TableFlow
+        from shared.azure.sealed import Sealer
+
+        sealer = Sealer(self.app.settings.state_key, "flow steps")
+        return TableFlow(self.app.store("requests"), connection_id, sealer)
+
+    def flow_steps(self, connection: ConnectionConfig) -> FlowSteps | None:
+        """None for a system whose automations have no such steps."""
+        from shared.manage.flow_steps import FlowSteps
+
+        partner = self.app.flow(connection)
+        if partner is None:
+            return None
+        return FlowSteps(
+            config=connection,
+            store=self.flow_store(connection.id),
+            partner=partner,
+            systems=self.app,
+            crm=lambda: self.app.crm(connection, also=partner.tables),
+            clock=self.app.clock,
+            round_up=parse_rhythm(connection.rhythm).round_up,
+        )
+
+    def flow_answers(self, connection: ConnectionConfig) -> FlowAnswers | None:
+        from shared.manage.flow_answers import FlowAnswers
+
+        partner = self.app.flow(connection)
+        if partner is None:
+            return None
+        return FlowAnswers(store=self.flow_store(connection.id), partner=partner, clock=self.app.clock)
+
+    def crm_choices(self, connection: ConnectionConfig, kinds: Sequence[Kind], most: int) -> list[tuple[Ref, str]]:
+        """Rows of Dynamics that people choose one of, with their names; at most so many of all kinds together."""
+        crm: Any = self.app.crm(connection, also=kinds)  # beside the port: only Dynamics has them
+        try:
+            found = [choice for kind in kinds for choice in crm.choices(kind, most)]
+        finally:
+            self.app.give_back_budgets()
+        return found[:most]
+
+    def flow_message(self, connection_id: str, call: FlowCall, page: int | None) -> dict[str, object]:
+        """What goes into the queue: a page to be worked, or (no page) the answer to be sent."""
+        message: dict[str, object] = {"connection": connection_id, "request": call.id, "traceparent": call.trace}
+        return message if page is None else {**message, "page": page}
+
+    def flow_due_of(self, connection_id: str) -> list[dict[str, object]]:
+        """`flow_due` after a slice of the connection's lane: what the slice settled goes on at once."""
+        stored = self.app.connections.store.get(connection_id)
+        return self.flow_due(stored.config) if stored is not None else []
+
+    def work_flow(self, connection: ConnectionConfig, call_id: str, page: int | None) -> Followed:
+        """What a message of the queue asks for: works a page, or sends the answer."""
+        steps, answers = self.flow_steps(connection), self.flow_answers(connection)
+        if steps is None or answers is None:
+            return Followed("gone")
+        if page is None:
+            call = answers.send(call_id)
+            return Followed(call.state.value if call is not None else "nothing", code=call.code if call else "")
+        worked = steps.work(call_id, page)
+        more = [self.flow_message(connection.id, worked.call, None)] if worked.call is not None and worked.due else []
+        state = worked.call.state.value if worked.call is not None else "gone"
+        return Followed(state, wake=worked.wake, more=more)
+
+    def flow_given_up(self, connection: ConnectionConfig, call_id: str) -> None:
+        steps = self.flow_steps(connection)
+        if steps is not None:
+            steps.given_up(call_id)
+
+    def flow_due(self, connection: ConnectionConfig) -> list[dict[str, object]]:
+        """Messages for what no message may be under way for any more."""
+        steps = self.flow_steps(connection)
+        found = steps.due_again() if steps is not None else []
+        return [self.flow_message(connection.id, call, page) for call, page in found]
+
+    def request_lists(self, connection: ConnectionConfig) -> RequestLists:
+        """All that outside callers asked for, of any sort."""
+        from shared.manage.request_lists import RequestLists
+
+        partner = self.app.flow(connection)
+        kind = partner.kind if partner is not None else ""
+        return RequestLists(self.requests(connection.id), self.flow_store(connection.id), kind)
+
+    # -- what became of them -------------------------------------------------------------------------------------------
+
+    def answered(self, connection: ConnectionConfig, outcomes: Mapping[str, RecordOutcome]) -> None:
         """Notes how requests ended, and tells it in the trace of the call that brought each."""
         log = logging.getLogger("dynasync.requests")
+        steps = self.flow_steps(connection)
+        if steps is not None:
+            steps.answered(outcomes)
+        codes = {key: outcome.code for key, outcome in outcomes.items()}
         for request in self.contact_requests(connection).answered(codes):
             log.info(
                 "request_answered trace=%s connection=%s request=%s code=%s",
@@ -78,13 +186,15 @@ class Desk:
                 request.code,
             )
 
-    def due_requests(self) -> list[dict[str, str]]:
+    def due_requests(self) -> list[Mapping[str, object]]:
         """Messages for requests that were held and are free now, or whose message never came."""
-        return [
-            self.request_message(stored.config.id, request)
-            for stored in self.app.each_connection()
-            for request in self.contact_requests(stored.config).due_again()
-        ]
+        found: list[Mapping[str, object]] = []
+        for stored in self.app.each_connection():
+            config = stored.config
+            requests = self.contact_requests(config).due_again()
+            found += [self.request_message(config.id, request) for request in requests]
+            found += self.flow_due(config)
+        return found
 
     def forget_the_old(self) -> Iterator[tuple[str, dict[str, int]]]:
         """Removes what is older than its time, connection by connection and then of all together; answers how much of
@@ -102,7 +212,8 @@ class Desk:
                     "conflicts": older_than(now - KEPT["conflicts"], conflicts.expire),
                     "images": older_than(now - KEPT["images"], trust.images(self.app, name).delete_before),
                     "runs": older_than(now - KEPT["runs"], self.app.journal(name).delete_before),
-                    "requests": older_than(now - KEPT["requests"], self.requests(name).delete_before),
+                    "requests": older_than(now - KEPT["requests"], self.requests(name).delete_before)
+                    + older_than(now - KEPT["requests"], self.flow_store(name).delete_before),
                 },
             )
 

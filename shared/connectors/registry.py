@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.connectors.extensions import Extension
     from shared.connectors.surroundings import SettingSpec, Surroundings
     from shared.ports.connector import Connector
+    from shared.ports.flow import FlowPartner
 
 CRM = "dynamics"
 
@@ -32,6 +33,17 @@ def build(system: str, settings: Mapping[str, object], surroundings: Surrounding
     """One side's connector. Raises ConfigError for an unknown system or a wrong setting; calls nobody."""
     connector: Connector = import_module(_package(system)).build(settings, surroundings)
     return connector
+
+
+def build_flow(
+    system: str, settings: Mapping[str, object], surroundings: Surroundings, *, connection: str, kinds: Sequence[str]
+) -> FlowPartner | None:
+    """A partner system's side of flow steps; None for one that has none. Raises ConfigError for a wrong setting."""
+    make = getattr(import_module(_package(system)), "build_flow", None)
+    if make is None:
+        return None
+    found: FlowPartner = make(settings, surroundings, connection=connection, kinds=kinds)
+    return found
 
 
 def settings_of(system: str) -> tuple[SettingSpec, ...]:

@@ -92,6 +92,7 @@ _SKIPPED: Final = (
     ("direction", "Nothing of this entity flows that way.", "Change the entity's direction if it should."),
     ("not_linked", "The record has no counterpart and nothing asks to make one.", "Tag it or run the automation step."),
     ("duplicate_match", "Another record has the same e-mail address and is linked already.", "Merge the two records."),
+    ("exists", "Dynamics has a row of this person already; it was left as it is.", "Nothing; a run links the two."),
     ("deleted", "The record was deleted earlier and stays deleted.", "Create a new record if it should come back."),
     ("delete_ignored", "The other record was deleted; this entity's policy leaves this one alone.", _NOTHING),
     ("gone", "The record no longer exists on either side.", _NOTHING),
@@ -192,6 +193,11 @@ _FAILED: Final = (
         "Look there whether the record is in it; if not, add it again.",
     ),
     ("never_linked", "The record got no counterpart within three days.", "Look the record up: it says why."),
+    ("unknown_owner", "Dynamics has no such user or team.", "Refresh the list of owners, and choose again."),
+    ("unknown_campaign", "Dynamics has no such campaign.", "Refresh the list of campaigns, and choose again."),
+    ("unusable_choice", "The flow step was told something that it cannot use.", "Correct the step in the campaign."),
+    ("stopped", "The connection stopped, or refuses to work, until a person looks.", "Read the connection's status."),
+    ("not_in_time", "The record was not made in time for the answer; it is still made.", "Look at the lane's backlog."),
     ("unknown", "The outcome has a code of a newer release.", "Update the product, or report the code."),
 )
 

@@ -22,6 +22,19 @@ class Answer:
     partner: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Somebody asked for a Dynamics row of this partner record, whatever the entity's rules say of records in general.
+
+    `kind` is what it is to be made as ("": as any other), `given` the references the row is made with. `spares`:
+    a row that is there already is left as it is.
+    """
+
+    kind: str = ""
+    given: Mapping[FieldName, Value] = field(default_factory=dict)
+    spares: bool = True
+
+
 @dataclass(slots=True, kw_only=True)
 class Case:
     """One pair under work. What a side is known to hold *now* stands in `crm` and `partner`; None: not observed."""
@@ -41,6 +54,7 @@ class Case:
     hidden: set[str] = field(default_factory=set)  # field ids left out: the other side refused them in this page
     refused: dict[str, str] = field(default_factory=dict)  # and the code each was refused with
     stale: set[Side] = field(default_factory=set)  # sides whose record has to be read before deciding again
+    asked: Asked | None = None
     witnessed: frozenset[FieldName] = frozenset()  # partner's fields that an event told, of the person's own doing
     partner_asked: bool = False  # the partner was asked for a record with this match value
     taken: bool = False  # it has one, which belongs to another pair

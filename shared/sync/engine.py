@@ -16,7 +16,7 @@ from shared.errors import AuthError, ConfigError, GuardTripped, LeaseLost, Rejec
 from shared.ports.ambient import Clock, IdSource, Sealing
 from shared.ports.connector import Connector
 from shared.ports.logbook import NoticeBook
-from shared.ports.report import Image, Journal
+from shared.ports.report import Image, Journal, RecordOutcome
 from shared.state.errors import StateDamaged
 from shared.state.inbox import ASIDE
 from shared.state.lane import Held, LaneStore
@@ -43,7 +43,7 @@ class Engine:
     """Everything one lane needs. Cheap to make; holds nothing that must last.
 
     `due` answers when the next run may start, from the end and slot of the last one (None: at once, always), `round_up`
-    when the rhythm next does anything; `answer` is told the outcome code of each request that a command carried, by
+    when the rhythm next does anything; `answer` is told the outcome of each request that a command carried, by
     the request's key, and may be told again; `still_on` says, between pages, whether the sync was not switched off
     meanwhile; `schemas` keeps described kinds between slices of one process,
     `compilations` what was compiled against them. With a `plan` the run is a rehearsal (`shared.sync.rehearse`): faults
@@ -63,7 +63,7 @@ class Engine:
     options: Options = field(default_factory=Options)
     due: Callable[[Mapping[str, object], datetime], tuple[datetime, str]] | None = None
     round_up: Callable[[datetime], datetime] | None = None
-    answer: Callable[[Mapping[str, str]], None] | None = None
+    answer: Callable[[Mapping[str, RecordOutcome]], None] | None = None
     still_on: Callable[[], bool] | None = None
     suppressed: Callable[[], frozenset[bytes]] | None = None
     keeping: Callable[[Held], AbstractContextManager[None]] | None = None

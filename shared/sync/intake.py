@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import LinkState, link_key
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, Side
-from shared.sync.cases import Case
+from shared.sync.cases import Asked, Case
 from shared.sync.page import Page
 from shared.sync.parts import Parts
 
@@ -29,9 +29,17 @@ def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Cas
     return cases
 
 
-def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone], *, only_news: bool = False) -> list[Case]:
+def from_partner(
+    page: Page,
+    kind: Kind,
+    items: Sequence[Record | Gone],
+    *,
+    only_news: bool = False,
+    asked: Mapping[Ref, Asked] | None = None,
+) -> list[Case]:
     """One case a partner record: its link's, the awaiting one its match value fits, or one of its own. With `only_news`
-    none for values told apart from their record that say what is agreed; they count as unchanged."""
+    none for values told apart from their record that say what is agreed; they count as unchanged. `asked` are those
+    that somebody wants a row of."""
     maps = page.work.maps_of(Side.PARTNER, kind)
     if not maps:
         return []
@@ -61,8 +69,20 @@ def from_partner(page: Page, kind: Kind, items: Sequence[Record | Gone], *, only
             text = matches[ref]
             case = _awaiting(page, kind, seen, text) or _own(page, maps, seen)
         if case is not None:
-            cases.append(case)
+            cases.append(_wanted(page, maps, case, (asked or {}).get(ref)))
     return cases
+
+
+def _wanted(page: Page, maps: Sequence[CompiledMap], case: Case, asked: Asked | None) -> Case:
+    """The case of a record that somebody wants a row of: where it had none, or it was deleted, one of its own."""
+    if asked is None or not isinstance(case.partner, Record):
+        return case
+    link = page.links.of_partner(case.partner.ref)
+    if link is None or link.state is LinkState.TOMBSTONE:
+        named = [item for item in maps if item.entity.crm_kind == asked.kind]
+        case = _own(page, named or maps, case.partner)
+    case.asked = asked
+    return case
 
 
 def _is_echo(page: Page, compiled: CompiledMap, parts: Parts, seen: Record) -> bool:

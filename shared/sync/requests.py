@@ -6,16 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.records import FieldName, Record, Ref, Side, Value
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Side, Value
 from shared.ports.connector import Witness
+from shared.ports.report import RecordOutcome
 from shared.state.model import Command
-from shared.sync.cases import Answer, Case
+from shared.sync.cases import Answer, Asked, Case
 from shared.sync.context import Work
 from shared.sync.intake import from_partner
 from shared.sync.page import Page
 
 _ALL = 1000
-_LOOKS = frozenset({"look", "decide"})
+MAKE = "make"
+"""The command that asks for a Dynamics row of a partner record: `kind` is what it is made as, each `ref.COLUMN`
+a reference it is made with (`KIND|ID`), and `update` lets a row that is there already be brought in step."""
+
+REFERENCE = "ref."
+_LOOKS = frozenset({"look", "decide", MAKE})
+type _Read = Mapping[Kind, Mapping[RemoteId, Record | Gone]]
 
 
 def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
@@ -68,10 +75,11 @@ def _answer(page: Page, commands: Sequence[Command]) -> None:
     tell = page.work.engine.answer
     if tell is None or page.applier.unknown or page.applier.postponed is not None:
         return
-    codes = {outcome.partner: outcome.code for outcome in page.tally.outcomes}
+    told = {outcome.partner: outcome for outcome in page.tally.outcomes}
     asked = {str(command.payload["request"]): command.ref for command in commands if command.payload.get("request")}
     if asked:
-        tell({key: codes.get(ref, "unchanged") for key, ref in asked.items()})
+        quiet = RecordOutcome(link="", entity="", code="unchanged")
+        tell({key: told.get(ref, quiet) for key, ref in asked.items()})
 
 
 def _release_guard(work: Work) -> None:
@@ -102,8 +110,9 @@ _FACTS = {"release_guard": _release_guard, "resume": resume, "sync_now": _sync_n
 
 def _cases(page: Page, commands: Sequence[Command]) -> list[Case]:
     cases: dict[bytes, Case] = {}
+    found = _read_partners(page, [command.ref for command in commands if command.side is Side.PARTNER and command.ref])
     for command in commands:
-        for case in _crm(page, command) if command.side is Side.CRM else _partner(page, command):
+        for case in _crm(page, command) if command.side is Side.CRM else _partner(page, command, found):
             kept = cases.setdefault(case.key, case)
             if kept.partner_ref is None and case.partner_ref is not None:  # a row, and a record that it was made for
                 case.answers.update(kept.answers)
@@ -149,24 +158,42 @@ def _linked_meanwhile(page: Page, partner: Ref) -> Link | None:
     return link if link is not None and link.state in {LinkState.LINKED, LinkState.AWAITING} else None
 
 
-def _partner(page: Page, command: Command) -> list[Case]:
-    if command.ref is None:
+def _read_partners(page: Page, refs: Sequence[Ref]) -> _Read:
+    """The partner records that commands name, those of a kind together."""
+    found: dict[Kind, Mapping[RemoteId, Record | Gone]] = {}
+    for kind in dict.fromkeys(ref.kind for ref in refs):
+        maps = page.work.maps_of(Side.PARTNER, kind)
+        fields = tuple(dict.fromkeys(name for item in maps for name in item.reads(Side.PARTNER)))
+        ids = list(dict.fromkeys(ref.id for ref in refs if ref.kind == kind))
+        found[kind] = page.work.engine.partner.read(kind, ids, fields) if maps else {}
+    page.links.load(partners=refs)
+    return found
+
+
+def _partner(page: Page, command: Command, found: _Read) -> list[Case]:
+    if command.ref is None or not page.work.maps_of(Side.PARTNER, command.ref.kind):
         return []
-    kind = command.ref.kind
-    maps = page.work.maps_of(Side.PARTNER, kind)
-    if not maps:
+    kind, item = command.ref.kind, found.get(command.ref.kind, {}).get(command.ref.id)
+    if item is None:
         return []
-    fields = tuple(dict.fromkeys(name for item in maps for name in item.reads(Side.PARTNER)))
-    found = page.work.engine.partner.read(kind, [command.ref.id], fields)
     told = _told_by_event(page, command)
-    seen = [
-        replace(item, fields={**item.fields, **told}) if isinstance(item, Record) else item for item in found.values()
-    ]
-    cases = from_partner(page, kind, seen)
+    seen = replace(item, fields={**item.fields, **told}) if isinstance(item, Record) else item
+    cases = from_partner(page, kind, [seen], asked={command.ref: _asked(command)} if command.op == MAKE else None)
     for case in cases if told else ():
         case.witnessed = frozenset(told)
         case.stale.add(Side.CRM)
     return cases
+
+
+def _asked(command: Command) -> Asked:
+    given: dict[FieldName, Value] = {}
+    for name, value in command.payload.items():
+        if name.startswith(REFERENCE):
+            kind, _, row = str(value).partition("|")
+            given[FieldName(name.removeprefix(REFERENCE))] = Ref(Kind(kind), RemoteId(row))
+    return Asked(
+        kind=str(command.payload.get("kind", "")), given=given, spares=not command.payload.get("update", False)
+    )
 
 
 def _told_by_event(page: Page, command: Command) -> Mapping[FieldName, Value]:

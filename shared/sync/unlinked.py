@@ -22,6 +22,8 @@ class Unlinked(Linked):
     def unlinked(self, case: Case, link: Link | None, links: WorkingSet) -> Decision:
         crm, partner = record_of(case.crm), record_of(case.partner)
         if crm is not None and partner is not None:
+            if case.asked is not None and case.asked.spares:
+                return Decision(code="skipped:exists")
             return self._first_link(case, link, links)
         if crm is not None:
             return self._from_crm(case, crm, link, links)
@@ -56,6 +58,8 @@ class Unlinked(Linked):
 
     def met(self, case: Case, link: Link) -> Decision:
         """A pair that is linked, though the labels that its first meeting was to put may not have been put yet."""
+        if case.asked is not None and case.asked.spares:
+            return Decision(code="unchanged")
         rules, partner = case.map.entity.labels, record_of(case.partner)
         if OWED not in link.flags or rules is None:
             return self.linked(case, link)
@@ -167,7 +171,6 @@ class Unlinked(Linked):
         return Decision(code="created", link=after, writes=(write,))
 
     def _from_partner(self, case: Case, partner: Record, link: Link | None, links: WorkingSet) -> Decision:
-        entity = case.map.entity
         text = self.match_of(case)
         match = self.match_key(text)
         rival = next(_rivals(case, links.matched(match).links), None) if match is not None else None
@@ -177,8 +180,7 @@ class Unlinked(Linked):
             if link is not None:
                 return self.park(case, link, "conflicted:duplicate_match", retry=True)
             return Decision(code="skipped:duplicate_match", candidate=match, retry=True)
-        asks = entity.labels is None or entity.labels.asks_to_create(partner.labels)
-        if self.initial or not asks or not entity.makes(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
+        if not self._is_wanted(case, partner) or Op.CREATE not in self.crm_caps(case).writes:
             begun = link is not None and link.state is LinkState.PARKED and not link.parked
             return Decision(code="skipped:not_linked", candidate=match, forget=case.key if begun else None)
         if case.ambiguous:
@@ -186,6 +188,12 @@ class Unlinked(Linked):
         if text is not None and not case.looked_up and self.crm_caps(case).match_field is not None:
             return Decision(code="waiting", look_up=True)
         return self._create_crm(case, partner, link, match)
+
+    def _is_wanted(self, case: Case, partner: Record) -> bool:
+        """Whether a row is to be made of a partner record: somebody asked for it, or the entity's rules do."""
+        entity = case.map.entity
+        asks = entity.labels is None or entity.labels.asks_to_create(partner.labels)
+        return case.asked is not None or (not self.initial and asks and entity.makes(Side.CRM))
 
     def _create_crm(self, case: Case, partner: Record, link: Link | None, match: MatchKey | None) -> Decision:
         entity = case.map.entity
@@ -209,7 +217,7 @@ class Unlinked(Linked):
             side=Side.CRM,
             op=Op.CREATE,
             ref=case.crm_ref,
-            fields=merged.writes.get(Side.CRM, {}),
+            fields={**merged.writes.get(Side.CRM, {}), **(case.asked.given if case.asked is not None else {})},
             match_key=match,
             pending=merged.pending.get(Side.CRM, {}),
             bases=remembered(self.digester, merged.pending_bases.get(Side.CRM, {})),

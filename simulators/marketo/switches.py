@@ -44,6 +44,11 @@ SWITCHES: tuple[Switch, ...] = (
     flag("large_list_refused", default=True, text="feeds by lists of 10,000 leads or more", source="2.5"),
     Switch("large_list", 10_000, "how many that is", "2.5"),
     Switch("company_fanout", 5000, "most leads of a company that log a change of it", "1.1 [U]"),
+    # flow steps
+    Switch("used_token", 401, "status for a callback whose token was used", "4.1 [U]", (401, 403, 404, 409)),
+    Switch("flow_chunk", 300, "people a flow step hands over in one call", "4.1 [U]"),
+    Switch("flow_retries", 3, "how often a call is tried again after 429, 500 or silence", "4.1 [U]"),
+    Switch("flow_retry_seconds", 0.2, "pause before that", "4.1 [U]"),
     # bulk
     Switch("import_start_seconds", 2.0, "from queueing to start", "2.7"),
     Switch("import_seconds_per_row", 0.002, "pace of an import", "2.7"),

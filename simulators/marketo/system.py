@@ -15,6 +15,9 @@ from simulators.marketo import acts, identity, seeding, state
 from simulators.marketo.bulk.jobs import Jobs
 from simulators.marketo.call import Call
 from simulators.marketo.errors import CallError, TransportError
+from simulators.marketo.flowsteps import callbacks
+from simulators.marketo.flowsteps.book import Book
+from simulators.marketo.flowsteps.campaigns import Campaigns
 from simulators.marketo.resources import routes
 from simulators.marketo.routes import Route
 from simulators.marketo.switches import SWITCHES
@@ -34,6 +37,11 @@ class Marketo(SystemBase):
     def __init__(self, clock: Clock | None = None, *, seed: int = 1) -> None:
         super().__init__(clock, seed=seed)
         self.tenant = self._new_tenant()
+        self._begin_flow_steps()
+
+    def _begin_flow_steps(self) -> None:
+        self.book = Book()
+        self.campaigns = Campaigns(self.tenant, self.book, lambda: self.urls.get(self.name, ""), lambda: self.ca_file)
 
     def _new_tenant(self) -> Tenant:
         tenant = Tenant(
@@ -46,6 +54,7 @@ class Marketo(SystemBase):
         """An empty subscription with its one API user; see `System.reset`."""
         super().reset(seed)
         self.tenant = self._new_tenant()
+        self._begin_flow_steps()
 
     def flight(self, request: Request) -> AbstractContextManager[None]:
         """Calls under way are counted; asking for a token is none of them."""
@@ -62,6 +71,8 @@ class Marketo(SystemBase):
                 check_size(request, path)
                 if path == identity.PATH:
                     return _routed(identity.answer(tenant, request), identity.PATH)
+                if path.startswith(callbacks.PATH):
+                    return _routed(callbacks.answer(tenant, self.book, request), f"{callbacks.PATH}{{id}}")
                 if not path.startswith(_API):
                     return text_response(404, "Not Found")
                 return self._answer(tenant, request, path)
@@ -109,12 +120,17 @@ class Marketo(SystemBase):
             return seeding.seed(self.tenant, spec)
 
     def state(self, query: dict[str, str]) -> dict[str, Any]:
-        """See `state.view`."""
+        """See `state.view`; `kind=flowsteps` lists the chunks that were handed over, and what came back."""
+        if query.get("kind") == "flowsteps":
+            with self.book.lock:
+                return {"flowsteps": [chunk.shown() for chunk in self.book.chunks.values()]}
         with self.tenant.lock:
             return state.view(self.tenant, query)
 
     def act(self, action: str, spec: dict[str, Any]) -> dict[str, Any]:
-        """See `acts.ACTS`."""
+        """See `acts.ACTS`; what calls a provider holds no lock meanwhile."""
+        if action in self.campaigns.acts:
+            return self.campaigns.act(action, spec)
         with self.tenant.lock:
             return acts.act(self.tenant, action, spec)
 

@@ -14,10 +14,10 @@ from shared.connectors.dynamics.metadata import TableMeta, fetch_table
 from shared.connectors.dynamics.reader import Reading
 from shared.connectors.dynamics.rows import RowMapper
 from shared.connectors.dynamics.settings import DynamicsSettings
-from shared.connectors.dynamics.tables import Table, capabilities, tables_of
+from shared.connectors.dynamics.tables import CHOSEN, Table, capabilities, tables_of
 from shared.connectors.dynamics.writer import Sizes, Writing
 from shared.connectors.surroundings import Surroundings
-from shared.domain.records import FieldName, Gone, Kind, Record, RemoteId, Schema
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Schema
 from shared.errors import ConfigError, Rejected, Transient
 from shared.http.client import HttpClient, Manners
 from shared.ports.connector import Capabilities, ChangePage, CheckStep, Cursor, Settled, Ticket, Write, WriteResult
@@ -86,6 +86,20 @@ class DynamicsConnector:
         rows = self.client.get(target, "check", interactive=True).data.get("value")
         found = rows if isinstance(rows, list) else []
         return [f"{row.get('friendlyname') or row.get('uniquename')} {row.get('version', '')}".strip() for row in found]
+
+    def choices(self, kind: Kind, most: int) -> Sequence[tuple[Ref, str]]:
+        """Rows a person may choose one of, with their names, in the order of names: users and teams who may own
+        records, campaigns in use. Raises Rejected for another kind."""
+        name, where = CHOSEN.get(kind, ("", ""))
+        table = self._table(kind)
+        if not name:
+            raise Rejected(f"{TITLE}: nobody chooses one of {kind}", code="unknown_kind")
+        target = self.client.target(
+            table.set_name, select=f"{table.key},{name}", filter=where, orderby=name, top=str(most)
+        )
+        rows = self.client.get(target, "choices").data.get("value")
+        found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+        return [(Ref(kind, RemoteId(str(row[table.key]).lower())), str(row.get(name) or "")) for row in found]
 
     def describe(self, kind: Kind) -> Schema:
         return self._meta(kind, fresh=True).schema

@@ -95,6 +95,24 @@ _ALL = (
         privilege="Opportunity",
         writes=frozenset(),
     ),
+    # What steps of a partner's automations choose from and write; no map names them.
+    Table(kind=Kind("team"), set_name="teams", key=FieldName("teamid"), privilege="Team", writes=frozenset()),
+    Table(
+        kind=Kind("campaign"),
+        set_name="campaigns",
+        key=FieldName("campaignid"),
+        privilege="Campaign",
+        writes=frozenset(),
+        inactive=frozenset({1}),
+    ),
+    Table(
+        kind=Kind("task"),
+        set_name="tasks",
+        key=FieldName("activityid"),
+        privilege="Activity",
+        writes=frozenset({Op.CREATE}),
+        inactive=frozenset({1, 2}),
+    ),
 )
 
 TABLES: Mapping[Kind, Table] = {table.kind: table for table in _ALL}
@@ -104,6 +122,13 @@ SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _ALL} | 
     "transactioncurrency": "transactioncurrencies",
     "businessunit": "businessunits",
 }
+
+CHOSEN: Mapping[Kind, tuple[FieldName, str]] = {
+    Kind("systemuser"): (FieldName("fullname"), "isdisabled eq false and applicationid eq null"),
+    Kind("team"): (FieldName("name"), "teamtype eq 0"),
+    Kind("campaign"): (FieldName("name"), "statecode eq 0"),
+}
+"""What people choose from: the column with the name, and which rows are in use (of teams those that own records)."""
 
 _CUSTOM = re.compile(r"[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,120}")
 """The logical name of a custom table: a publisher's prefix, `_`, and a name."""

@@ -40,6 +40,12 @@ EXTENSIONS = (
         settings=("partition",),
     ),
     Extension(
+        name="flow_steps",
+        help="Flow steps for smart campaigns: sync a person, change the owner, create a task.",
+        settings=("flow_campaigns", "callback_hosts"),
+        hooks=True,
+    ),
+    Extension(
         name="opportunity_roles",
         help="Opportunities come with the role of their contact.",
         settings=("opportunity_role",),

@@ -46,6 +46,18 @@ SETTINGS: tuple[SettingSpec, ...] = (
         choices=(REFUSE, PEOPLE_ONLY),
         default=REFUSE,
     ),
+    SettingSpec(
+        name="flow_campaigns",
+        help="How people handed over by a flow step are taken: by_context (at once where the call tells what triggered "
+        "the campaign, else by the next run), trigger (all at once), batch (all by the next run).",
+        choices=("by_context", "trigger", "batch"),
+        default="by_context",
+    ),
+    SettingSpec(
+        name="callback_hosts",
+        help="Domains, separated by commas, that a flow step's callback may be sent to.",
+        default="mktorest.com, marketo.com, adobe.io",
+    ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(
         name="import_from",
@@ -57,6 +69,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
 )
 
 _API_NAME = re.compile(r"[A-Za-z0-9]{0,100}")
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _HOST = re.compile(r"\d{3}-[a-z]{3}-\d{3}\.mktorest\.com")
 _NEXT = "In Marketo open Admin, Web Services, and copy the REST API endpoint shown there, without /rest."
 
@@ -72,6 +85,8 @@ class MarketoSettings:
     rejection_activity: str = ""
     opportunity_role: str = OPPORTUNITY_ROLE
     native_sync: str = REFUSE
+    flow_campaigns: str = "by_context"
+    callback_hosts: tuple[str, ...] = ()
     partition: str = ""
     import_from: int = 0
     concurrency: int = 4
@@ -89,10 +104,24 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         rejection_activity=_api_name(read.text("rejection_activity")),
         opportunity_role=read.text("opportunity_role") or OPPORTUNITY_ROLE,
         native_sync=read.text("native_sync") or REFUSE,
+        flow_campaigns=read.text("flow_campaigns") or "by_context",
+        callback_hosts=_domains(read.text("callback_hosts")),
         partition=read.text("partition"),
         import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),
     )
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(_DOMAIN.fullmatch(name) for name in found):
+        raise ConfigError(
+            "partner.callback_hosts holds something that is no domain",
+            setting="partner.callback_hosts",
+            code="bad_domain",
+            next_step="Enter domains such as mktorest.com, separated by commas, without https://.",
+        )
+    return found
 
 
 def _api_name(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The caller's side of self-service flow steps: installing a provider, running campaigns through it, its callback."""
