@@ -9,6 +9,7 @@ import pytest
 
 from shared.azure.ambient import SystemClock
 from shared.azure.tables import AzurePartitionStore, Tables
+from tests.contract.flow_contract import FlowStoreContract
 from tests.contract.journal_contract import RunLogContract
 from tests.contract.lists_contract import (
     AuditContract,
@@ -34,6 +35,10 @@ def store(tables: Tables) -> AzurePartitionStore:
 
 class TestRuns(RunLogContract):
     """Runs and outcomes."""
+
+
+class TestFlow(FlowStoreContract):
+    """Calls of flow steps."""
 
 
 class TestFailures(FailureStoreContract):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shared.azure.log_rows import newest_first, run_time
 from shared.azure.values import pack_value, unpack_value
 from shared.domain.records import ABSENT, Kind, Ref, RemoteId
+from tests.contract.flow_contract import FlowStoreContract
 from tests.contract.journal_contract import RunLogContract
 from tests.contract.lists_contract import (
     AuditContract,
@@ -30,6 +31,10 @@ def store() -> MemoryPartitionStore:
 
 class TestRuns(RunLogContract):
     """Runs and outcomes."""
+
+
+class TestFlow(FlowStoreContract):
+    """Calls of flow steps."""
 
 
 class TestFailures(FailureStoreContract):
