@@ -83,6 +83,8 @@ _WAITING: Final = (
         "The record is deleted when those that hang off it were seen to, at the end of the run.",
         "Nothing; the same run does it.",
     ),
+    ("waiting:make", "A flow step asked for a row in Dynamics.", "Nothing; the next look of the lane makes it."),
+    ("waiting:update", "A flow step asked for the pair to be brought in step.", "Nothing; the lane does it."),
     ("waiting:parent", "The parent record has no counterpart yet.", "Nothing; the record follows its parent."),
 )
 

@@ -153,6 +153,7 @@ RULES: tuple[Rule, ...] = _rules(
         "4.1",
         "A callback without the subscription's Munchkin id, or without JSON, is 400 and spends no token",
     ),
+    ("MK-SF-18", "4.1", "A callback beyond a size is 413 (switch)"),
     ("MK-SF-13", "4.1", "An error of the whole chunk makes everybody fail; people are not looked at"),
     ("MK-SF-14", "4.1", "A person without a known id in a callback counts as failed"),
     ("MK-SF-15", "4.1", "Mapped fields are written: null says nothing, the word null empties, texts are cut, +5 adds"),

@@ -46,6 +46,7 @@ SWITCHES: tuple[Switch, ...] = (
     Switch("company_fanout", 5000, "most leads of a company that log a change of it", "1.1 [U]"),
     # flow steps
     Switch("used_token", 401, "status for a callback whose token was used", "4.1 [U]", (401, 403, 404, 409)),
+    Switch("callback_bytes", 10_485_760, "largest body of a callback", "4.1 [U]"),
     Switch("flow_chunk", 300, "people a flow step hands over in one call", "4.1 [U]"),
     Switch("flow_retries", 3, "how often a call is tried again after 429, 500 or silence", "4.1 [U]"),
     Switch("flow_retry_seconds", 0.2, "pause before that", "4.1 [U]"),

@@ -68,11 +68,11 @@ class Marketo(SystemBase):
         with tenant.lock:
             path = _path(request)
             try:
+                if path.startswith(callbacks.PATH):
+                    return _routed(callbacks.answer(tenant, self.book, request), f"{callbacks.PATH}{{id}}")
                 check_size(request, path)
                 if path == identity.PATH:
                     return _routed(identity.answer(tenant, request), identity.PATH)
-                if path.startswith(callbacks.PATH):
-                    return _routed(callbacks.answer(tenant, self.book, request), f"{callbacks.PATH}{{id}}")
                 if not path.startswith(_API):
                     return text_response(404, "Not Found")
                 return self._answer(tenant, request, path)

@@ -25,7 +25,9 @@ from shared.connectors.activecampaign.hooks import MOST_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-OPEN = {"health", "openapi", "activecampaign_hook", "signed_in", "page", "page_file"}
+OPEN = {"health", "openapi", "activecampaign_hook", "signed_in", "page", "page_file"} | {
+    f"marketo_flow_{name}" for name in ("read", "submit", "enqueue", "picklist")
+}
 """Functions without a key: the probe that says nothing, the API's public description, webhooks whose address holds
 their own secret, the door that the platform's sign-in opens (`tests/app/test_api_roles.py`), and the page's own files,
 which hold nobody's data."""

@@ -41,7 +41,7 @@ class Table:
 
     @property
     def custom(self) -> bool:
-        return self.kind not in TABLES
+        return self.kind not in _KNOWN
 
 
 def _state(state: str, status: str) -> Mapping[FieldName, Value]:
@@ -95,6 +95,9 @@ _ALL = (
         privilege="Opportunity",
         writes=frozenset(),
     ),
+)
+
+_BESIDE = (
     # What steps of a partner's automations choose from and write; no map names them.
     Table(kind=Kind("team"), set_name="teams", key=FieldName("teamid"), privilege="Team", writes=frozenset()),
     Table(
@@ -116,7 +119,10 @@ _ALL = (
 )
 
 TABLES: Mapping[Kind, Table] = {table.kind: table for table in _ALL}
-SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _ALL} | {
+"""The tables that maps may name."""
+
+_KNOWN: Mapping[Kind, Table] = TABLES | {table.kind: table for table in _BESIDE}
+SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _KNOWN.values()} | {
     "systemuser": "systemusers",
     "team": "teams",
     "transactioncurrency": "transactioncurrencies",
@@ -136,7 +142,7 @@ _CUSTOM = re.compile(r"[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,120}")
 
 def is_table(name: str) -> bool:
     """Whether this names a table that a connection may work with."""
-    return name in TABLES or _CUSTOM.fullmatch(name) is not None
+    return name in _KNOWN or _CUSTOM.fullmatch(name) is not None
 
 
 def tables_of(names: Iterable[str]) -> Mapping[Kind, Table]:
@@ -146,9 +152,9 @@ def tables_of(names: Iterable[str]) -> Mapping[Kind, Table]:
     custom = [
         Table(kind=kind, set_name="", key=FieldName(""), privilege="", writes=frozenset(), inactive=frozenset({1}))
         for kind in wanted
-        if kind not in TABLES
+        if kind not in _KNOWN
     ]
-    return {table.kind: table for table in (*(known for known in _ALL if known.kind in wanted), *custom)}
+    return {table.kind: table for table in (*(known for known in _KNOWN.values() if known.kind in wanted), *custom)}
 
 
 def capabilities(table: Table, bulk_size: int, find_size: int) -> KindCapabilities:

@@ -20,6 +20,8 @@ def answer(tenant: Tenant, book: Book, request: Request) -> Response:
     """One callback. 405, 404, 401, 403 and 400 by what is wrong with it; the token counts once, whatever is said."""
     if request.method != "POST":
         return _no(405, "POST only")
+    if len(request.body) > tenant.switches.number("callback_bytes"):
+        return _no(413, "too large")
     chunk = book.chunks.get(request.path.removeprefix(PATH))
     if chunk is None:
         return _no(404, "no such callback")

@@ -170,7 +170,8 @@ def test_picklists_are_refreshed_and_bounded_and_the_status_goes_to_the_log(vend
 def test_people_are_handed_over_in_chunks_with_a_token_each(vendor: Vendor, provider: Provider) -> None:
     install(vendor, provider)
     people = leads(vendor, 5)
-    found = run(vendor, people, chunk=2, choices={"note": "hello"})
+    vendor.system.switches.set({"flow_chunk": 2})
+    found = run(vendor, people, choices={"note": "hello"})
     assert [chunk.leads for chunk in found] == [people[:2], people[2:4], people[4:]]
     sent = [call["body"] for call in provider.calls if call["path"] == "/submitAsyncAction"]
     assert len({each["token"] for each in sent}) == len({each["callbackUrl"] for each in sent}) == 3
@@ -237,6 +238,13 @@ def test_a_body_that_cannot_be_used_spends_no_token(vendor: Vendor, chunk: Chunk
     assert call_back(vendor, chunk, {"objectData": []}) == 400
     assert call_back(vendor, chunk, {**body(), "objectData": "all"}) == 400
     assert not chunk.used
+
+
+@pytest.mark.rule("MK-SF-18")
+def test_a_callback_may_be_too_large(vendor: Vendor, chunk: Chunk) -> None:
+    vendor.system.switches.set({"callback_bytes": 100})
+    assert call_back(vendor, chunk, body(*(row(lead, success=True) for lead in chunk.leads * 3))) == 413
+    assert call_back(vendor, chunk, body()) == 200
 
 
 @pytest.mark.rule("MK-SF-13")
