@@ -121,7 +121,7 @@ _BESIDE = (
 TABLES: Mapping[Kind, Table] = {table.kind: table for table in _ALL}
 """The tables that maps may name."""
 
-_KNOWN: Mapping[Kind, Table] = TABLES | {table.kind: table for table in _BESIDE}
+_KNOWN: Mapping[Kind, Table] = {table.kind: table for table in (*_ALL, *_BESIDE)}
 SET_NAMES: Mapping[str, str] = {table.kind: table.set_name for table in _KNOWN.values()} | {
     "systemuser": "systemusers",
     "team": "teams",
