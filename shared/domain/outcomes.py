@@ -93,6 +93,11 @@ _SKIPPED: Final = (
     ("tags_missing", "The partner record lacks a tag of its pair.", "Add the missing tag, or leave it out on purpose."),
     ("direction", "Nothing of this entity flows that way.", "Change the entity's direction if it should."),
     ("not_linked", "The record has no counterpart and nothing asks to make one.", "Tag it or run the automation step."),
+    (
+        "person_not_linked",
+        "An activity of somebody who has no counterpart in Dynamics; nothing was made of it.",
+        "Nothing; once the person is linked, it comes when the activities are gone through again, within a day.",
+    ),
     ("duplicate_match", "Another record has the same e-mail address and is linked already.", "Merge the two records."),
     ("exists", "Dynamics has a row of this person already; it was left as it is.", "Nothing; a run links the two."),
     ("deleted", "The record was deleted earlier and stays deleted.", "Create a new record if it should come back."),
@@ -163,6 +168,11 @@ _FAILED: Final = (
         "Find the workflow that changes it back; then retry.",
     ),
     ("superseded", "Another Dynamics row of higher rank took the partner record over.", _NOTHING),
+    (
+        "feed_refused",
+        "The partner refused to tell these activities; everything else went on.",
+        "Read its message and grant the permission it names; it is asked again in every run.",
+    ),
     (
         "lost",
         "The partner no longer knows the import that the record was part of.",

@@ -34,7 +34,7 @@ _LISTED = 500
 CANNOT = (
     "mails and invitations that were sent",
     "automations that were started",
-    "activities that were recorded, which are written once",
+    "activities that were recorded in the other system, which are written once",
     "records that were deleted",
     "tags and list memberships that were set",
 )

@@ -69,9 +69,10 @@ class KindCapabilities:
     learnt when the feed brings the record, and refusals when the ticket is settled. Where it may also meet a record
     of that match value and change that one, nothing says so: records of such a kind tell `created_at`, and acceptance
     its time (`WriteResult.at`). `partial_rows`: rows of the feed
-    and of walks lack `partial_fields` (they are absent there, and come by `read`). `create_only`: activities that
-    are written once and never again. `bulk_size` and `find_size` are records per `write` and keys per `find` that
-    fit one call; the engine hands over at most that many at a time. `coarse`: the resolution of `modified_at`.
+    and of walks lack `partial_fields` (they are absent there, and come by `read`). `create_only`: activities. As a
+    source they are told by their feed alone (`read` may answer HIDDEN), each the same for ever; as a target they are
+    made, perhaps deleted, and never changed. `bulk_size` and `find_size` are records per `write` and keys per `find`
+    that fit one call; the engine hands over at most that many at a time. `coarse`: the resolution of `modified_at`.
     `look_back`: how far behind its mark a run of the feed asks again, so that what changed just before comes twice.
     `deactivate` holds the field values that make a record inactive (empty: there is no such thing).
     """

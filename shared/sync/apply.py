@@ -19,6 +19,7 @@ from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.context import Work
 from shared.sync.planned import change_of
 from shared.sync.tally import Tally
+from shared.sync.told_once import made_once
 from shared.sync.working import WorkingSet
 
 _ORDER = {Op.CREATE: 0, Op.UPDATE: 1, Op.DELETE: 2}
@@ -178,6 +179,8 @@ class Applier:
         match result.outcome:
             case Outcome.APPLIED | Outcome.ACCEPTED:
                 self._applied(task, result)
+            case Outcome.EXISTS if made_once(self._work, task.case.map):
+                self._applied(task, replace(result, ref=task.write.ref))  # nobody else makes a row of this id
             case Outcome.EXISTS:
                 self._exists(task, result)
             case Outcome.STALE:
@@ -278,7 +281,8 @@ class Applier:
         link = self._links.link(case.key)
         if link is None:
             return
-        when = self._work.next_try(link.tries)
+        once = made_once(self._work, case.map)
+        when = self._work.next_walk() if once else self._work.next_try(link.tries)
         creating = task.write.op is Op.CREATE
         parked = replace(
             link,
@@ -293,7 +297,8 @@ class Applier:
         )
         self._links.put(parked)
         self._tally.rejected(case, side, result, when)
-        self._work.retry(case, when)
+        if not once:
+            self._work.retry(case, when)
 
 
 def evenly(tasks: Sequence[Task], size: int) -> list[list[Task]]:

@@ -160,6 +160,10 @@ class Work:
         when = self.now + timedelta(seconds=pauses[min(tries, len(pauses) - 1)])
         return self.engine.round_up(when) if self.engine.round_up is not None else when
 
+    def next_walk(self) -> datetime:
+        """When what was told once may be told again."""
+        return self.now + timedelta(hours=self.engine.options.sweep_hours)
+
     def retry(self, case: Case, when: datetime) -> None:
         """Leaves word to look at this pair again; the same word twice is one."""
         self.retries.append(

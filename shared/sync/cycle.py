@@ -24,6 +24,7 @@ from shared.sync.recall import KEPT
 from shared.sync.recover import recover
 from shared.sync.settling import settle
 from shared.sync.sweep import sweep
+from shared.sync.told_once import is_log
 
 _ASKED = "asked:"
 """How the slot of a run begins that no rhythm asked for; it takes no slot of the rhythm's."""
@@ -122,17 +123,22 @@ class Cycle:
     # -- sources -------------------------------------------------------------------------------------------------------
 
     def _sources(self) -> Iterator[str]:
-        """The sources of this run in order, each by a name that lasts."""
-        for kind in kinds_in_order(self.work, Side.PARTNER):
-            yield f"feed|{Side.PARTNER.value}|{kind}"
-        for kind in kinds_in_order(self.work, Side.CRM):
-            yield f"feed|{Side.CRM.value}|{kind}"
+        """The sources of this run in order, each by a name that lasts. What people did comes after the people."""
+        work = self.work
+        kinds = {side: [kind for kind in kinds_in_order(work, side) if not is_log(work, side, kind)] for side in Side}
+        for side in (Side.PARTNER, Side.CRM):
+            for kind in kinds[side]:
+                yield f"feed|{side.value}|{kind}"
         yield "settle"
-        for kind in kinds_in_order(self.work, Side.PARTNER):
+        for kind in kinds[Side.PARTNER]:
             yield f"echo|{Side.PARTNER.value}|{kind}"
         for side in Side:
-            for kind in kinds_in_order(self.work, side):
+            for kind in kinds[side]:
                 yield f"sweep|{side.value}|{kind}"
+        if not (work.number("initial") and work.engine.options.initial_one_way):  # that one writes to the partner only
+            for kind in kinds_in_order(work, Side.PARTNER):
+                if is_log(work, Side.PARTNER, kind):
+                    yield f"log|{Side.PARTNER.value}|{kind}"
         yield "aside"
 
     def _done(self) -> set[str]:
@@ -157,8 +163,8 @@ class Cycle:
         if what == "sweep":
             state = feed.cursor()
             return state is not None and state.phase == SWEEP and sweep(feed)
-        if what == "echo":
-            return self._echo(source, feed)
+        if what in {"echo", "log"}:
+            return self._echo(source, feed) if what == "echo" else feed.step_log()
         if side is Side.PARTNER:
             return feed.step()
         if self._too_fast(feed):

@@ -15,13 +15,14 @@ from hashlib import blake2b
 
 from shared.domain.identity import LinkState
 from shared.domain.records import FieldName, Gone, Kind, Record, Side
-from shared.errors import CursorExpired, Throttled, Transient
+from shared.errors import AuthError, ConfigError, CursorExpired, Rejected, Throttled, Transient
 from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
 from shared.state.model import CursorState, Fact
 from shared.sync.cases import Case
 from shared.sync.context import Work
 from shared.sync.intake import from_crm, from_partner
 from shared.sync.page import Page
+from shared.sync.told_once import begin_walk, left_behind, tell_refused, tell_well, walk_is_due
 
 WALK = "walk"
 SWEEP = "sweep"
@@ -29,6 +30,7 @@ LIVE = "live"
 
 TOGETHER = 3000  # records from which a page is large enough
 _AT_ONCE = 3000  # records in hand at a time: whole calls of 250, 300 and 1,000
+_PATIENCE = 3  # times in a row that a log may fail before a run goes on without it
 _MARGIN = 10.0  # seconds of the slice that must be left to read on
 
 
@@ -82,6 +84,20 @@ class Feed:
         self._take(page, self._next(state, page, walking=walking, epoch=epoch), epoch=epoch)
         return page.more
 
+    def step_log(self) -> bool:
+        """As `step`, for a log of what people did: where the partner refuses to tell it, or fails at it time after
+        time, nothing else stops."""
+        try:
+            more = self.step()
+        except (AuthError, ConfigError, Rejected, Transient) as fault:
+            if isinstance(fault, Transient) and self.work.number("failures") < _PATIENCE:
+                raise
+            if self.work.engine.plan is None:
+                tell_refused(self.work, self.kind, fault)
+            return False
+        tell_well(self.work, self.kind)
+        return more
+
     def _gathered(self, page: ChangePage) -> ChangePage:
         """Small pages of a feed taken together: each fold rewrites the link pages it touches, and a hundred records
         touch as many pages as a thousand do."""
@@ -112,6 +128,8 @@ class Feed:
         """Deletes that nobody tells are only found by a walk over everything, each turn or once in a while."""
         if state.phase != LIVE:
             return False
+        if self.capabilities.create_only:
+            return walk_is_due(self.work, self.kind, state)
         if self.capabilities.feed is FeedKind.WALK:
             return True
         walked = state.facts.get("walked")
@@ -129,6 +147,9 @@ class Feed:
         if state is not None:
             value = state.facts.get("epoch", 0)
             return int(value) if isinstance(value, int) else 0
+        if self.capabilities.create_only:
+            begin_walk(self.work, self.kind)
+            return 0
         if not self.work.linked():
             return 0
         epoch = self.work.number("epoch") + 1
@@ -162,6 +183,8 @@ class Feed:
             page.run(cases)
             if epoch:
                 mark(page, self.side, cases, epoch)
+            if self.capabilities.create_only:
+                left_behind(self.work, self.kind, page.tally.counts)
             page.fold({self.name: cursor} if part is parts[-1] else None)
 
     def cases(self, page: Page, items: Sequence[Record | Gone], *, only_news: bool = False) -> list[Case]:

@@ -11,6 +11,7 @@ from shared.domain.records import ABSENT, Gone, GoneReason, Kind, Record, Ref, S
 from shared.sync.cases import Asked, Case
 from shared.sync.page import Page
 from shared.sync.parts import Parts
+from shared.sync.told_once import told_once
 
 
 def from_crm(page: Page, kind: Kind, items: Iterable[Record | Gone]) -> list[Case]:
@@ -47,6 +48,7 @@ def from_partner(
     matches = {ref: _match(page, maps[0], seen) for ref, seen in latest.items() if isinstance(seen, Record)}
     digest = page.reconciler.digester.match
     page.links.load(partners=latest, matches=[digest(text) for text in matches.values() if text is not None])
+    latest = _unmade(page, kind, latest)
     cases: list[Case] = []
     kept = {seen.merged_into for seen in latest.values() if isinstance(seen, Gone)}
     spared = only_news and not page.work.suppressed and page.work.engine.plan is None
@@ -83,6 +85,24 @@ def _wanted(page: Page, maps: Sequence[CompiledMap], case: Case, asked: Asked | 
         case = _own(page, named or maps, case.partner)
     case.asked = asked
     return case
+
+
+def _unmade(page: Page, kind: Kind, latest: dict[Ref, Record | Gone]) -> dict[Ref, Record | Gone]:
+    """Without the entries of a log whose rows were made."""
+    if not told_once(page.work, kind):
+        return latest
+    return {ref: seen for ref, seen in latest.items() if not _made_before(page, ref)}
+
+
+def _made_before(page: Page, ref: Ref) -> bool:
+    """An entry of a log comes again whose row was made: it is left as it is, also where users deleted it."""
+    link = page.links.of_partner(ref)
+    if link is None or link.state is LinkState.PARKED:
+        return False
+    page.tally.counts["unchanged"] += 1
+    if page.work.engine.plan is not None:
+        page.work.engine.plan.skip(link.entity, "unchanged")
+    return True
 
 
 def _is_echo(page: Page, compiled: CompiledMap, parts: Parts, seen: Record) -> bool:

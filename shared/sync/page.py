@@ -30,6 +30,7 @@ from shared.sync.reconcile import Reconciler
 from shared.sync.references import as_ids, as_links, load_parents, pairs_of
 from shared.sync.suppression import kept_away, keys_of
 from shared.sync.tally import Tally
+from shared.sync.told_once import made_once
 from shared.sync.working import WorkingSet
 
 
@@ -168,7 +169,7 @@ class Page:
         if decision.writes and case.map.references(Side.CRM):
             named = (replace(write, fields=as_ids(write.fields, write.side, self.links)) for write in decision.writes)
             decision = replace(decision, writes=tuple(named))
-        if waiting or case.refused:
+        if (waiting or case.refused) and not made_once(self.work, case.map):
             decision = self._incomplete(case, decision, waiting)
         return decision
 

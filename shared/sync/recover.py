@@ -24,6 +24,7 @@ from shared.sync.finding import find_written
 from shared.sync.page import Page
 from shared.sync.settling import TOGETHER, changed_match, settle
 from shared.sync.tally import Tally
+from shared.sync.told_once import told_again
 
 _COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
 
@@ -173,7 +174,9 @@ def _told_before(known: Link, entry: Entry, batch: Batch) -> bool:
 
 
 def _judged(page: Page, batch: Batch) -> Iterable[Case]:
-    open_entries = [entry for entry in batch.entries if entry.key not in batch.results]
+    open_entries = [
+        entry for entry in batch.entries if entry.key not in batch.results and not told_again(page.work, batch, entry)
+    ]
     if not open_entries:
         return
     found = find_written(page.work, batch, open_entries)

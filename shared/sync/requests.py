@@ -14,6 +14,7 @@ from shared.sync.cases import Answer, Asked, Case
 from shared.sync.context import Work
 from shared.sync.intake import from_partner
 from shared.sync.page import Page
+from shared.sync.told_once import told_once
 
 _ALL = 1000
 MAKE = "make"
@@ -44,9 +45,12 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
     for command in commands:
         if command.op in _FACTS:
             _FACTS[command.op](work)
-    page.run(_cases(page, [command for command in commands if command.op in _LOOKS]))
+    looks = [command for command in commands if command.op in _LOOKS]
+    logs = {command.key: feed for command in looks if (feed := _log_of(work, command))}
+    page.run(_cases(page, [command for command in looks if command.key not in logs]))
     _answer(page, commands)
-    walks = {str(command.payload.get("feed")): None for command in commands if command.op == "walk"}
+    named = [str(command.payload.get("feed")) for command in commands if command.op == "walk"]
+    walks = dict.fromkeys([*named, *logs.values()])
     page.fold(walks, commands_done=[command.key for command in commands])
     return len(commands) == limit
 
@@ -80,6 +84,17 @@ def _answer(page: Page, commands: Sequence[Command]) -> None:
     if asked:
         quiet = RecordOutcome(link="", entity="", code="unchanged")
         tell({key: told.get(ref, quiet) for key, ref in asked.items()})
+
+
+def _log_of(work: Work, command: Command) -> str:
+    """The feed of the log whose entry this is about: one entry cannot be asked for, so the log is gone through again.
+    "" for what is no entry of a log, and in a dry run."""
+    if command.ref is None or work.engine.plan is not None:
+        return ""
+    partner = command.side is Side.PARTNER
+    compiled = work.map_named(str(command.payload.get("entity", "")))
+    kind = command.ref.kind if partner else compiled.entity.partner_kind if compiled is not None else None
+    return f"{Side.PARTNER.value}:{kind}" if kind is not None and told_once(work, kind) else ""
 
 
 def _release_guard(work: Work) -> None:

@@ -11,6 +11,7 @@ from shared.domain.identity import Digester
 from shared.domain.normalize import match_value
 from shared.domain.records import Record, Ref, Side
 from shared.sync.cases import Case
+from shared.sync.told_once import owners
 
 
 def address_key(digester: Digester, text: str) -> bytes | None:
@@ -29,6 +30,9 @@ def keys_of(digester: Digester, connection: str, case: Case) -> Iterator[bytes]:
         record, ref = case.seen(side), case.ref(side)
         if ref is not None:
             yield record_key(digester, connection, side, ref)
+        if side is Side.PARTNER and isinstance(record, Record):
+            for owner in owners(case.map, record):
+                yield record_key(digester, connection, side, owner)
         text = case.map.match_text(record, side) if isinstance(record, Record) else None
         key = address_key(digester, text) if isinstance(text, str) else None
         if key is not None:

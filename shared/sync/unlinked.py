@@ -13,6 +13,7 @@ from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, OWED, OWED_SW
 from shared.sync.cases import Case, Decision, PlannedWrite
 from shared.sync.choices import remembered
 from shared.sync.linked import Linked
+from shared.sync.told_once import NO_PERSON, lacks_owner, unfit
 from shared.sync.working import WorkingSet
 
 
@@ -171,6 +172,8 @@ class Unlinked(Linked):
         return Decision(code="created", link=after, writes=(write,))
 
     def _from_partner(self, case: Case, partner: Record, link: Link | None, links: WorkingSet) -> Decision:
+        if self.partner_caps(case).create_only:
+            return self._from_log(case, partner, link)
         text = self.match_of(case)
         match = self.match_key(text)
         rival = next(_rivals(case, links.matched(match).links), None) if match is not None else None
@@ -194,6 +197,16 @@ class Unlinked(Linked):
         entity = case.map.entity
         asks = entity.labels is None or entity.labels.asks_to_create(partner.labels)
         return case.asked is not None or (not self.initial and asks and entity.makes(Side.CRM))
+
+    def _from_log(self, case: Case, partner: Record, link: Link | None) -> Decision:
+        """An entry of a log: its row is made once, for a person who has a pair. Nothing is kept of it otherwise."""
+        if not case.map.entity.makes(Side.CRM) or Op.CREATE not in self.crm_caps(case).writes:
+            return Decision(code="skipped:not_linked")
+        if broken := unfit(case.map):
+            return Decision(code=broken)
+        if lacks_owner(case.map, partner):
+            return Decision(code=NO_PERSON, forget=case.key if link is not None else None)
+        return self._create_crm(case, partner, link, None)
 
     def _create_crm(self, case: Case, partner: Record, link: Link | None, match: MatchKey | None) -> Decision:
         entity = case.map.entity

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 from simulators.activecampaign.call import Call, ok
 from simulators.activecampaign.contacts.model import Contact
 from simulators.activecampaign.contacts.rows import links, list_row
-from simulators.activecampaign.errors import no_result
+from simulators.activecampaign.errors import no_result, refused
 from simulators.activecampaign.routes import routes
 from simulators.activecampaign.tables import Row
 from simulators.activecampaign.tenant import Tenant
@@ -17,9 +18,16 @@ from simulators.frame.http import Response
 
 
 def add_activity(
-    tenant: Tenant, contact: Contact, kind: str, action: str, reference: int, *, deal: int | None = None
+    tenant: Tenant,
+    contact: Contact,
+    kind: str,
+    action: str,
+    reference: int,
+    *,
+    deal: int | None = None,
+    at: int | None = None,
 ) -> Row:
-    """One entry of a contact's timeline."""
+    """One entry of a contact's timeline; `at` for one that is written down late."""
     return tenant.activities.add(
         {
             "contact": contact.id,
@@ -27,7 +35,7 @@ def add_activity(
             "action": action,
             "reference": reference,
             "deal": deal,
-            "created": tenant.now(),
+            "created": tenant.now() if at is None else at,
         }
     )
 
@@ -87,22 +95,55 @@ def log_row(tenant: Tenant, name: str, row: Row) -> dict[str, Any]:
 
 @routes.get("/activities")
 def list_activities(call: Call) -> Response:
-    """The timeline by `contact`, `after` (and later), ordered by `orders[tstamp]`; `include=contact` side-loads."""
+    """The timeline by `contact`, `after` (and later), ordered by `orders[tstamp]`; `include` side-loads."""
     tenant = call.tenant
-    rows = tenant.activities.values()
+    if not tenant.switches.on("activities_readable"):
+        raise refused(403, "You do not have permission to access activities")
+    after = parse_instant(call.first("after")) if call.first("after") else None
+    rows = _in_time(tenant, after)
     if call.first("contact"):
         rows = [row for row in rows if row["contact"] == as_id(call.first("contact"))]
-    after = parse_instant(call.first("after")) if call.first("after") else None
-    if after is not None:
-        rows = [row for row in rows if row["created"] >= after]
     if dict(call.orders()).get("tstamp") == "DESC":
         rows = rows[::-1]
-    side: dict[str, Any] = {}
-    if "contact" in call.first("include"):
-        wanted = dict.fromkeys(row["contact"] for row in rows[call.offset() : call.offset() + call.limit()])
-        found = (tenant.contacts.get(each) for each in wanted)
-        side["contacts"] = [list_row(tenant, contact) for contact in found if contact is not None]
+    page = rows[call.offset() : call.offset() + call.limit()]
+    side = _included(tenant, page, call.first("include").split(","))
     return call.listing("activities", rows, lambda row: activity_row(tenant, row), side=side)
+
+
+def _in_time(tenant: Tenant, after: float | None) -> list[Row]:
+    """All entries of a moment and later in order of time; sorted once for as long as none is added."""
+    count, rows = tenant.timeline
+    if count != len(tenant.activities):
+        rows = sorted(tenant.activities.values(), key=lambda row: (row["created"], row["id"]))
+        tenant.timeline = (len(rows), rows)
+    return rows if after is None else rows[bisect_left(rows, after, key=lambda row: row["created"]) :]
+
+
+def _included(tenant: Tenant, page: list[Row], names: list[str]) -> dict[str, Any]:
+    """What the entries of a page refer to, beside them; the parameter is documented, the form is not (switch)."""
+    side: dict[str, Any] = {}
+    if "contact" in names:
+        found = (tenant.contacts.get(each) for each in dict.fromkeys(row["contact"] for row in page))
+        side["contacts"] = [list_row(tenant, contact) for contact in found if contact is not None]
+    if not tenant.switches.on("activity_references") or "reference.log" not in names:
+        return side
+    campaigns: dict[int, None] = {}
+    for kind, name, table in (
+        ("Log", "logs", tenant.contact_logs),
+        ("BounceLog", "bounceLogs", tenant.bounce_logs),
+        ("EmailActivity", "emailActivities", tenant.email_activities),
+    ):
+        rows = [row for each in page if each["kind"] == kind and (row := table.get(each["reference"])) is not None]
+        view = email_activity_row if name == "emailActivities" else None
+        side[name] = [view(tenant, row) if view else log_row(tenant, _VIEWS[name], row) for row in rows]
+        campaigns |= dict.fromkeys(row["reference"] if view else row["campaign"] for row in rows)
+    if "reference.log.campaign" in names:
+        wanted = (tenant.campaigns.get(each) for each in campaigns)
+        side["campaigns"] = [campaign_row(tenant, row) for row in wanted if row is not None]
+    return side
+
+
+_VIEWS = {"logs": "contactLogs", "bounceLogs": "bounceLogs"}
 
 
 @routes.get("/emailActivities")

@@ -147,6 +147,41 @@ def _campaign_block(tenant: Tenant, spec: dict[str, Any]) -> tuple[Row | None, l
     return campaign, [*block, ("campaign[message][subject]", campaign["subject"])]
 
 
+def _when(tenant: Tenant, spec: dict[str, Any]) -> int:
+    """Now, or `late_seconds` ago: what happened then is written down only now."""
+    return tenant.now() - int(spec.get("late_seconds", 0))
+
+
+def _engage(tenant: Tenant, spec: dict[str, Any]) -> Answer:
+    """A campaign's life in one act: each of `contacts` gets its mail and, by the seeded chance, opens it, clicks,
+    answers, or bounces, within the last `spread_seconds`. Webhooks hear nothing of it."""
+    campaign, count = _row(tenant.campaigns, spec["campaign"]), 0
+    chance, spread = tenant.chance, int(spec.get("spread_seconds", 0))
+    for each in spec["contacts"]:
+        contact = _contact(tenant, {"contact": each})
+        at = tenant.now() - (chance.randrange(spread) if spread else 0)
+        mail = {"contact": contact.id, "reference": campaign["id"], "subject": campaign["subject"], "to": contact.email}
+        row = tenant.email_activities.add({**mail, "message": "", "created": at})
+        add_activity(tenant, contact, "EmailActivity", "sent", row["id"], at=at)
+        facts = {"contact": contact.id, "campaign": campaign["id"]}
+        kinds = ["hard"] if chance.random() < _SHARE_BOUNCED else ["open", "click", "reply"][: chance.randrange(4)]
+        for kind in kinds:
+            if kind == "hard":
+                bounce = tenant.bounce_logs.add(
+                    {**facts, "code": "5.1.1", "email": contact.email, "kind": kind, "created": at}
+                )
+                add_activity(tenant, contact, "BounceLog", kind, bounce["id"], at=at)
+            else:
+                url = "https://shop.example.com/" if kind == "click" else ""
+                log = tenant.contact_logs.add({**facts, "kind": kind, "url": url, "created": at})
+                add_activity(tenant, contact, "Log", kind, log["id"], at=at)
+        count += 1 + len(kinds)
+    return {"activities": count}
+
+
+_SHARE_BOUNCED = 0.05
+
+
 def _bounce(tenant: Tenant, spec: dict[str, Any]) -> Answer:
     contact, kind = _contact(tenant, spec), str(spec.get("kind", "hard"))
     campaign, block = _campaign_block(tenant, spec)
@@ -177,7 +212,7 @@ def _bounce(tenant: Tenant, spec: dict[str, Any]) -> Answer:
 def _mail_event(event: str) -> Act:
     def do(tenant: Tenant, spec: dict[str, Any]) -> Answer:
         """The contact opens, clicks, replies, forwards or shares; it does not move udate."""
-        contact, now = _contact(tenant, spec), tenant.now()
+        contact, now = _contact(tenant, spec), _when(tenant, spec)
         campaign, block = _campaign_block(tenant, spec)
         extra, url = contact.more(), str(spec.get("url", ""))
         if event == "open":
@@ -196,7 +231,7 @@ def _mail_event(event: str) -> Act:
                 "created": now,
             }
         )
-        add_activity(tenant, contact, "Log", event, row["id"])
+        add_activity(tenant, contact, "Log", event, row["id"], at=now)
         tenant.emit(event, Actor.public(contact.id), block, contact, 0)
         return {"id": row["id"]}
 
@@ -318,6 +353,7 @@ ACTS: dict[str, Act] = {
     "forward": _mail_event("forward"),
     "share": _mail_event("share"),
     "send": _send,
+    "engage": _engage,
     "visit": _visit,
     "enter_automation": _enter_automation,
     "reach_webhook_step": _reach_webhook_step,

@@ -87,6 +87,14 @@ SWITCHES: tuple[Switch, ...] = (
     Switch(
         "bulk_account_conflict", "keep", "customer_acct_name beside another account", "2.12 [U]", ("keep", "replace")
     ),
+    # activities
+    flag("activities_readable", default=True, text="the key's user may read activities", source="2.14 (e)"),
+    flag(
+        "activity_references",
+        default=True,
+        text="include=reference.* brings what entries refer to as lists beside them",
+        source="2.11 [O] that it is a parameter; [U] its form",
+    ),
     # webhooks
     Switch(
         "webhook_https_port",

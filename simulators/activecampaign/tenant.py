@@ -89,6 +89,8 @@ class Tenant:
     tracking_logs: Records
     webhooks: Records
     segments: Records
+    timeline: tuple[int, list[Row]]
+    """All activities in order of time, and how many there were when they were sorted."""
     imports: ImportQueue
     """Set by whoever builds the account, since imports need the courier too."""
 
@@ -117,6 +119,7 @@ class Tenant:
         """Ids of accounts by their name in lower case."""
         self.data_rows: dict[tuple[str, int], dict[int, Row]] = {}
         """Custom-field values by (account or deal, its id) and field."""
+        self.timeline = (-1, [])
         self.segment_jobs: dict[int, float] = {}
         self.values_version = 0
         self.automation_depth = 0

@@ -126,13 +126,34 @@ def on_list(tenant: Tenant, spec: Spec) -> dict[str, Any]:
     return {"list": found}
 
 
+def engage(tenant: Tenant, spec: Spec) -> dict[str, Any]:
+    """An e-mail's life in one act: each of `leads` gets `asset` and, by the seeded chance, opens it, clicks, or
+    bounces, and some have an interesting moment; within the last `spread_seconds`."""
+    chance, spread, count = tenant.chance, int(spec.get("spread_seconds", 0)), 0
+    asset = str(spec.get("asset", "Newsletter"))
+    for each in spec["leads"]:
+        lead = _lead(tenant, {"lead": each})
+        at = tenant.now() - (chance.randrange(spread) if spread else 0)
+        kinds = [_SENT, *([_BOUNCED] if chance.random() < _SHARE_BOUNCED else _STEPS[: chance.randrange(len(_STEPS))])]
+        for kind in kinds:
+            link = {"Link": "https://shop.example.com/"} if kind == _CLICKED else {}
+            tenant.activities.add(lead.id, at, kind, primary_id=1, primary=asset, attributes=link)
+        count += len(kinds)
+    return {"activities": count}
+
+
+_SENT, _BOUNCED, _CLICKED = 6, 8, 11
+_STEPS = (7, 10, _CLICKED, 46)
+_SHARE_BOUNCED = 0.05
+
+
 def log_activity(tenant: Tenant, spec: Spec) -> dict[str, Any]:
-    """Something a lead did or received: `type`, `primary`, `attributes`, `times`."""
+    """Something a lead did or received: `type`, `primary`, `attributes`, `times`, `ago_seconds`."""
     lead = _lead(tenant, spec)
     for _ in range(int(spec.get("times", 1))):
         tenant.activities.add(
             lead.id,
-            tenant.now(),
+            tenant.now() - int(spec.get("ago_seconds", 0)),
             int(spec["type"]),
             primary=str(spec.get("primary", "")),
             attributes=dict(spec.get("attributes", {})),
@@ -208,6 +229,7 @@ ACTS: dict[str, Callable[[Tenant, Spec], dict[str, Any]]] = {
     "change_score": change_score,
     "on_list": on_list,
     "log_activity": log_activity,
+    "engage": engage,
     "edit_object": edit_object,
     "remove_field": remove_field,
     "spend": spend,

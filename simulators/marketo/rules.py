@@ -95,6 +95,7 @@ RULES: tuple[Rule, ...] = _rules(
     ("MK-AC-14", "2.5", "types lists standard and approved custom types"),
     ("MK-AC-15", "2.3", "A wrong date is 704, a wrong token 1003"),
     ("MK-AC-16", "2.2", "activityDate ends in Z or +0000 (switch)"),
+    ("MK-AC-17", "2.5", "Sends, deliveries, web visits, values and scores are kept 90 days, everything else 25 months"),
     # custom activities
     ("MK-CA-01", "2.5", "A custom type is a draft until approved; 10 types of 20 attributes at most"),
     ("MK-CA-02", "2.5", "Activities are added by up to 300; what is skipped says why under errors"),

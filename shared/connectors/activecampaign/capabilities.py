@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from shared.connectors import activities
+from shared.connectors.activecampaign.activities import LOOK_BACK
 from shared.connectors.activecampaign.custom_records import OPPORTUNITY
 from shared.connectors.activecampaign.fields import ACCOUNT, CONTACT, EMAIL
 from shared.connectors.activecampaign.importer import MOST
 from shared.connectors.activecampaign.objects import DEAL
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings
+from shared.connectors.activities import ACTIVITY
 from shared.domain.records import FieldName, Kind
 from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCapabilities, Op
 
@@ -19,7 +22,8 @@ SINGLES = 50
 
 
 def kinds(settings: ActiveCampaignSettings) -> Mapping[Kind, KindCapabilities]:
-    """Contacts come by a changed-since list and go by import; accounts by walk; deals and opportunities only go."""
+    """Contacts come by a changed-since list and go by import; accounts by walk; deals and opportunities only go,
+    activities only come."""
     return {
         ACCOUNT: KindCapabilities(
             feed=FeedKind.WALK,
@@ -60,4 +64,5 @@ def kinds(settings: ActiveCampaignSettings) -> Mapping[Kind, KindCapabilities]:
             bulk_size=SINGLES,
             find_size=FIND_SIZE,
         ),
+        ACTIVITY: activities.capabilities(FeedKind.SINCE, LOOK_BACK),
     }

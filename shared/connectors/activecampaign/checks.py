@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from shared.connectors.activecampaign.client import Client, Fetched
 from shared.connectors.activecampaign.fields import describe_contacts
+from shared.connectors.activities import ACTIVITY
 from shared.connectors.stepper import Stepper, clock_skew
+from shared.domain.records import Kind
 from shared.errors import ConfigError
 from shared.ports.ambient import Clock
 from shared.ports.connector import CheckStep
 
 
-def check(client: Client, clock: Clock) -> Iterator[CheckStep]:
-    """Steps: `settings`, `key`, `clock`, `contacts`, `fields`, `tags`, `imports`, `lists`, `accounts`, `deals`.
+def check(client: Client, clock: Clock, kinds: Collection[Kind] = ()) -> Iterator[CheckStep]:
+    """Steps: `settings`, `key`, `clock`, `contacts`, `fields`, `tags`, `imports`, `lists`, `accounts`, `deals`; and
+    `activities`, where they are among the `kinds` of the connection.
 
     What a plan may lack (accounts, deals) is told as skipped.
     """
@@ -30,6 +33,8 @@ def check(client: Client, clock: Clock) -> Iterator[CheckStep]:
     yield steps.run("lists", lambda: _count(client, "lists"), needs=("key",))
     for name in ("accounts", "deals"):
         yield steps.run(name, partial(_count, client, name), needs=("key",), optional=True)
+    if ACTIVITY in kinds:
+        yield steps.run("activities", partial(_count, client, "activities"), needs=("key",), optional=True)
 
 
 def _key(client: Client, seen: list[Fetched]) -> str:

@@ -7,6 +7,8 @@ from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from shared.connectors import activities
+from shared.connectors.activecampaign.activities import TYPES, ActivityFeed
 from shared.connectors.activecampaign.automations import enter, entries_of, list_automations
 from shared.connectors.activecampaign.capabilities import FIND_SIZE, kinds
 from shared.connectors.activecampaign.checks import check
@@ -34,6 +36,7 @@ from shared.connectors.activecampaign.settings import ActiveCampaignSettings, Cu
 from shared.connectors.activecampaign.standing import Standing, standing_of, tagged
 from shared.connectors.activecampaign.tags import TagBook
 from shared.connectors.activecampaign.writer import ContactWriter
+from shared.connectors.activities import ACTIVITY
 from shared.connectors.surroundings import Surroundings
 from shared.domain.records import FieldName, Gone, Kind, Option, Record, Ref, RemoteId, Schema, Value
 from shared.errors import ConfigError, Rejected, SyncError
@@ -82,7 +85,7 @@ class ActiveCampaignConnector:
         return Client(http)
 
     def check(self) -> Iterable[CheckStep]:
-        return check(self.client, self._surroundings.runtime.clock)
+        return check(self.client, self._surroundings.runtime.clock, self._surroundings.kinds)
 
     def identity(self) -> str:
         """The account's own host name, as its answers tell it; the configured one where they do not."""
@@ -102,6 +105,8 @@ class ActiveCampaignConnector:
             return self._objects(kind, fields).page(cursor)
         if kind == OPPORTUNITY:
             raise ConfigError(f"{TITLE}: opportunities have no feed", code="no_feed")
+        if kind == ACTIVITY:
+            return self._activities(fields).page(cursor)
         mapper = ContactMapper(self._schema(kind), tuple(fields))
         feed = ContactFeed(
             self.client,
@@ -122,6 +127,8 @@ class ActiveCampaignConnector:
             return self._objects(kind, fields).by_ids(ids)
         if kind == OPPORTUNITY:
             return self._custom_records().by_ids(ids, fields)
+        if kind == ACTIVITY:
+            return activities.not_readable(ids)
         return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_ids(ids)
 
     def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
@@ -131,7 +138,7 @@ class ActiveCampaignConnector:
             return {}
         if kind in FAMILIES:
             return self._objects(kind, fields).by_name(values)
-        if kind == OPPORTUNITY:
+        if kind in {OPPORTUNITY, ACTIVITY}:
             return {value: [] for value in values}
         return self._reader(ContactMapper(self._schema(kind), tuple(fields))).by_email(values)
 
@@ -140,6 +147,8 @@ class ActiveCampaignConnector:
         if not writes:
             return []
         kind, op = writes[0].ref.kind, writes[0].op
+        if kind == ACTIVITY:
+            return activities.not_written(writes)
         self._schema(kind)
         if len(writes) > self._capabilities.kinds[kind].bulk_size or len({write.key for write in writes}) < len(writes):
             raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
@@ -227,6 +236,10 @@ class ActiveCampaignConnector:
         defaults = {"stage": stage, "owner": settings.deal_owner, "currency": settings.currency} if kind == DEAL else {}
         return ObjectStore(self.client, mapper, concurrency=settings.concurrency, defaults=defaults)
 
+    def _activities(self, fields: Sequence[FieldName]) -> ActivityFeed:
+        clock, settings = self._surroundings.runtime.clock, self._settings
+        return ActivityFeed(self.client, settings.activities, fields, clock=clock, at_once=settings.concurrency)
+
     def _stages(self, kind: Kind) -> Sequence[Option]:
         spec = self._schema(kind).fields.get(FieldName("stage"))
         return spec.options if spec is not None else ()
@@ -306,6 +319,8 @@ class ActiveCampaignConnector:
     def _describe(self, kind: Kind) -> Schema:
         if kind in FAMILIES:
             return describe_objects(self.client, FAMILIES[kind])
+        if kind == ACTIVITY:
+            return activities.schema(CONTACT, TYPES)
         if kind == OPPORTUNITY:
             self._surroundings.memo.drop(self._object_key)
             return describe_object(self._object(), self._settings.opportunity_object)

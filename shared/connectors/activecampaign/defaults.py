@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.activities import default_entity
 from shared.connectors.extensions import Extension
 from shared.connectors.limits import Limit
 
@@ -27,6 +28,9 @@ VENDOR_APPS = ("activecampaign",)
 
 ENROLS = ("contact",)
 """Kinds of record that automations of the account take in."""
+
+ACTIVITY_TYPES = ("sent", "opened", "clicked", "bounced", "replied")
+"""The activities that can be told, each by a switch of its own."""
 
 EXTENSIONS = (
     Extension(
@@ -49,6 +53,12 @@ EXTENSIONS = (
         help="Opportunities go to ActiveCampaign as records of a custom object or as deals, as the plan allows.",
         settings=("opportunity_object", "deal_stage", "deal_owner", "currency"),
         entities=("opportunity", "deal"),
+    ),
+    Extension(
+        name="activities",
+        help="What contacts were sent and did comes to the Dynamics timeline, as completed tasks, once each.",
+        settings=(*(f"activities_{name}" for name in ACTIVITY_TYPES), "activities_since", "activities_days"),
+        entities=("activity",),
     ),
 )
 
@@ -83,7 +93,7 @@ def default_entities() -> Sequence[Mapping[str, object]]:
     """Accounts, contacts and leads both ways, Dynamics winning; a contact beats a lead with the same address.
 
     Opportunities go to ActiveCampaign only, either as records of a custom object or as deals: both are there, switched
-    off, because not every plan has them. One of the two may be switched on.
+    off, because not every plan has them. One of the two may be switched on. Activities are off, too.
     """
     return (
         _account(),
@@ -91,6 +101,7 @@ def default_entities() -> Sequence[Mapping[str, object]]:
         _person("lead", kind=LEAD, company="parentaccountid", foreign={CONTACT: "1"}, rank=1),
         _opportunity("opportunity", "opportunity", _AS_OBJECT),
         _opportunity("deal", "deal", _AS_DEAL),
+        default_entity(("contact", "lead")),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.connectors.activecampaign.defaults import LIMIT, TITLE
+from shared.connectors import activities
+from shared.connectors.activecampaign.defaults import ACTIVITY_TYPES, LIMIT, TITLE
+from shared.connectors.activities import Chosen
 from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.http.origin import Origin
 
@@ -61,6 +63,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(name="deal_stage", help="Id of the stage that new deals start in.", default=""),
     SettingSpec(name="deal_owner", help="Id of the user who owns new deals.", default=""),
     SettingSpec(name="currency", help="Currency of deals whose mapping has none.", default="usd"),
+    *activities.settings(ACTIVITY_TYPES),
     *limit_settings(LIMIT),
 )
 
@@ -87,6 +90,7 @@ class ActiveCampaignSettings:
     deal_stage: str = ""
     deal_owner: str = ""
     currency: str = "usd"
+    activities: Chosen = field(default_factory=lambda: Chosen(types=ACTIVITY_TYPES))
 
 
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> ActiveCampaignSettings:
@@ -109,4 +113,5 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         deal_stage=read.text("deal_stage"),
         deal_owner=read.text("deal_owner"),
         currency=read.text("currency").lower(),
+        activities=activities.read_choice(read, ACTIVITY_TYPES),
     )

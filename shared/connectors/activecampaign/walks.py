@@ -19,6 +19,8 @@ from shared.http.parallel import raised, run_all
 
 STEP = PAGE - 1
 
+type Row = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -43,7 +45,14 @@ def pages_left(place: Place) -> int:
     return -(-(place.size - max(place.last - 1, 0)) // STEP)
 
 
-def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: int) -> Stretch:
+def id_of(row: Mapping[str, Any]) -> str:
+    """What a row is known by. Raises Transient for one without a usable id."""
+    return str(as_id(row.get("id")))
+
+
+def stretch(
+    fetch: Callable[[int], Fetched], name: str, *, start: int, pages: int, known_by: Callable[[Row], str] = id_of
+) -> Stretch:
     """The seamless rows of up to `pages` pages from offset `start` on. `fetch` gets a page by its offset."""
     offsets = [start + STEP * number for number in range(pages)]
     fetched = raised(run_all([partial(fetch, offset) for offset in offsets], at_once=pages))
@@ -51,7 +60,7 @@ def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: in
     rows: list[Mapping[str, Any]] = []
     for page in fetched:
         found = page.listed(name)
-        if taken and (not found or as_id(found[0].get("id")) != as_id(rows[-1].get("id"))):
+        if taken and (not found or known_by(found[0]) != known_by(rows[-1])):
             return Stretch(taken, rows, ended=False)
         rows += found[1:] if taken else found
         taken.append(page)
@@ -63,6 +72,21 @@ def stretch(fetch: Callable[[int], Fetched], name: str, *, start: int, pages: in
 def next_rows(
     client: Client, resource: str, place: Place, *, purpose: str, query: Query = (), at_once: int = 1
 ) -> tuple[Sequence[Mapping[str, Any]], Place]:
+    """As `next_stretch`, the rows alone."""
+    found, after = next_stretch(client, resource, place, purpose=purpose, query=query, at_once=at_once)
+    return found.rows, after
+
+
+def next_stretch(
+    client: Client,
+    resource: str,
+    place: Place,
+    *,
+    purpose: str,
+    query: Query = (),
+    at_once: int = 1,
+    known_by: Callable[[Row], str] = id_of,
+) -> tuple[Stretch, Place]:
     """The next rows of a list that knows only offsets, and the place after them; its `anchor` is "" at the end.
 
     Where the anchor (the row before the offset) does not come, the walk goes back by a page, and some rows come twice;
@@ -73,13 +97,14 @@ def next_rows(
     def fetch(offset: int) -> Fetched:
         return client.get(resource, purpose, [*query, ("limit", str(PAGE)), ("offset", str(offset))])
 
-    found = stretch(fetch, resource, start=start, pages=width(place.size - start, at_once))
-    ids = [str(as_id(row.get("id"))) for row in found.rows]
+    pages = width(place.size - start, at_once)
+    found = stretch(fetch, resource, start=start, pages=pages, known_by=known_by)
+    ids = [known_by(row) for row in found.rows]
     if place.anchor and place.anchor not in ids[:PAGE]:
-        return [], replace(place, last=max(start - PAGE, 0), anchor="", rewound=True)
+        return Stretch([], [], ended=False), replace(place, last=max(start - PAGE, 0), anchor="", rewound=True)
     end = start + len(found.rows)
     size = found.total if found.total is not None else 0
     over = not ids or (found.ended if found.total is None else end >= size)
     if over:
-        return found.rows, replace(place, last=0, anchor="", rewound=False, size=0)
-    return found.rows, replace(place, last=end, anchor=ids[-1], rewound=False, size=size)
+        return found, replace(place, last=0, anchor="", rewound=False, size=0)
+    return found, replace(place, last=end, anchor=ids[-1], rewound=False, size=size)

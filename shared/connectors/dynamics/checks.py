@@ -11,7 +11,7 @@ from shared.connectors.dynamics.tables import VERBS, Table
 from shared.connectors.stepper import NotTold, Stepper, clock_skew
 from shared.errors import AuthError, ConfigError, Transient
 from shared.ports.ambient import Clock
-from shared.ports.connector import CheckStep
+from shared.ports.connector import CheckStep, Op
 
 
 def check(client: DataverseClient, tables: Sequence[Table], clock: Clock) -> Iterator[CheckStep]:
@@ -56,7 +56,7 @@ def _user(answers: Sequence[Fetched]) -> str:
 
 def _table(client: DataverseClient, table: Table, user: str, found: list[TableMeta]) -> str:
     found.append(fetch_table(client, table, user))
-    if table.writes and not found[0].guarded:
+    if Op.UPDATE in table.writes and not found[0].guarded:
         raise ConfigError(
             f"optimistic concurrency is off for {table.kind}: Dynamics would refuse every update of ours",
             code="concurrency_off",
@@ -71,6 +71,8 @@ def wanted_privileges(table: Table) -> dict[str, str]:
     """What the application user needs on a table, and what for; the published role holds just these."""
     wanted = {f"prvRead{table.privilege}": "read"}
     wanted |= {f"prv{VERBS[op]}{table.privilege}": op.value for op in table.writes}
+    if table.timeline:
+        wanted[f"prv{VERBS[Op.UPDATE]}{table.privilege}"] = "complete"
     if table.writes:
         wanted |= {f"prvAppend{table.privilege}": "link", f"prvAppendTo{table.privilege}": "link to"}
     return wanted
@@ -102,6 +104,8 @@ def _privileges(client: DataverseClient, table: Table, user: str) -> str:
 
 
 def _tracking(meta: TableMeta) -> str:
+    if meta.table.timeline:
+        return "not needed: rows are made in this table, and never read as a feed"
     if not meta.tracked:
         raise ConfigError(
             f"change tracking is off for {meta.table.kind}",

@@ -33,7 +33,7 @@ class DynamicsConnector:
     def __init__(self, settings: DynamicsSettings, surroundings: Surroundings) -> None:
         self._settings = settings
         self._surroundings = surroundings
-        kinds = tables_of(settings.tables)
+        kinds = tables_of(settings.tables, settings.timeline_tables)
         self._tables: Mapping[Kind, Table] = kinds
         self._capabilities = Capabilities(
             system="dynamics",
@@ -105,6 +105,9 @@ class DynamicsConnector:
         return self._meta(kind, fresh=True).schema
 
     def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        """ConfigError for activities, which are made only."""
+        if self._table(kind).timeline:
+            raise ConfigError(f"{TITLE}: {kind} has no feed here", code="no_feed")
         try:
             return self._feed(kind, fields).page(cursor)
         except ConfigError as error:

@@ -36,6 +36,11 @@ SETTINGS: tuple[SettingSpec, ...] = (
         help="The tables this connection works with; only these are checked. Custom ones by their logical names.",
         default=("account", "contact", "lead"),
     ),
+    SettingSpec(
+        name="timeline_tables",
+        help="Custom activity tables among them, by their logical names: rows are made in these, and never read.",
+        default=(),
+    ),
     SettingSpec(name="page_size", help="Rows a page, at most 5,000.", default=5000),
     SettingSpec(name="create_size", help="Rows a CreateMultiple call.", default=1000),
     SettingSpec(name="update_size", help="Updates and deletes a $batch call.", default=100),
@@ -70,6 +75,7 @@ class DynamicsSettings:
     app: EntraApp
     secret_name: str
     tables: tuple[str, ...]
+    timeline_tables: tuple[str, ...] = ()
     page_size: int = 5000
     create_size: int = 1000
     update_size: int = 100
@@ -88,7 +94,8 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         origin=origin,
         app=_application(read, origin, trusted_hosts),
         secret_name=read.text("secret"),
-        tables=_tables(read.texts("tables")),
+        tables=_tables(read.texts("tables"), "tables"),
+        timeline_tables=_tables(read.texts("timeline_tables"), "timeline_tables"),
         page_size=read.number("page_size", low=1, high=5000),
         create_size=read.number("create_size", low=1, high=1000),
         update_size=read.number("update_size", low=1, high=1000),
@@ -98,12 +105,12 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
     )
 
 
-def _tables(names: tuple[str, ...]) -> tuple[str, ...]:
+def _tables(names: tuple[str, ...], setting: str) -> tuple[str, ...]:
     for name in names:
         if not is_table(name):
             raise ConfigError(
-                f"crm.tables names {name!r}, which is no table that can be synced",
-                setting="crm.tables",
+                f"crm.{setting} names {name!r}, which is no table that can be synced",
+                setting=f"crm.{setting}",
                 code="unknown_table",
                 next_step=f"Use some of: {', '.join(TABLES)}; or the logical name of a custom table, such as new_car.",
             )

@@ -6,7 +6,7 @@ Sources: Microsoft's table reference (names, keys, states), and which rows recor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.records import FieldName, Kind, Value
@@ -16,13 +16,17 @@ VERBS: Mapping[Op, str] = {Op.CREATE: "Create", Op.UPDATE: "Write", Op.DELETE: "
 """How the privilege for an operation begins: `prvWrite` and the table's own name."""
 
 
+MADE_ONCE = frozenset({Op.CREATE, Op.DELETE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One table. `privilege` is the name that its privileges end in; `match` the column people are found by.
 
     `inactive` are the values of `statecode` that take a row out of use (a lead that was qualified lives on as its
-    contact). `merges`: the loser of a merge names its winner. Of a custom table the environment tells `set_name`, `key`
-    and `privilege`; until it was asked they are empty.
+    contact). `merges`: the loser of a merge names its winner. `timeline`: a table of activities; rows are made in it,
+    and never read as a feed or changed: what others record there is none of ours. Of a custom table the
+    environment tells `set_name`, `key` and `privilege`; until it was asked they are empty.
     """
 
     kind: Kind
@@ -34,6 +38,7 @@ class Table:
     deactivate: Mapping[FieldName, Value] = field(default_factory=dict)
     inactive: frozenset[int] = frozenset()
     merges: bool = False
+    timeline: bool = False
 
     @property
     def type_name(self) -> str:
@@ -95,6 +100,16 @@ _ALL = (
         privilege="Opportunity",
         writes=frozenset(),
     ),
+    # The one activity that every environment has and that means nothing by itself: an e-mail would be a draft of ours.
+    Table(
+        kind=Kind("task"),
+        set_name="tasks",
+        key=FieldName("activityid"),
+        privilege="Activity",
+        writes=MADE_ONCE,
+        inactive=frozenset({1, 2}),
+        timeline=True,
+    ),
 )
 
 _BESIDE = (
@@ -107,14 +122,6 @@ _BESIDE = (
         privilege="Campaign",
         writes=frozenset(),
         inactive=frozenset({1}),
-    ),
-    Table(
-        kind=Kind("task"),
-        set_name="tasks",
-        key=FieldName("activityid"),
-        privilege="Activity",
-        writes=frozenset({Op.CREATE}),
-        inactive=frozenset({1, 2}),
     ),
 )
 
@@ -145,20 +152,34 @@ def is_table(name: str) -> bool:
     return name in _KNOWN or _CUSTOM.fullmatch(name) is not None
 
 
-def tables_of(names: Iterable[str]) -> Mapping[Kind, Table]:
+def tables_of(names: Iterable[str], timeline: Collection[str] = ()) -> Mapping[Kind, Table]:
     """The tables of these names: those this connector knows in their order, then custom ones. Custom tables are only
-    read: no system writes them."""
+    read, but for those of activities (`timeline`)."""
     wanted = dict.fromkeys(map(Kind, names))
-    custom = [
-        Table(kind=kind, set_name="", key=FieldName(""), privilege="", writes=frozenset(), inactive=frozenset({1}))
-        for kind in wanted
-        if kind not in _KNOWN
-    ]
+    custom = [_custom(kind, timeline=kind in timeline) for kind in wanted if kind not in _KNOWN]
     return {table.kind: table for table in (*(known for known in _KNOWN.values() if known.kind in wanted), *custom)}
+
+
+def _custom(kind: Kind, *, timeline: bool) -> Table:
+    writes = MADE_ONCE if timeline else frozenset[Op]()
+    inactive = frozenset[int]() if timeline else frozenset({1})
+    names = {"set_name": "", "key": FieldName(""), "privilege": ""}
+    return Table(kind=kind, **names, writes=writes, inactive=inactive, timeline=timeline)  # type: ignore[arg-type]
 
 
 def capabilities(table: Table, bulk_size: int, find_size: int) -> KindCapabilities:
     """What the engine may count on for one table."""
+    if table.timeline:
+        return KindCapabilities(
+            feed=FeedKind.NONE,
+            deletes=Deletes.NEVER,
+            writes=table.writes,
+            conditional_write=True,
+            create_key=CreateKey.CALLER_ID,
+            create_only=True,
+            bulk_size=bulk_size,
+            find_size=find_size,
+        )
     return KindCapabilities(
         feed=FeedKind.DELTA,
         deletes=Deletes.TOLD,

@@ -35,7 +35,10 @@ ISOLATE = 500
 """Rows a `$batch` that isolates the bad ones of a refused CreateMultiple."""
 
 _BULK_MEMORY = 6 * 3600.0
-_STATE = frozenset({FieldName("statecode"), FieldName("statuscode")})
+_STATECODE, _MADE_BY, _CHANGED_BY = FieldName("statecode"), FieldName("createdby"), FieldName("modifiedby")
+_STATE = frozenset({_STATECODE, FieldName("statuscode")})
+_MARKS = (_STATECODE, _MADE_BY, _CHANGED_BY)
+_END, _COMPLETED = FieldName("actualend"), 1
 
 type Results = dict[str, WriteResult]
 type Ready = Sequence[tuple[Write, dict[str, object]]]
@@ -90,10 +93,19 @@ class Writing:
                 refused[write.key] = problem
                 continue
             try:
-                ready.append((write, body_of(write.fields, self._meta.columns)))
+                ready.append((write, self._completed(write) | body_of(write.fields, self._meta.columns)))
             except BadValueError as error:
                 refused[write.key] = rejected(write, "bad_value", error.args[0], error.args[1])
         return ready, refused
+
+    def _completed(self, write: Write) -> dict[str, object]:
+        """An activity that is made with the moment at which it ended is over: an open one would stand on somebody's
+        list of things to do."""
+        return self._whole_state({_STATECODE: _COMPLETED}) if self._ended(write) else {}
+
+    def _ended(self, write: Write) -> bool:
+        timeline = self._meta.table.timeline and _STATECODE in self._meta.columns
+        return timeline and write.op is Op.CREATE and write.fields.get(_END) is not None
 
     def _forbidden(self, write: Write) -> WriteResult | None:
         if write.op not in self._meta.table.writes:
@@ -152,8 +164,11 @@ class Writing:
         met = [write for write, _ in chunk if results[write.key].outcome is Outcome.EXISTS]
         if not met:
             return results
+        marks = _MARKS if self._meta.table.timeline else ()
         try:
-            found = Reading(self._client, self._meta).by_ids([write.ref.id for write in met], [], purpose="adopt")
+            found = Reading(self._client, self._meta).by_ids([write.ref.id for write in met], marks, purpose="adopt")
+            ended = {write.ref.id for write in met if self._ended(write)}
+            self._complete([row for row in found.values() if isinstance(row, Record) and row.ref.id in ended])
         except SyncError:
             return results | {write.key: unknown(write, "exists") for write in met}
         for write in met:
@@ -165,6 +180,19 @@ class Writing:
             else:
                 results[write.key] = rejected(write, "duplicate_key", "another row has this key already", None)
         return results
+
+    def _complete(self, rows: Sequence[Record]) -> None:
+        """Completes activities that nobody but us has touched and that are open still: whoever made them died before.
+        Somebody may touch one meanwhile: then it is left to him."""
+        born = [row for row in rows if row.value(_STATECODE) == "0" and row.value(_MADE_BY) == row.value(_CHANGED_BY)]
+        state = self._whole_state({_STATECODE: _COMPLETED})
+        target = f"{self._meta.table.set_name}({{}})"
+        for group in _chunks(born, self._sizes.update):
+            parts = [
+                self._client.part("PATCH", target.format(row.ref.id), state, **{"If-Match": row.revision or "*"})
+                for row in group
+            ]
+            self._client.writes(parts, "update")
 
     def _close(self, chunk: Ready, results: Results) -> Results:
         """A row is born active; one that is to be inactive is changed right after."""

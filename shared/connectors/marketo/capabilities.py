@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from shared.connectors import activities
+from shared.connectors.activities import ACTIVITY
 from shared.connectors.marketo.client import PAGE
 from shared.connectors.marketo.fields import COMPANY, EMAIL, LEAD, OPPORTUNITY, SALES_PERSON
 from shared.connectors.marketo.importer import MOST
@@ -13,7 +15,8 @@ from shared.ports.connector import ClearBy, CreateKey, Deletes, FeedKind, KindCa
 
 
 def kinds(settings: MarketoSettings, named: Iterable[Kind] = ()) -> Mapping[Kind, KindCapabilities]:
-    """People come by logs and go by sync; the others only go, under ids of ours. What is `named` beside them is a
+    """People come by logs and go by sync; the others only go, under ids of ours, but for activities, which only
+    come. What is `named` beside them is a
     custom object."""
     flag: Mapping[FieldName, Value] = {FieldName(settings.deleted_field): True} if settings.deleted_field else {}
     sent = KindCapabilities(
@@ -37,4 +40,6 @@ def kinds(settings: MarketoSettings, named: Iterable[Kind] = ()) -> Mapping[Kind
         deactivate=flag,
     )
     standard = {SALES_PERSON: sent, COMPANY: sent, LEAD: people, OPPORTUNITY: sent}
-    return {**standard, **{kind: sent for kind in named if kind not in standard}}
+    told = activities.capabilities(FeedKind.LOG)
+    customs = {kind: sent for kind in named if kind not in {*standard, ACTIVITY}}
+    return {**standard, **customs, ACTIVITY: told}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.connectors.activities import ACTIVITY
+from shared.connectors.marketo.activities import types_of
 from shared.connectors.marketo.client import Client, Reply
 from shared.connectors.marketo.fields import describe_people
 from shared.connectors.marketo.native import LOCKED, WORKS, is_on, refuse
@@ -17,8 +19,8 @@ from shared.ports.connector import CheckStep
 
 
 def check(client: Client, settings: MarketoSettings, around: Surroundings) -> Iterator[CheckStep]:
-    """Steps: `settings`, `token`, `clock`, `fields`, `people`, `logs`, `quota`, `native_sync`, `deleted_field`,
-    `rejection_log`."""
+    """Steps: `settings`, `token`, `clock`, `fields`, `people`, `logs`, `activity_types`, `quota`, `native_sync`,
+    `deleted_field`, `rejection_log`."""
     steps = Stepper()
     yield steps.passed("settings", f"{client.http.origin.url} is a REST address of Marketo")
     seen: list[Reply] = []
@@ -28,6 +30,8 @@ def check(client: Client, settings: MarketoSettings, around: Surroundings) -> It
     yield steps.run("fields", lambda: _fields(client, schemas), needs=("token",))
     yield steps.run("people", lambda: _people(client), needs=("token",))
     yield steps.run("logs", lambda: _logs(client), needs=("token",))
+    if ACTIVITY in around.kinds:
+        yield steps.run("activity_types", lambda: _types(client, settings), needs=("token",), optional=True)
     yield steps.run("quota", lambda: _quota(client), needs=("token",), optional=True)
     yield steps.run("native_sync", lambda: _native(client, settings.native_sync), needs=("token",))
     yield steps.run("deleted_field", lambda: _flag(schemas[0], settings.deleted_field), needs=("fields",))
@@ -55,6 +59,17 @@ def _logs(client: Client) -> str:
     query = [("sinceDatetime", "2026-01-01T00:00:00Z")]
     client.get("activities/pagingtoken.json", "check", query, interactive=True)
     return "activities are readable"
+
+
+def _types(client: Client, settings: MarketoSettings) -> str:
+    there = set(types_of(client).values())
+    missing = [name for name in settings.activities.types if name not in there]
+    if missing:
+        raise NotTold(
+            f"this subscription has no type of activity for: {', '.join(missing)}",
+            "Nothing, where nobody works with it; else switch it on in Marketo.",
+        )
+    return f"{len(there)} types of activities can be told"
 
 
 def _quota(client: Client) -> str:

@@ -6,10 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from shared.connectors import activities
+from shared.connectors.activities import ACTIVITY
+from shared.connectors.marketo.activities import ActivityFeed, types_of
 from shared.connectors.marketo.capabilities import kinds
 from shared.connectors.marketo.checks import check
 from shared.connectors.marketo.client import PAGE, Client
 from shared.connectors.marketo.custom import CustomObject, describe_custom
+from shared.connectors.marketo.defaults import ACTIVITY_TYPES
 from shared.connectors.marketo.errors import TITLE
 from shared.connectors.marketo.feed import PeopleFeed
 from shared.connectors.marketo.fields import LEAD, OPPORTUNITY, describe_object, describe_people
@@ -100,6 +104,8 @@ class MarketoConnector:
 
     def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
         """ConfigError for kinds that are written only."""
+        if kind == ACTIVITY:
+            return self._activities(fields).page(cursor)
         if kind != LEAD:
             self._schema(kind)
             raise ConfigError(f"{TITLE}: {kind} has no feed", code="no_feed")
@@ -119,6 +125,8 @@ class MarketoConnector:
     ) -> Mapping[RemoteId, Record | Gone]:
         if not ids:
             return {}
+        if kind == ACTIVITY:
+            return activities.not_readable(ids)
         if kind != LEAD:
             return self._objects(kind).read(ids, fields)
         return self._people(fields).read(ids)
@@ -135,6 +143,8 @@ class MarketoConnector:
         if not writes:
             return []
         kind, op = writes[0].ref.kind, writes[0].op
+        if kind == ACTIVITY:
+            return activities.not_written(writes)
         schema = self._schema(kind)
         if len(writes) > self._capabilities.kinds[kind].bulk_size or len({write.key for write in writes}) < len(writes):
             raise ValueError(f"{kind}: too many writes, or one key twice, in one call")
@@ -167,6 +177,14 @@ class MarketoConnector:
     def _rejections(self) -> RejectionLog:
         return RejectionLog(self.client, self._around.memo, self._settings.rejection_activity)
 
+    def _activities(self, fields: Sequence[FieldName]) -> ActivityFeed:
+        types = self._around.memo.get(("marketo", "types", self._settings.origin), _SCHEMA_SECONDS, self._types)
+        clock = self._around.runtime.clock
+        return ActivityFeed(self.client, self._settings.activities, types, fields, clock=clock)
+
+    def _types(self) -> Mapping[int, str]:
+        return types_of(self.client)
+
     def _people(self, fields: Sequence[FieldName]) -> PeopleReader:
         return PeopleReader(self.client, self._schema(LEAD), fields, concurrency=self._settings.concurrency)
 
@@ -184,6 +202,8 @@ class MarketoConnector:
         )
 
     def _schema(self, kind: Kind) -> Schema:
+        if kind == ACTIVITY:
+            return activities.schema(LEAD, ACTIVITY_TYPES)
         people = self._described()
         if kind == LEAD:
             return people.schema

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shared.connectors.activities import default_entity
 from shared.connectors.extensions import Extension
 from shared.connectors.limits import Limit
 
@@ -17,6 +18,9 @@ TITLE = "Marketo"
 
 LIMIT = Limit(100, 20.0, percent=50)
 """A hundred calls in twenty seconds; half of them for one integration, as the vendor asks."""
+
+ACTIVITY_TYPES = ("sent", "delivered", "opened", "clicked", "bounced", "replied", "moment")
+"""The activities that can be told, each by a switch of its own."""
 
 EXTENSIONS = (
     Extension(
@@ -50,6 +54,12 @@ EXTENSIONS = (
         help="Opportunities come with the role of their contact.",
         settings=("opportunity_role",),
         entities=("opportunity",),
+    ),
+    Extension(
+        name="activities",
+        help="What people were sent and did comes to the Dynamics timeline, as completed tasks, once each.",
+        settings=(*(f"activities_{name}" for name in ACTIVITY_TYPES), "activities_since", "activities_days"),
+        entities=("activity",),
     ),
 )
 
@@ -108,13 +118,15 @@ _CONSENT: Sequence[Mapping[str, object]] = (
 
 
 def default_entities() -> Sequence[Mapping[str, object]]:
-    """Users, accounts, contacts, leads, opportunities with their roles, in the order they are written."""
+    """Users, accounts, contacts, leads, opportunities with their roles, in the order they are written; and activities,
+    switched off."""
     return (
         {**_sent("systemuser", "salesperson", _SALES_PERSON), "name": "user"},
         {**_sent("account", "company", _COMPANY), "parents": ["user"]},
         _person("contact", policy="owner_crm", rank=2, company="parentcustomerid"),
         _person("lead", policy="owner_partner", rank=1, company="parentaccountid"),
         {**_sent("opportunity", "opportunity", _OPPORTUNITY), "parents": ["user", "account", "contact"]},
+        default_entity(("contact", "lead")),
     )
 
 

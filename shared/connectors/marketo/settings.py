@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from shared.connectors.marketo.defaults import LIMIT, TITLE
+from shared.connectors import activities
+from shared.connectors.activities import Chosen
+from shared.connectors.marketo.defaults import ACTIVITY_TYPES, LIMIT, TITLE
 from shared.connectors.surroundings import SettingSpec, SettingsReader, limit_settings
 from shared.errors import ConfigError
 from shared.http.origin import Origin
@@ -65,6 +67,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
         default=600,
     ),
     SettingSpec(name="concurrency", help="Calls in flight; the vendor allows 10 for all its clients.", default=4),
+    *activities.settings(ACTIVITY_TYPES),
     *limit_settings(LIMIT),
 )
 
@@ -90,6 +93,7 @@ class MarketoSettings:
     partition: str = ""
     import_from: int = 0
     concurrency: int = 4
+    activities: Chosen = field(default_factory=lambda: Chosen(types=ACTIVITY_TYPES))
 
 
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> MarketoSettings:
@@ -109,6 +113,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         partition=read.text("partition"),
         import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),
+        activities=activities.read_choice(read, ACTIVITY_TYPES),
     )
 
 

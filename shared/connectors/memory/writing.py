@@ -24,7 +24,7 @@ class Writer:
         capabilities = self.system.designs[write.ref.kind].capabilities
         if write.op not in capabilities.writes:
             return _refused(write, Refusal("operation_not_allowed"))
-        if capabilities.create_only and write.op is not Op.CREATE:
+        if capabilities.create_only and write.op is Op.UPDATE:
             return _refused(write, Refusal("create_only"))
         try:
             return self._do(write, shard)

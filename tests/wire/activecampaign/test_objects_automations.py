@@ -217,3 +217,44 @@ def test_activities_and_logs(vendor: Vendor) -> None:
     contact = vendor.get("/contacts")["contacts"][0]
     assert (contact["bounced_hard"], contact["bounced_date"]) == ("1", "2026-06-10")
     assert contact["last_open_date"] == "2026-06-10T07:01:00-05:00"
+
+
+def _timeline(vendor: Vendor) -> tuple[str, int]:
+    contact = vendor.contact()
+    campaign = vendor.seed(campaigns=[{"name": "Spring", "subject": "It is spring"}])["campaigns"][0]["id"]
+    return contact, campaign
+
+
+@pytest.mark.rule("AC-AV-02", "AC-AV-03")
+def test_activities_of_all_contacts_by_time_also_what_is_written_down_late(vendor: Vendor) -> None:
+    contact, campaign = _timeline(vendor)
+    other = vendor.contact("b@example.com")
+    for who, late in ((contact, 0), (other, 40), (contact, 20)):
+        vendor.act("open", contact=who, campaign=campaign, late_seconds=late)
+    rows = vendor.get("/activities?orders[tstamp]=ASC")["activities"]
+    assert [(row["id"], row["contact"]) for row in rows] == [("2", other), ("3", contact), ("1", contact)]
+    assert [row["id"] for row in vendor.get("/activities?orders[tstamp]=DESC")["activities"]] == ["1", "3", "2"]
+    after = vendor.get("/activities?after=2026-06-10T11:59:40Z&orders[tstamp]=ASC")["activities"]
+    assert [row["id"] for row in after] == ["3", "1"], "the moment itself counts"
+
+
+@pytest.mark.rule("AC-AV-04")
+def test_what_activities_refer_to_comes_beside_them(vendor: Vendor) -> None:
+    contact, campaign = _timeline(vendor)
+    vendor.act("engage", contacts=[contact], campaign=campaign)
+    vendor.act("click", contact=contact, campaign=campaign, url="https://a.example.com/")
+    vendor.act("bounce", contact=contact, campaign=campaign)
+    path = "/activities?include=reference,reference.log,reference.log.campaign"
+    answer = vendor.get(path)
+    assert [row["name"] for row in answer["campaigns"]] == ["Spring"]
+    assert "https://a.example.com/" in [row["link"] for row in answer["logs"]]
+    assert answer["bounceLogs"][0]["code"] == "5.1.1"
+    vendor.switch(activity_references=False)
+    assert set(vendor.get(path)) == {"activities", "meta"}
+
+
+@pytest.mark.rule("AC-AV-05")
+def test_a_user_may_lack_the_sight_of_activities(vendor: Vendor) -> None:
+    vendor.switch(activities_readable=False)
+    status, answer = vendor.call("GET", "/activities")
+    assert (status, list(answer)) == (403, ["errors"])

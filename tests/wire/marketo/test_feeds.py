@@ -375,3 +375,17 @@ def test_finding_lists(vendor: Vendor) -> None:
     answer = vendor.call("GET", "/lists.json?batchSize=2")
     token = answer["nextPageToken"].replace("=", "%3D")
     assert [row["name"] for row in vendor.ok("GET", f"/lists.json?nextPageToken={token}")] == ["C"]
+
+
+@pytest.mark.rule("MK-AC-17")
+def test_sends_are_kept_for_ninety_days_and_opens_for_longer(vendor: Vendor) -> None:
+    number = vendor.lead()
+    for days in (100, 80):
+        for kind in (6, 10):
+            vendor.act("log_activity", lead=number, type=kind, ago_seconds=days * 86_400)
+    vendor.act("log_activity", lead=number, type=10, ago_seconds=800 * 86_400)
+    answer = vendor.page(ALL, vendor.since("2020-01-01T00:00:00Z"), activityTypeIds="6,10")
+    assert [row["activityTypeId"] for row in answer["result"]] == [10, 6, 10]
+    vendor.act("engage", leads=[number], asset="News")
+    newest = vendor.page(ALL, vendor.since(), activityTypeIds="6")["result"][-1]
+    assert newest["primaryAttributeValue"] == "News"
