@@ -181,7 +181,7 @@ class Cycle:
         if not isinstance(partner, Paced):
             return False
         kinds = {item.entity.partner_kind for item in work.maps_of(Side.CRM, feed.kind)}
-        rows = self._rows.get(feed.name, TOGETHER)
+        rows = self._rows.get(feed.name, TOGETHER if self._loading(feed) else 0)
         rest = max((partner.pause(kind, rows) for kind in kinds), default=0.0)
         if rest <= 0:
             return False
@@ -189,6 +189,13 @@ class Cycle:
         if not batches or self._running(batches):
             self._sleep(rest)
         return True
+
+    @staticmethod
+    def _loading(feed: Feed) -> bool:
+        """Whether an earlier slice left the feed in the middle of a first load: its next page is as large as any. Of
+        another feed that this slice has not read nothing is known, and nobody waits for what may be a handful."""
+        state = feed.cursor()
+        return state is not None and state.phase == WALK
 
     def _echo(self, source: str, feed: Feed) -> bool:
         """A pass that was begun for the ids is read to its end: the next run begins with one of its own."""
