@@ -144,7 +144,8 @@ def _agreed_after(
 
 
 def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: frozenset[Side]) -> Edit | None:
-    """The value of an update whose answer was lost, when another field of it is the next thing a user edits there."""
+    """The value of an update whose answer was lost, when another field of it is the next thing a user edits there, or
+    nobody may read the record any more."""
     doubtful = sent.by_hub and sent.doubtful and sent.op == "update" and sent.side not in stamped
     if not doubtful or item.name not in sent.fields:
         return None
@@ -153,7 +154,7 @@ def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: f
             continue
         if event.by_hub or item.name in event.fields:
             return None
-        if event.fields.keys() & sent.fields.keys():
+        if event.hidden or event.fields.keys() & sent.fields.keys():
             return Edit(sent.number, sent.side, sent.fields[item.name], foreign=True)
     return None
 

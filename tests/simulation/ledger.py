@@ -54,6 +54,7 @@ class Event:
     seq: int
     sent: Sent | None = None
     doubtful: bool = False
+    hidden: bool = False  # from here on the hub may not read the record
     afterwards: bool = False  # it happened after its sender had given up, or had lost the lane: no answer was awaited
 
     @property
@@ -197,6 +198,7 @@ class Ledger:
             labels=commit.after.labels,
             seq=commit.after.seq,
             sent=self._sending[-1] if self._sending and commit.by == HUB else None,
+            hidden=commit.after.state is RowState.HIDDEN,
         )
         self.events.append(event)
         self.of.setdefault((side, commit.ref), []).append(event)

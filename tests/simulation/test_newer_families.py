@@ -129,6 +129,21 @@ FAMILIES: dict[str, Family] = {
             ("edit", "crm", 0, "code", 6),
         ),
     ),
+    "an update whose answer was lost on a row that nobody may read is settled as a conflict, and told": (
+        "poor",
+        (
+            ("create", "partner", "none", 8, 0),
+            A,
+            ("edit", "partner", 0, "title", 3),
+            met("write", 0, "crash_after"),
+            ("edit", "partner", 0, "title", 2),
+            ("hide", "crm", 0),
+            ("tick", 90000),
+            A,
+            ("show",),
+            A,
+        ),
+    ),
     "who comes back finds its counterpart with another record of its match value, and gets a new one": (
         "sent",
         (
