@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shared.domain.records import Ref, RemoteId
 from shared.ports.connector import Connector
@@ -194,6 +194,19 @@ class Told:
 
     code: str
     message: str = ""
+
+
+@runtime_checkable
+class CampaignMembers(Protocol):
+    """A connector of a system whose campaigns have people as members. Repeating either does no harm."""
+
+    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str]:
+        """Each one's refusal by the system's code, "" for none. `owner` names who asks, for ids of our own."""
+        ...
+
+    def leave_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, bool]:
+        """Whether each was a member by `join_campaign` of the same `owner`; whoever else made one stays."""
+        ...
 
 
 class FlowStep(Protocol):

@@ -98,6 +98,8 @@ RULES: tuple[Rule, ...] = (
         "BulkDelete returns a JobId and deletes later; the job tells how it went.",
         "An action refuses unknown, missing and mistyped parameters.",
         "A state and its status are changed together by PATCH; a status of another state is refused.",
+        "AddMemberList puts a row of its kind on a static list, once; a dynamic list refuses.",
+        "AddItemCampaign makes a list an item of a campaign, once.",
     ),
     *_rules(
         "AP",

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.app.marketo import MarketoWorld, email
 
-STEPS = ("syncPerson", "changeOwner", "createTask")
+STEPS = ("syncPerson", "changeOwner", "createTask", "addToCampaign", "removeFromCampaign")
 
 
 def hooks(world: MarketoWorld, connection: str) -> dict[str, str]:

@@ -159,6 +159,38 @@ def test_a_task_is_made_once_however_often_the_same_step_is_handed_over(world: M
     assert len(world.rows("task")) == 3, "another run of the campaign is another task"
 
 
+@pytest.mark.feature("MK-12.1", system="marketo")
+def test_people_are_put_into_a_campaign_and_taken_out_again(world: MarketoWorld) -> None:
+    connection = world.begun(2)
+    campaign = world.make("campaign", name="Spring")
+    other = world.make("list", listname="By hand", createdfromcode=2, type=False)
+    names = installed(world, connection)
+    [person] = people(world, 1)
+    there, by_hand = (world.lead(email(number))["id"] for number in range(2))
+    step, choices = names["addToCampaign"], {"campaign": f"campaign:{campaign}"}
+    for _ in range(2):
+        told = run(world, step, [person, there], choices=choices)
+        [chunk] = called_back(world, told["batch"])
+        assert {each["success"] for each in chunk["activities"].values()} == {True}, chunk
+    row = made(world, "lead", email(0, "new"))
+    assert row is not None
+    contacts = {each["emailaddress1"]: each["contactid"] for each in world.rows("contact")}
+    lists = {each["listid"]: each for each in world.rows("list") if each["listid"] != other}
+    assert sorted(each["createdfromcode"] for each in lists.values()) == [2, 4]
+    assert {each["entityid"] for each in world.rows("campaignitem")} == set(lists)
+    assert {each["campaignid"] for each in world.rows("campaignitem")} == {campaign}
+    members = [each["entityid"] for each in world.rows("listmember")]
+    assert sorted(members) == sorted([row["leadid"], contacts[email(0)]]), "each once"
+    out = run(world, names["removeFromCampaign"], [person, there, by_hand], choices=choices)
+    [chunk] = called_back(world, out["batch"])
+    outcomes = {int(lead): each["outcome"] for lead, each in chunk["activities"].items()}
+    assert outcomes == {person: "removed", there: "removed", by_hand: "alreadyInSync"}
+    assert world.rows("listmember") == []
+    gone = run(world, step, [there], choices={"campaign": f"campaign:{campaign}"})
+    called_back(world, gone["batch"])
+    assert [each["entityid"] for each in world.rows("listmember")] == [contacts[email(0)]]
+
+
 @pytest.mark.feature("MK-04.3", system="marketo")
 def test_if_exists_update_brings_both_in_step_at_once(world: MarketoWorld) -> None:
     connection = world.begun(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+from shared.connectors.dynamics.campaigns import CampaignLists, people_list
 from shared.connectors.dynamics.checks import check
 from shared.connectors.dynamics.client import DataverseClient, quoted
 from shared.connectors.dynamics.counting import COUNTED, count_keys
@@ -100,6 +101,23 @@ class DynamicsConnector:
         rows = self.client.get(target, "choices").data.get("value")
         found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
         return [(Ref(kind, RemoteId(str(row[table.key]).lower())), str(row.get(name) or "")) for row in found]
+
+    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str]:
+        """See `shared.ports.flow.CampaignMembers`: people go on a static marketing list of the campaign's."""
+        told: dict[Ref, str] = {}
+        for kind in dict.fromkeys(ref.kind for ref in people):
+            rows = [ref.id for ref in people if ref.kind == kind]
+            found = CampaignLists(self.client).join(people_list(owner, campaign, kind), rows)
+            told |= {Ref(kind, row): refusal for row, refusal in found.items()}
+        return told
+
+    def leave_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, bool]:
+        told: dict[Ref, bool] = {}
+        for kind in dict.fromkeys(ref.kind for ref in people):
+            rows = [ref.id for ref in people if ref.kind == kind]
+            found = CampaignLists(self.client).leave(people_list(owner, campaign, kind), rows)
+            told |= {Ref(kind, row): was for row, was in found.items()}
+        return told
 
     def describe(self, kind: Kind) -> Schema:
         return self._meta(kind, fresh=True).schema

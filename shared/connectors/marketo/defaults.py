@@ -45,7 +45,7 @@ EXTENSIONS = (
     ),
     Extension(
         name="flow_steps",
-        help="Flow steps for smart campaigns: sync a person, change the owner, create a task.",
+        help="Flow steps for smart campaigns: sync a person, change the owner, create a task, campaigns.",
         settings=("flow_campaigns", "callback_hosts"),
         hooks=True,
     ),
@@ -136,8 +136,9 @@ def default_rhythm() -> Mapping[str, object]:
 
 
 def default_options() -> Mapping[str, object]:
-    """The initial sync goes from Dynamics to Marketo only."""
-    return {"initial_one_way": True}
+    """The initial sync goes from Dynamics to Marketo only. People whom a flow step hands over are looked for often, so
+    that a long load does not keep them waiting for a minute."""
+    return {"initial_one_way": True, "inbox_every": 5.0}
 
 
 def _fields(rows: Sequence[tuple[str, str, str]]) -> list[Mapping[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulators.dataverse.actions import bulkdelete, leads, mail, merging, opportunities
+from simulators.dataverse.actions import bulkdelete, leads, lists, mail, merging, opportunities
 from simulators.frame import Switch, flag
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def install(service: DataverseSystem) -> None:
     operations = service.operations
     operations.bound("QualifyLead", "POST", leads.qualify_lead)
     operations.bound("SendEmail", "POST", mail.send_email)
+    operations.bound("AddMemberList", "POST", lists.add_member_list)
+    operations.bound("AddItemCampaign", "POST", lists.add_item_campaign)
     operations.root("WinOpportunity", "POST", opportunities.closing("WinOpportunity", opportunities.WON))
     operations.root("LoseOpportunity", "POST", opportunities.closing("LoseOpportunity", opportunities.LOST))
     operations.root("Merge", "POST", merging.merge)

@@ -50,6 +50,7 @@ INTERSECTS: dict[str, tuple[Right, str]] = {
     "systemuserprofiles": ("Write", "fieldsecurityprofile"),
     "teamprofiles": ("Write", "fieldsecurityprofile"),
     "listmember": ("Write", "list"),
+    "campaignitem": ("Write", "campaign"),
 }
 # What every user reads without a privilege of his own.
 FREE_TO_READ = frozenset(("sdkmessage", "sdkmessagefilter", "privilege", *INTERSECTS))

@@ -56,7 +56,7 @@ def test_the_definition_can_be_installed(service: Service) -> None:
     inputs = definition["invocationPayloadDef"]["flowAttributes"]
     for item in inputs:
         fixed = fixed_choices(item["apiName"])
-        assert ("picklistUrl" in item) == (fixed is not None or item["apiName"] == OWNER), item
+        assert ("picklistUrl" in item) == (fixed is not None or item["apiName"] in {OWNER, "campaign"}), item
     assert service.name in steps("c", lambda: datetime(2026, 1, 1, tzinfo=UTC))
     assert service.title in page(service)
     assert icon().startswith(b"\x89PNG")
@@ -174,6 +174,9 @@ def test_a_webhook_is_read_and_named_by_what_it_asks() -> None:
         ("syncPerson", {OWNER: USER.upper()}, None),
         ("changeOwner", {}, "failed:unusable_choice"),
         ("changeOwner", {OWNER: f"team:{USER}"}, None),
+        ("addToCampaign", {}, "failed:unusable_choice"),
+        ("removeFromCampaign", {"campaign": "Spring"}, "failed:unknown_campaign"),
+        ("addToCampaign", {"campaign": f"campaign:{USER}"}, None),
         ("createTask", {}, "failed:unusable_choice"),
         ("createTask", {SUBJECT: "S", DUE_IN: "x"}, "failed:unusable_choice"),
         ("createTask", {SUBJECT: "S", DUE_IN: "-1"}, "failed:unusable_choice"),

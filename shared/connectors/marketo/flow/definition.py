@@ -51,6 +51,7 @@ _OWNER = Attribute(
 _IF_EXISTS = Attribute(
     steps.IF_EXISTS, "If In Dynamics Already", "Leave the row as it is, or bring both in step.", picked=True
 )
+_CAMPAIGN = Attribute(steps.CAMPAIGN, "Campaign", "An active campaign of Dynamics.", picked=True)
 SERVICES: Final[Mapping[str, Service]] = {
     item.name: item
     for item in (
@@ -85,6 +86,22 @@ SERVICES: Final[Mapping[str, Service]] = {
                 _OWNER,
             ),
         ),
+        Service(
+            "addToCampaign",
+            "Add to Microsoft Campaign",
+            "Added to Microsoft Campaign",
+            "Add to Microsoft Campaign",
+            "Puts the person on a marketing list of a Dynamics 365 campaign; makes the row first where there is none.",
+            (_CAMPAIGN,),
+        ),
+        Service(
+            "removeFromCampaign",
+            "Remove from Microsoft Campaign",
+            "Removed from Microsoft Campaign",
+            "Remove from Microsoft Campaign",
+            "Takes the person off that list: whoever was added by the step, and nobody else.",
+            (_CAMPAIGN,),
+        ),
     )
 }
 
@@ -100,7 +117,7 @@ _FIXED: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     steps.PRIORITY: (("Normal", "normal"), ("Low", "low"), ("High", "high")),
 }
 MOST_CHOICES: Final = 1000
-LISTED: Final[Mapping[str, Sequence[str]]] = {steps.OWNER: steps.OWNERS}
+LISTED: Final[Mapping[str, Sequence[str]]] = {steps.OWNER: steps.OWNERS, steps.CAMPAIGN: steps.CAMPAIGNS}
 """Attributes whose choices are rows of these Dynamics tables."""
 
 

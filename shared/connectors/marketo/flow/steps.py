@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId, Value
 from shared.errors import Transient
 from shared.ports.connector import Connector, Op, Outcome, Write, WriteResult
-from shared.ports.flow import Choices, FlowStep, Job, Making, Told
+from shared.ports.flow import CampaignMembers, Choices, FlowStep, Job, Making, Told
 
 SYNC_AS, OWNER, IF_EXISTS = "syncAs", "owner", "ifExists"
 SUBJECT, DESCRIPTION, DUE_IN, STATUS, PRIORITY = "subject", "description", "dueIn", "taskStatus", "priority"
@@ -28,7 +28,9 @@ DUE_DAYS: Final = 5
 """What the vendor's own step enters where nothing was."""
 
 OWNERS: Final = ("systemuser", "team")
-TABLES: Final = (*OWNERS, "task")
+CAMPAIGN: Final = "campaign"
+CAMPAIGNS: Final = ("campaign",)
+TABLES: Final = (*OWNERS, "task", "campaign")
 """The Dynamics tables of the steps, beside those of people."""
 
 _NAMESPACE: Final = UUID("0a9c5f83-5d0b-5f0a-8d8e-3f3f0b7c54aa")
@@ -158,12 +160,57 @@ class CreateTask:
         return Write(key=job.person, op=Op.CREATE, ref=Ref(Kind("task"), row), fields=fields)
 
 
+@dataclass(frozen=True, slots=True)
+class InCampaign:
+    """Puts the person into a campaign, or takes them out: whom this connection put there, and nobody else."""
+
+    connection: str
+    adds: bool
+    own_write: bool = True
+
+    @property
+    def name(self) -> str:
+        return "addToCampaign" if self.adds else "removeFromCampaign"
+
+    def wrong(self, choices: Choices) -> Told | None:
+        named = choices.get(CAMPAIGN, "").strip()
+        if not named:
+            return Told("failed:unusable_choice")
+        return Told("failed:unknown_campaign") if chosen(named, CAMPAIGNS) is None else None
+
+    def making(self, choices: Choices) -> Making | None:
+        return Making() if self.adds else None
+
+    def names(self, choices: Choices) -> Sequence[Ref]:
+        return [ref for ref in (chosen(choices.get(CAMPAIGN, ""), CAMPAIGNS),) if ref is not None]
+
+    def do(self, crm: Connector, jobs: Sequence[Job]) -> Mapping[RemoteId, Told]:
+        if not isinstance(crm, CampaignMembers):
+            return {job.person: Told("skipped:unsupported") for job in jobs}
+        told: dict[RemoteId, Told] = {}
+        for campaign in dict.fromkeys(ref.id for job in jobs for ref in self.names(job.choices)):
+            mine = [job for job in jobs if self.names(job.choices)[0].id == campaign]
+            people = [job.crm for job in mine]
+            if self.adds:
+                refused = crm.join_campaign(campaign, people, self.connection)
+                told |= {job.person: _joined(refused[job.crm]) for job in mine}
+            else:
+                were = crm.leave_campaign(campaign, people, self.connection)
+                told |= {job.person: Told("deleted" if were[job.crm] else "unchanged") for job in mine}
+        return told
+
+
+def _joined(refusal: str) -> Told:
+    return Told("failed:rejected", refusal) if refusal else Told("updated")
+
+
 _IF_EXISTS = frozenset({SKIP, UPDATE, ""})
 
 
 def steps(connection: str, now: Callable[[], datetime]) -> Mapping[str, FlowStep]:
     """The steps of one connection, by name."""
-    found: Sequence[FlowStep] = (SyncPerson(), ChangeOwner(), CreateTask(now, connection))
+    joining = [InCampaign(connection, adds=adds) for adds in (True, False)]
+    found: Sequence[FlowStep] = (SyncPerson(), ChangeOwner(), CreateTask(now, connection), *joining)
     return {step.name: step for step in found}
 
 

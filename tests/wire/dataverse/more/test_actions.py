@@ -335,3 +335,31 @@ def test_states_and_statuses_are_set_together(org: Org) -> None:
     org.ok("PATCH", f"emails({email})", {"statecode": 1, "statuscode": 3})
     found = org.ok("GET", f"emails({email})?$select=statecode,statuscode,senton")
     assert (found["statecode"], found["statuscode"], found["senton"]) == (1, 3, None)
+
+
+@pytest.mark.rule("DV-AC-11")
+def test_a_static_list_takes_rows_of_its_kind_once(org: Org) -> None:
+    lists = {
+        kind: org.make("lists", listname=kind, type=kind == "dynamic", createdfromcode=2) for kind in ("a", "dynamic")
+    }
+    contact, lead = org.make("contacts", lastname="Member"), org.make("leads", lastname="Other", subject="S")
+    add = f"lists({lists['a']})/{CRM}.AddMemberList"
+    for _ in range(2):
+        org.ok("POST", add, {"EntityId": contact})
+    members = org.ok("GET", f"lists({lists['a']})/listcontact_association?$select=contactid")["value"]
+    assert [each["contactid"] for each in members] == [contact]
+    org.refused(404, "", "POST", add, {"EntityId": lead})
+    org.refused(400, "0x80040318", "POST", f"lists({lists['dynamic']})/{CRM}.AddMemberList", {"EntityId": contact})
+
+
+@pytest.mark.rule("DV-AC-12")
+def test_a_list_is_an_item_of_a_campaign_once(org: Org) -> None:
+    made, campaign = (
+        org.make("lists", listname="a", type=False, createdfromcode=4),
+        org.make("campaigns", name="Spring"),
+    )
+    add, item = f"lists({made})/{CRM}.AddItemCampaign", {"campaignid": campaign, "@odata.type": f"{CRM}.campaign"}
+    assert org.ok("POST", add, {"Campaign": item})["campaignitemid"]
+    found = org.ok("GET", f"campaigns({campaign})/campaignlist_association?$select=listid&$filter=listid eq {made}")
+    assert [each["listid"] for each in found["value"]] == [made]
+    org.refused(400, "0x80040237", "POST", add, {"Campaign": item})
