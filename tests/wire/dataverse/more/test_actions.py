@@ -339,25 +339,23 @@ def test_states_and_statuses_are_set_together(org: Org) -> None:
 
 @pytest.mark.rule("DV-AC-11")
 def test_a_static_list_takes_rows_of_its_kind_once(org: Org) -> None:
-    lists = {
-        kind: org.make("lists", listname=kind, type=kind == "dynamic", createdfromcode=2) for kind in ("a", "dynamic")
-    }
-    contact, lead = org.make("contacts", lastname="Member"), org.make("leads", lastname="Other", subject="S")
-    add = f"lists({lists['a']})/{CRM}.AddMemberList"
+    static, dynamic = (
+        org.create("lists", {"listname": "A", "type": kind, "createdfromcode": 2}) for kind in (False, True)
+    )
+    contact, lead = org.create("contacts", {"lastname": "Member"}), org.create("leads", LEAD)
+    add = f"lists({static})/{CRM}.AddMemberList"
     for _ in range(2):
         org.ok("POST", add, {"EntityId": contact})
-    members = org.ok("GET", f"lists({lists['a']})/listcontact_association?$select=contactid")["value"]
+    members = org.ok("GET", f"lists({static})/listcontact_association?$select=contactid")["value"]
     assert [each["contactid"] for each in members] == [contact]
     org.refused(404, "", "POST", add, {"EntityId": lead})
-    org.refused(400, "0x80040318", "POST", f"lists({lists['dynamic']})/{CRM}.AddMemberList", {"EntityId": contact})
+    org.refused(400, "0x80040318", "POST", f"lists({dynamic})/{CRM}.AddMemberList", {"EntityId": contact})
 
 
 @pytest.mark.rule("DV-AC-12")
 def test_a_list_is_an_item_of_a_campaign_once(org: Org) -> None:
-    made, campaign = (
-        org.make("lists", listname="a", type=False, createdfromcode=4),
-        org.make("campaigns", name="Spring"),
-    )
+    made = org.create("lists", {"listname": "A", "type": False, "createdfromcode": 4})
+    campaign = org.create("campaigns", {"name": "Spring"})
     add, item = f"lists({made})/{CRM}.AddItemCampaign", {"campaignid": campaign, "@odata.type": f"{CRM}.campaign"}
     assert org.ok("POST", add, {"Campaign": item})["campaignitemid"]
     found = org.ok("GET", f"campaigns({campaign})/campaignlist_association?$select=listid&$filter=listid eq {made}")
