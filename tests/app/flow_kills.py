@@ -49,7 +49,7 @@ class Figures:
 
 
 def soak(folder: Path, *, kills: int, seed_of: int) -> Figures:
-    """One batch a kill, struck at a random moment between its call and its callback."""
+    """One batch a kill: struck at a random moment after its call, or between the callback's effect and its answer."""
     draw, began = random.Random(seed_of), time.monotonic()
     clock = folder / "clock.json"
     clock.write_text('{"offset": 0}')
@@ -63,6 +63,8 @@ def soak(folder: Path, *, kills: int, seed_of: int) -> Figures:
             [name] = installed(world, connection, "syncPerson").values()
             for system, milliseconds in (("dataverse", 150), ("marketo", 250)):
                 sims.control(system, "POST", "latency", {"ms": milliseconds})
+            slow = {"match": {"path": "flowsteps/callback"}, "do": {"delay_after_ms": 800}}
+            sims.control("marketo", "POST", "faults", slow)
             batches = [_batch(world, name, number, draw) for number in range(kills)]
             sims.control("dataverse", "POST", "latency", {"ms": 0})
             findings = [text for batch in batches for text in _judged(world, batch)]
@@ -89,7 +91,12 @@ def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random) -> 
     """Hands people over, kills the worker, and waits for the callback."""
     leads = people(world, PEOPLE, number * PEOPLE)
     batch = str(run(world, name, leads)["batch"])
-    time.sleep(draw.uniform(0.1, 4.0))
+    if number % 2:  # right after the callback took effect, and before the worker was told so
+        end = time.monotonic() + _PATIENCE
+        while not any(map(effective, chunks(world, batch))) and time.monotonic() < end:
+            time.sleep(0.05)
+    else:
+        time.sleep(draw.uniform(0.1, 4.0))
     world.host.kill_worker("background")
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
