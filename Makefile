@@ -68,6 +68,10 @@ rules: setup ## every rule of the simulators and its tests, as a page
 bench-simulators: setup ## how fast the simulators are
 	@$(PY) -m simulators.frame.bench $(ARGS)
 
+.PHONY: activities
+activities: setup ## 100,000 activities told twice in random order, with five kills: each once
+	@$(PY) -m bench.activities $(ARGS)
+
 .PHONY: counts
 counts: setup ## measured calls against the ideal, phase by phase and endpoint by endpoint
 	@$(PY) -m bench.counts $(ARGS)

@@ -64,7 +64,6 @@ REASONS: Mapping[str, str] = {
     "F24": _EXCHANGE,
     "L05": "The shared budget keeps calls below the limit, so there is no 429 to react to (L04); a 429 is F05.",
     "L09": "No queue holds a message per record: a message names a lane, and what waits lies in the lane's state.",
-    "L10": "Activities are not synchronised yet.",
     "S12": _EXCHANGE,
     "S13": _EXCHANGE,
     "S19": "No webhook in use is signed: ActiveCampaign's are not, so the address carries the secret (S14).",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from shared.connectors.activecampaign.defaults import default_entities
 from shared.domain.records import Side
 from shared.ports.connector import ChangePage
 from shared.state.model import Command
 from tests.scenarios.conftest import Make
-from tests.scenarios.world import World
+from tests.scenarios.world import World, entities
 
 
 def load(world: World, people: int) -> None:
@@ -18,6 +21,10 @@ def load(world: World, people: int) -> None:
         for number in range(people)
     ]
     world.crm.system.seed({"rows": {"contact": rows}})
+
+
+def _rows(world: World, table: str) -> list[Any]:
+    return list(world.crm.system.store[table].rows())  # type: ignore[attr-defined]
 
 
 def test_L01_a_first_load_takes_the_ideal_number_of_calls(make: Make) -> None:
@@ -116,3 +123,30 @@ def test_L11_a_sweep_in_slices_while_people_edit_deletes_nobody_by_mistake(make:
     world.run()
     assert len(world.rows()) == 395
     assert world.get_person("100")["phone"].startswith("+34")  # type: ignore[index]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_L10_one_person_with_ten_thousand_activities_is_worked_off_in_slices(make: Make) -> None:
+    """Each slice ends in time, the next one goes on where it stood, and each activity is there once."""
+    activity = next(item for item in default_entities() if item["name"] == "activity")
+    maps = [*entities(parents=[]), {**activity, "on": True, "parents": ["contact"]}]
+    world = make(maps, crm_settings={"tables": ["contact", "task"]}, settings={"activities_days": 750})
+    _, person = world.pair()
+    campaign = world.ac.system.seed({"campaigns": [{"name": "News", "subject": "News"}]})["campaigns"][0]["id"]
+    for _ in range(4200):
+        world.ac.system.act("engage", {"contacts": [person], "campaign": campaign, "spread_seconds": 86_400 * 300})
+    told = len(world.ac.system.tenant.activities)
+    assert told >= 10_000
+    world.ac.around.observers.append(lambda _: world.clock.advance(0.6))
+    slices = [0.0]
+    while len(rows := _rows(world, "task")) < told:
+        begun = world.clock.monotonic()
+        world.engine.run_slice("w1", 20.0)
+        slices.append(world.clock.monotonic() - begun)
+        assert len(slices) < 100
+    assert len(rows) == told
+    assert len(slices) > 3
+    assert max(slices) < 60
+    world.run()
+    assert len(_rows(world, "task")) == told

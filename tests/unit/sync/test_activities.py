@@ -12,7 +12,7 @@ import pytest
 from shared.connectors.memory import KindDesign
 from shared.domain.identity import crm_id_for
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Side
-from shared.errors import AuthError, Rejected, SyncError
+from shared.errors import AuthError, Rejected, SyncError, Transient
 from shared.ports.connector import Connector, CreateKey, Deletes, FeedKind, KindCapabilities, Op
 from shared.state.model import Command
 from shared.sync.rehearse import rehearse
@@ -175,7 +175,7 @@ def test_nothing_of_an_erased_person_reappears() -> None:
     world.run(2)
     assert timeline(world) == []
     assert world.journal.counts["skipped:suppressed"] >= 1
-    world.crm.delete(row)
+    assert world.crm_system.row(row) is not None
 
 
 def test_an_entry_without_a_person_is_listed_and_stops_nothing() -> None:
@@ -257,6 +257,24 @@ def test_a_log_that_may_not_be_read_is_named_and_nothing_else_stops(fault: SyncE
     world.run()
     assert len(timeline(world)) == 1
     assert told.link in world.journal.healed
+
+
+def test_a_log_that_fails_time_after_time_holds_nothing_else_up() -> None:
+    world = rig()
+    _, ref = someone(world)
+    happen(world, ref)
+    whole = world.engine.partner
+    world.engine = replace(world.engine, partner=Refusing(whole, Transient("down", code="http_503")))  # type: ignore[arg-type]
+    for number in range(6):
+        world.crm.create(CONTACT, {MAIL: f"new{number}@example.org", NAME: "New"})
+        world.run()
+        world.clock.advance(400)
+    assert world.journal.counts["failed:feed_refused"] >= 1
+    mails = {person["mail"] for person in world.people()}
+    assert {f"new{number}@example.org" for number in range(5)} <= mails
+    world.engine = replace(world.engine, partner=whole)
+    world.run(2)
+    assert len(timeline(world)) == 1
 
 
 def test_a_dry_run_counts_them_and_writes_nothing() -> None:
