@@ -134,6 +134,12 @@ def _keyed(secret: bytes) -> blake2b:
     return blake2b(key=secret, digest_size=16)
 
 
+@lru_cache(maxsize=8192)
+def _match_key(secret: bytes, canonical: str) -> MatchKey:
+    """Asked for several times a record; a page has some thousand of them."""
+    return MatchKey(blake2b(canonical.encode(), key=secret, digest_size=12, person=b"match").digest())
+
+
 @dataclass(frozen=True, slots=True)
 class Digester:
     """Keyed digests (BLAKE2b, RFC 7693). `secret` is 16 to 64 bytes and never stored beside the digests."""
@@ -154,4 +160,4 @@ class Digester:
         return _keyed(self.secret).copy()
 
     def match(self, canonical: str) -> MatchKey:
-        return MatchKey(blake2b(canonical.encode(), key=self.secret, digest_size=12, person=b"match").digest())
+        return _match_key(self.secret, canonical)

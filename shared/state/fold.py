@@ -18,7 +18,7 @@ from shared.domain.records import Ref
 from shared.ports.state import Operation
 from shared.state.layers import Claim
 from shared.state.lease import Fence
-from shared.state.links import pack_link, tally
+from shared.state.links import tally
 from shared.state.model import Fact, MatchEntry
 from shared.state.page import SPLIT_BYTES, Change, Page
 from shared.state.pages import Tree
@@ -34,6 +34,7 @@ from shared.state.reverse import (
     without_candidate,
     without_link,
 )
+from shared.state.words import Words
 from shared.state.writer import Writer
 
 _NONE: Final = PartnerEntry()
@@ -41,16 +42,16 @@ _NONE: Final = PartnerEntry()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the pages are to hold: `claims` of the links to put and how to get at each, those to take out, and which
-    match key unlinked partner records carry. `moving` are links that give or take a partner record of each other.
-    `counting`: the lane's counters are still to be moved."""
+    """What the pages are to hold: `claims` of the links to put and how to get each in the words of its page, those to
+    take out, and which match key unlinked partner records carry. `moving` are links that give or take a partner record
+    of each other. `tallies` are what the links to put add to the lane's counters; None: those were moved already."""
 
     claims: Mapping[LinkKey, Claim]
-    link: Callable[[LinkKey], Link | None]
+    packed: Callable[[LinkKey, Words], bytes]
     removed: Set[LinkKey]
     candidates: Mapping[Ref, MatchKey | None]
     moving: Set[LinkKey] = frozenset()
-    counting: bool = True
+    tallies: Callable[[LinkKey], Iterable[str]] | None = None
 
 
 class Fold:
@@ -140,18 +141,17 @@ class Fold:
     def _put(self, keys: Iterable[LinkKey]) -> None:
         for page, wanted in self._walk(Tree.LINKS, keys):
             edits: list[Change] = []
-            deltas: dict[bytes, tuple[Link | None, Link | None]] = {}
+            before: dict[bytes, Link | None] = {}
             for place in wanted:
                 key = LinkKey(place)
-                new = self._target.link(key) if key in self._target.claims else None
-                old = self._reader.link_in(page, key)
-                self._retire(key, old, new)
-                edits.extend(_edit(page, key, None if new is None else pack_link(new, page.words)))
-                deltas[key] = (old, new)
-            count = partial(self._count, deltas) if self._target.counting else None
+                claim = self._target.claims.get(key)
+                before[key] = old = self._reader.link_in(page, key)
+                self._retire(key, old, claim)
+                edits.extend(_edit(page, key, None if claim is None else self._target.packed(key, page.words)))
+            count = partial(self._count, before) if self._target.tallies is not None else None
             self._writer.change(Tree.LINKS, page, edits, count)
 
-    def _retire(self, key: LinkKey, old: Link | None, new: Link | None) -> None:
+    def _retire(self, key: LinkKey, old: Link | None, new: Claim | None) -> None:
         """Notes the reverse entries of the old link that the new one no longer bears out."""
         if old is None:
             return
@@ -160,10 +160,11 @@ class Fold:
         if old.match is not None and (new is None or new.match != old.match):
             self._old_matches.add((old.match, key))
 
-    def _count(self, deltas: Mapping[bytes, tuple[Link | None, Link | None]], key: bytes) -> None:
-        old, new = deltas[key]
+    def _count(self, before: Mapping[bytes, Link | None], key: bytes) -> None:
+        old, tallies = before[key], self._target.tallies
         self._writer.counts.subtract(tally(old) if old else ())
-        self._writer.counts.update(tally(new) if new else ())
+        if tallies is not None and LinkKey(key) in self._target.claims:
+            self._writer.counts.update(tallies(LinkKey(key)))
 
     # -- reverse entries that are no longer true ------------------------------------------------------------------
 

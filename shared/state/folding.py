@@ -12,11 +12,12 @@ from shared.state.errors import StateDamaged
 from shared.state.fold import Fold, Target
 from shared.state.layers import Claim, Layer
 from shared.state.lease import Fence
-from shared.state.links import is_live, tally
+from shared.state.links import is_live, pack_link, tally
 from shared.state.model import LaneChanges
 from shared.state.pages import Tree
 from shared.state.reader import LaneReader
 from shared.state.unique import refuse_second_links
+from shared.state.words import Words
 from shared.state.writer import Writer
 
 type Groups = Sequence[Sequence[Operation]]
@@ -51,10 +52,11 @@ class Folding:
         else:
             target = Target(
                 claims={key: Claim.of(link) for key, link in links.items()},
-                link=links.get,
+                packed=lambda key, words: pack_link(links[key], words),
                 removed=removed,
                 candidates=changes.candidates,
                 moving=moving,
+                tallies=lambda key: tally(links[key]),
             )
             commits = Fold(self._fence, self._reader, target).run(loose, last, changes.facts)
         self._reader.changed()
@@ -70,10 +72,9 @@ class Folding:
             return 0
         target = Target(
             claims={key: claim for key, claim in found.claims.items() if claim is not None},
-            link=self._layered,
+            packed=self._layered,
             removed={key for key, claim in found.claims.items() if claim is None},
             candidates=found.candidates,
-            counting=False,
         )
         loose = [[Remove(key)] for key in sorted(found.rows)]
         commits = Fold(self._fence, self._reader, target).run(loose, (), {})
@@ -110,8 +111,8 @@ class Folding:
             deltas.update(tally(link))
         return deltas
 
-    def _layered(self, key: LinkKey) -> Link | None:
+    def _layered(self, key: LinkKey, words: Words) -> bytes:
         try:
-            return self._reader.pages.layers().link(key)
+            return self._reader.pages.layers().packed(key, words)
         except ValueError as error:
             raise StateDamaged(self._partition, over.FIRST, str(error)) from error

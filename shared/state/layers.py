@@ -18,7 +18,7 @@ from shared.domain.records import Ref
 from shared.ports.state import Operation, Row
 from shared.state import envelope
 from shared.state.errors import StateDamaged
-from shared.state.links import is_live, pack_link, unpack_link
+from shared.state.links import in_words, is_live, pack_link, unpack_link
 from shared.state.parts import joined, part_rows
 from shared.state.reverse import KEY_BYTES, partner_key
 from shared.state.words import Words, pack_ref, unpack_ref
@@ -122,6 +122,11 @@ class Layers:
         words, entries = self._layers[self._where[key]]
         blob = entries[key]
         return None if blob == _REMOVED else unpack_link(blob, words)
+
+    def packed(self, key: LinkKey, words: Words) -> bytes:
+        """A link of the layers in the words of a page. Raises ValueError for one that does not decode."""
+        own, entries = self._layers[self._where[key]]
+        return in_words(entries[key], own, words)
 
     def between(self, first: int, last: int) -> Iterable[LinkKey]:
         """The keys of layers in a stretch, `last` left out, as numbers."""

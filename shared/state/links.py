@@ -81,6 +81,34 @@ def unpack_link(blob: bytes, words: Words) -> Link:
         raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
 
 
+def in_words(blob: bytes, words: Words, others: Words) -> bytes:
+    """What `pack_link` gives of the same link in other words, without decoding all of it. Raises ValueError."""
+    try:
+        shape, crm_id, partner_id, crm_revision, partner_revision, match, names, differs, digests, extras = (
+            msgpack.unpackb(blob, strict_map_key=False)
+        )
+        head, agreed = others.shape(words.texts_of(shape)), others.shape(words.texts_of(names))
+        more = None if extras is None else {number: _moved(number, extras[number], words, others) for number in extras}
+    except (ValueError, TypeError, IndexError, KeyError, msgpack.exceptions.UnpackException) as error:
+        raise ValueError(f"one of its links does not decode ({type(error).__name__})") from error
+    packed: bytes = msgpack.packb(
+        [head, crm_id, partner_id, crm_revision, partner_revision, match, agreed, differs, digests, more]
+    )
+    return packed
+
+
+def _moved(number: int, value: Any, words: Words, others: Words) -> Any:
+    """An extra in other words."""
+    texts = words.texts
+    if number in _WORDS:
+        return [others.number(texts[each]) for each in value]
+    if number in _BY_WORD:
+        return {others.number(texts[each]): held for each, held in value.items()}
+    if number == _PARKED:
+        return {others.number(texts[each]): others.number(texts[code]) for each, code in value.items()}
+    return value
+
+
 def is_live(link: Link) -> bool:
     """Whether a link claims its partner record; a tombstone or a refusal does not."""
     return link.state not in {LinkState.TOMBSTONE, LinkState.REFUSED}

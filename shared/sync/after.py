@@ -116,9 +116,10 @@ def link_after(known: Link | None, entry: Entry, side: Side, *, ref: Ref | None 
     return finished(link.with_(**changes), done_of(entry))
 
 
-def accepted(link: Link, *, ticket: str, at: int) -> Link:
-    """The link of a write that was only accepted. Of a create it keeps when that was, by the partner's own time."""
-    return link.with_(ticket=ticket, sent_at=at if link.state is LinkState.AWAITING else link.sent_at)
+def accepted(link: Link, *, ticket: str, at: int, tries: int = 0) -> Link:
+    """The link of a write that was only accepted. Of a create it keeps when that was, by the partner's own time. It may
+    still be refused: `tries` count on."""
+    return link.with_(ticket=ticket, sent_at=at if link.state is LinkState.AWAITING else link.sent_at, tries=tries)
 
 
 def adopted(link: Link, found: Record) -> Link:

@@ -217,7 +217,7 @@ class Applier:
         )
         if result.outcome is Outcome.ACCEPTED:  # it may still be refused: its tries count on
             tries = known.tries if known is not None else 0
-            after = accepted(after, ticket=result.ticket or "", at=_kept(task, result).at).with_(tries=tries)
+            after = accepted(after, ticket=result.ticket or "", at=_seconds(result), tries=tries)
         self._links.put(after)
         self._links.prove(after.key, *(() if task.last else (DIVERGED,)))  # the rest is decided again, both sides read
         for key in task.case.others:
@@ -347,8 +347,12 @@ def _kept(task: Task, result: WriteResult) -> Result:
         message=result.message,
         field=result.field or "",
         ticket=result.ticket or "",
-        at=int(result.at.timestamp()) if result.at is not None else 0,
+        at=_seconds(result),
     )
+
+
+def _seconds(result: WriteResult) -> int:
+    return int(result.at.timestamp()) if result.at is not None else 0
 
 
 def _order(task: Task) -> tuple[str, str, int]:

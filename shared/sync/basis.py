@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey
-from shared.domain.mapping import CompiledMap
+from shared.domain.mapping import CompiledField, CompiledMap
 from shared.domain.merge import Merged, merge
 from shared.domain.merged import ASKED
 from shared.domain.records import ABSENT, Gone, Record, Ref, Side
@@ -149,8 +149,13 @@ def new_link(case: Case) -> Link:
 
 def digests(compiled: CompiledMap, record: Record, side: Side, digester: Digester) -> dict[str, bytes]:
     """What `side` stores now, field by field, as the link would remember it."""
+    return digests_of(compiled.fields, record, side, digester)
+
+
+def digests_of(items: Iterable[CompiledField], record: Record, side: Side, digester: Digester) -> dict[str, bytes]:
+    """The same of some fields."""
     found: dict[str, bytes] = {}
-    for item in compiled.fields:
+    for item in items:
         value = item.take(record, side)
         if value is not ABSENT:
             found[item.id] = digester.raw(item.prefix + item.canonical(value, side))

@@ -19,7 +19,7 @@ from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Side
 from shared.sync.after import adopted
-from shared.sync.basis import DIRTY, LEFT, REVERTED, digests, record_of
+from shared.sync.basis import DIRTY, LEFT, REVERTED, digests_of, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -95,11 +95,9 @@ class Reconciler(Unlinked):
     def _unless_loosened(self, case: Case, link: Link, found: Record) -> Link:
         """The awaited link without a consent that does not stand in the record as it was sent: that record may be
         another one, made after ours was deleted, and the stricter word holds as on any first meeting."""
-        held = digests(case.map, found, Side.PARTNER, self.digester)
-        strict = {item.id for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE}
-        moved = {
-            name for name in strict & link.agreed.keys() if held.get(name) not in {None, link.agreed[name].partner}
-        }
+        strict = [item for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE and item.id in link.agreed]
+        held = digests_of(strict, found, Side.PARTNER, self.digester)
+        moved = {name for name, digest in held.items() if digest != link.agreed[name].partner}
         return link.with_(agreed={k: v for k, v in link.agreed.items() if k not in moved}) if moved else link
 
     def _tombstone(self, case: Case, link: Link, links: WorkingSet) -> Decision:

@@ -169,9 +169,12 @@ class Client:
 _ACCEPT = {"Accept": "application/json"}
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def encode(body: object) -> bytes:
     """JSON as short as it can be; characters beyond ASCII are written as themselves, because imports count bytes."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def _target(path: str, query: Query) -> str:

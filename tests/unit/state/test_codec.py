@@ -16,7 +16,7 @@ from shared.errors import ConfigError
 from shared.ports.state import Row
 from shared.state import MatchEntry, StateDamaged, envelope
 from shared.state.directory import Directory
-from shared.state.links import pack_link, tally, unpack_link
+from shared.state.links import in_words, pack_link, tally, unpack_link
 from shared.state.page import KEY_BITS, Page, read_page
 from shared.state.reverse import PartnerEntry, pack_match, unpack_match
 from shared.state.words import Words, compact, expand
@@ -66,6 +66,21 @@ def test_links_come_back_exactly(some: list[Link]) -> None:
     copied = Words(words.texts, words.shapes)
     assert [unpack_link(blob, copied) for blob in blobs] == some
     assert [pack_link(one, words) for one in some] == blobs, "packing is a function of the link and the page's words"
+
+
+@given(st.lists(links, max_size=4), st.lists(names, max_size=3))
+def test_links_in_other_words_are_as_if_packed_in_them(some: list[Link], known: list[str]) -> None:
+    words = Words()
+    blobs = [pack_link(one, words) for one in some]
+    copied, packed = Words(dict.fromkeys(known)), Words(dict.fromkeys(known))
+    assert [in_words(blob, words, copied) for blob in blobs] == [pack_link(one, packed) for one in some]
+    assert (copied.texts, copied.shapes, copied.size) == (packed.texts, packed.shapes, packed.size)
+
+
+@given(st.binary(max_size=60))
+def test_links_of_another_form_have_no_other_words(blob: bytes) -> None:
+    with pytest.raises(ValueError, match="does not decode"):
+        in_words(blob, Words(["a"], [(0, 0, 0, 0, 0)]), Words())
 
 
 def test_every_field_of_a_link_is_packed() -> None:
