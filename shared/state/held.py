@@ -21,7 +21,18 @@ from shared.state.folding import Folding
 from shared.state.inbox import Waiting
 from shared.state.lease import Fence
 from shared.state.links import tally
-from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result, Telling
+from shared.state.model import (
+    Awaited,
+    Batch,
+    Command,
+    CursorState,
+    Fact,
+    LaneChanges,
+    LaneView,
+    MatchEntry,
+    Result,
+    Telling,
+)
 from shared.state.reader import LaneReader, scan
 from shared.state.series import commit_series, fits_one
 from shared.state.shelf import Shelf
@@ -50,6 +61,7 @@ class Held:
         self._tellings = tellings.Tellings(store, partition)
         self._waiting: dict[str, Waiting] = {}
         self._batch_keys: dict[str, set[str]] = {}
+        self._awaited: dict[str, Awaited] = {}
         self._orphans: set[str] = set()
         self._shelf: Shelf | None = None
         self.found = found
@@ -168,6 +180,7 @@ class Held:
             commit_series(self._fence, [row for each in rows for row in each], lambda row: row.counted({}, facts or {}))
             for batch, each in zip(batches, rows, strict=True):
                 self._batch_keys.setdefault(batch.id, set()).update(row.key for row in each)
+                self._awaited[batch.id] = Awaited.of(batch)
                 if self._shelf is not None:
                     self._shelf.put(batch.id, order)
 
@@ -189,6 +202,8 @@ class Held:
                 self._fence.commit(group)
             for name, rows in found.items():
                 self._batch_keys.setdefault(name, set()).update(row.key for row in rows)
+                if name in self._awaited:
+                    self._awaited[name] = self._awaited[name].told(ended[name])
 
     def batches(self) -> list[Batch]:
         """Batches that no fold dropped yet, oldest first."""
@@ -199,11 +214,26 @@ class Held:
         with self._guarded():
             names = self._shelved().names()
         for some in batched(names, _AT_ONCE, strict=False):
-            with self._guarded():
-                stored = list(self._shelved().read(some))
+            yield from self.batches_of(some)
+
+    def batches_of(self, names: Sequence[str]) -> list[Batch]:
+        """Those of some batches that are still there."""
+        with self._guarded():
+            stored = list(self._shelved().read(names))
             for item in stored:
                 self._batch_keys.setdefault(item.batch.id, set()).update(item.keys)
-                yield item.batch
+                self._awaited[item.batch.id] = Awaited.of(item.batch)
+        return [item.batch for item in stored]
+
+    def awaited(self) -> Iterator[Awaited]:
+        """Batches with accepted writes, oldest first. What this holder wrote or read itself is not read again."""
+        with self._guarded():
+            names = self._shelved().names()
+        for some in batched(names, _AT_ONCE, strict=False):
+            if missing := [name for name in some if name not in self._awaited]:
+                self.batches_of(missing)
+            found = [self._awaited[name] for name in some if name in self._awaited]
+            yield from (each for each in found if each.accepted)
 
     def _shelved(self) -> Shelf:
         """Which batches there are: found once a lease, whose holder alone begins and drops any."""
@@ -307,6 +337,7 @@ class Held:
             self._waiting.pop(key, None)
         for batch_id in changes.batches_dropped:
             self._batch_keys.pop(batch_id, None)
+            self._awaited.pop(batch_id, None)
             if self._shelf is not None:
                 self._shelf.drop(batch_id)
         self._orphans.clear()
@@ -338,4 +369,5 @@ class Held:
         """Believes nothing that was read before."""
         self._reader.forget()
         self._tellings.forget()
+        self._awaited.clear()
         self._shelf = None

@@ -96,8 +96,7 @@ class Work:
 
     def _open_tickets(self) -> frozenset[str]:
         if self._open is None:
-            batches = self.held.each_batch()
-            self._open = frozenset(result.ticket for batch in batches for result in batch.results.values())
+            self._open = frozenset(ticket for batch in self.held.awaited() for ticket in batch.tickets)
         return self._open
 
     def batches_changed(self) -> None:

@@ -14,7 +14,7 @@ from itertools import islice
 
 from shared.domain.records import Side
 from shared.ports.connector import FeedKind, Paced
-from shared.state.model import Batch, BatchState, LaneChanges
+from shared.state.model import Awaited, LaneChanges
 from shared.sync import requests
 from shared.sync.context import EARLY, Work, kinds_in_order
 from shared.sync.feeds import SWEEP, TOGETHER, WALK, Feed
@@ -258,12 +258,11 @@ class Cycle:
         work.engine.clock.sleep(work.engine.options.settle_seconds)
         return True
 
-    def _accepted(self) -> list[Batch]:
+    def _accepted(self) -> list[Awaited]:
         """The oldest of them, as many as are asked about at a time."""
-        accepted = (batch for batch in self.work.held.each_batch() if batch.state is BatchState.ACCEPTED)
-        return list(islice(accepted, _SETTLED))
+        return list(islice(self.work.held.awaited(), _SETTLED))
 
-    def _running(self, batches: Sequence[Batch]) -> bool:
+    def _running(self, batches: Sequence[Awaited]) -> bool:
         """Asks what became of accepted writes; whether any is still under way."""
         running = settle(self.work, batches)
         if not running:

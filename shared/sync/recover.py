@@ -14,7 +14,7 @@ from shared.domain.identity import Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.ports.connector import Op, Outcome
-from shared.state.model import Batch, BatchState, Entry
+from shared.state.model import Awaited, Batch, BatchState, Entry
 from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, part_of
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
@@ -45,7 +45,7 @@ def recover(work: Work) -> bool:
             _retell_together(work, group)
         else:
             _recover_one(work, group[0])
-        asking.about([batch for batch in group if batch.state is BatchState.ACCEPTED])
+        asking.about([Awaited.of(batch) for batch in group if batch.state is BatchState.ACCEPTED])
     return False
 
 
@@ -101,7 +101,7 @@ class Asking:
         self._running = False
         self._until = work.engine.clock.monotonic() + work.engine.options.inbox_every
 
-    def about(self, batches: Sequence[Batch]) -> None:
+    def about(self, batches: Sequence[Awaited]) -> None:
         work = self._work
         late = bool(work.text("run")) and work.engine.clock.monotonic() >= self._until
         if batches and not self._running and not late:

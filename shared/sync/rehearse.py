@@ -28,7 +28,17 @@ from shared.ports.connector import (
     WriteResult,
 )
 from shared.ports.report import ConflictEntry, RecordOutcome
-from shared.state.model import Batch, Command, CursorState, Fact, LaneChanges, LaneView, MatchEntry, Result
+from shared.state.model import (
+    Awaited,
+    Batch,
+    Command,
+    CursorState,
+    Fact,
+    LaneChanges,
+    LaneView,
+    MatchEntry,
+    Result,
+)
 
 if TYPE_CHECKING:
     from shared.state.lane import Held, LaneStore
@@ -249,6 +259,9 @@ class _Lane:
 
     def each_batch(self) -> Iterator[Batch]:
         return iter(self.batches())
+
+    def awaited(self) -> Iterator[Awaited]:
+        return iter(())
 
     def begin(self, *batches: Batch, facts: Mapping[str, Fact]) -> None:
         del batches, facts

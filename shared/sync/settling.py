@@ -11,7 +11,7 @@ from shared.domain.mapping import CompiledMap
 from shared.domain.normalize import match_value
 from shared.domain.records import Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
-from shared.state.model import Batch, Entry
+from shared.state.model import Awaited, Batch, Entry
 from shared.sync.after import owed_by
 from shared.sync.basis import DIRTY, DIVERGED
 from shared.sync.cases import Case
@@ -21,25 +21,28 @@ from shared.sync.page import Page
 
 TOGETHER = 3000  # entries of ended imports that one fold takes
 
+type Ended = tuple[Awaited, Sequence[Settled]]
+"""A batch with what became of each of its tickets."""
+
 LOST = "lost"
 """Why a record is parked whose import the partner no longer knows."""
 
 
-def settle(work: Work, batches: Sequence[Batch]) -> bool:
+def settle(work: Work, batches: Sequence[Awaited]) -> bool:
     """Asks what became of accepted writes, the oldest first; answers whether any is still running.
 
     What was accepted later ends later: behind one that is running nothing is asked, so that waiting costs one call.
     """
-    ended: list[tuple[Batch, Sequence[Settled]]] = []
+    ended: list[Ended] = []
     running = False
     for window in _windows(batches, work.connector(batches[0].side).capabilities.concurrency if batches else 1):
-        tickets = [[Ticket(ticket) for ticket in _tickets(batch)] for batch in window]
+        tickets = [[Ticket(ticket) for ticket in batch.tickets] for batch in window]
         answers = iter(work.connector(window[0].side).settle([ticket for group in tickets for ticket in group]))
         told = [list(islice(answers, len(group))) for group in tickets]
         done = list(takewhile(lambda pair: not any(one.running for one in pair[1]), zip(window, told, strict=True)))
         ended.extend(done)
         running = len(done) < len(window)
-        if running or sum(len(batch.entries) for batch, _ in ended) >= TOGETHER:
+        if running or sum(batch.size for batch, _ in ended) >= TOGETHER:
             _fold_ended(work, ended)
             ended = []
         if running:
@@ -48,7 +51,7 @@ def settle(work: Work, batches: Sequence[Batch]) -> bool:
     return running
 
 
-def _windows(batches: Sequence[Batch], width: int) -> Iterator[Sequence[Batch]]:
+def _windows(batches: Sequence[Awaited], width: int) -> Iterator[Sequence[Awaited]]:
     """The oldest alone, because nothing else is asked while it runs; then as many at a time as may be in flight."""
     if batches:
         yield batches[:1]
@@ -61,15 +64,18 @@ def _windows(batches: Sequence[Batch], width: int) -> Iterator[Sequence[Batch]]:
             yield from ([batch] for batch in window)
 
 
-def _fold_ended(work: Work, ended: Sequence[tuple[Batch, Sequence[Settled]]]) -> None:
-    """What many imports came to is stored together: each fold rewrites the pages that its links lie in."""
+def _fold_ended(work: Work, ended: Sequence[Ended]) -> None:
+    """What many imports came to is stored together: each fold rewrites the pages that its links lie in. Of creates that
+    ended well, which are nearly all, not even the batch is read."""
     if not ended:
         return
     page = Page(work, "settle|" + "|".join(batch.id for batch, _ in ended))
+    told = {batch.id: answers for batch, answers in ended}
+    news = [batch.id for batch, answers in ended if _has_news(work, batch, answers)]
     found = [
         (batch, entry, answer, code)
-        for batch, answers in ended
-        for answer in answers
+        for batch in (work.held.batches_of(news) if news else ())
+        for answer in told[batch.id]
         for entry, code in _outcomes(page, batch, answer)
         if code is not None or entry.op is not Op.CREATE or work.number(EARLY)
     ]
@@ -82,8 +88,10 @@ def _fold_ended(work: Work, ended: Sequence[tuple[Batch, Sequence[Settled]]]) ->
     page.fold(batches=[batch.id for batch, _ in ended])
 
 
-def _tickets(batch: Batch) -> list[str]:
-    return list(dict.fromkeys(result.ticket for result in batch.results.values() if result.ticket))
+def _has_news(work: Work, batch: Awaited, answers: Sequence[Settled]) -> bool:
+    """Whether a link may have to be changed for what a batch came to."""
+    ended_well = not any(answer.lost or answer.refused for answer in answers)
+    return not ended_well or batch.op is not Op.CREATE or bool(work.number(EARLY))
 
 
 def _outcomes(page: Page, batch: Batch, answer: Settled) -> Iterator[tuple[Entry, str | None]]:
