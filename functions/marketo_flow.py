@@ -17,6 +17,7 @@ from functions.answers import answering, failed, ok
 from functions.inbound import accepted, closed, root
 from functions.tracing import event, traceparent
 from shared.bootstrap import application
+from shared.desk import EVERY_PAGE
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.errors import GuardTripped, Rejected
 
@@ -86,7 +87,7 @@ def marketo_flow_submit(
         trace=traceparent(context),
     )
     if fresh:
-        pages = range(call.pages) if call.pages else [None]
+        pages: list[int | None] = [None] if not call.pages else [0] if call.pages == 1 else [EVERY_PAGE]
         messages.set([json.dumps(app.desk.flow_message(config.id, call, page)) for page in pages])
     event(_log, "flow_taken", connection=config.id, request=call.id, step=step, people=call.total, repeat=not fresh)
     return ok({"status": "accepted", "id": call.id}, HTTPStatus.CREATED)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from shared.state.model import LaneView
 
 
+EVERY_PAGE = -1
+"""In the place of a page's number: a message for each is to be sent. The caller does not wait for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
     """What follows a look at a flow step's call: a worker for the lane, more messages."""
@@ -141,6 +145,11 @@ class Desk:
         steps, answers = self.flow_steps(connection), self.flow_answers(connection)
         if steps is None or answers is None:
             return Followed("gone")
+        if page == EVERY_PAGE:
+            found = steps.store.get(call_id)
+            pages = range(found.pages) if found is not None else ()
+            spread = [self.flow_message(connection.id, found, number) for number in pages if found is not None]
+            return Followed("spread", more=spread)
         if page is None:
             call = answers.send(call_id)
             return Followed(call.state.value if call is not None else "nothing", code=call.code if call else "")
