@@ -75,7 +75,7 @@ def test_marketos_log_comes_to_the_timeline_once_and_a_users_hand_in_it_is_left_
 
 
 @pytest.mark.feature("AC-12.1", system="marketo")
-def test_a_run_taken_back_and_a_clean_up_take_the_rows_with_them(marketo: MarketoWorld) -> None:
+def test_a_run_taken_back_takes_the_rows_with_it_but_for_those_somebody_touched(marketo: MarketoWorld) -> None:
     world = marketo
     connection = world.begun(2, entities=entities("marketo"))
     for number in range(4):

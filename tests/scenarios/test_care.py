@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.connectors.activecampaign.defaults import default_entities
 from shared.domain.records import RemoteId, Side
 from tests.fakes.partition_store import Crash
 from tests.scenarios.care import Care
@@ -396,3 +397,22 @@ class _Small:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+
+@pytest.mark.feature("AC-12.1", system="activecampaign")
+def test_a_clean_up_takes_the_activities_that_were_made_and_no_others(make: Make) -> None:
+    activity = next(item for item in default_entities() if item["name"] == "activity")
+    maps = [*entities(parents=[]), {**activity, "on": True, "parents": ["contact"]}]
+    world = make(maps, crm_settings={"tables": ["contact", "task"]})
+    care = Care(world)
+    row, person = world.pair()
+    world.crm.system.act("create", {"table": "task", "values": {"subject": "Somebody's own"}})
+    for _ in range(3):
+        world.ac.system.act("open", {"contact": person})
+    world.run()
+    tasks = world.crm.system.store["task"]  # type: ignore[attr-defined]
+    assert len(list(tasks.rows())) == 4
+    done = care.purge(Side.CRM)
+    assert done.counts == {"crm.task": 3}
+    assert [found["subject"] for found in tasks.rows()] == ["Somebody's own"]
+    assert row in {str(found["contactid"]) for found in world.rows()}, "the contact was somebody's own"
