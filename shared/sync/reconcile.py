@@ -117,11 +117,14 @@ class Reconciler(Unlinked):
         fresh = replace(
             link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, partner=None
         )
-        if back is Side.CRM and isinstance(case.partner, Record) and case.partner_ref != link.partner:
-            return self.unlinked(case, fresh, links)  # it is looked at for another record than it had then
+        holder = links.of_partner(link.partner) if link.partner is not None else None
+        free = holder is not None and holder.key == link.key
+        anew = case.partner_ref != link.partner or (
+            not free and holder is not None and holder.state is LinkState.TOMBSTONE
+        )
+        if back is Side.CRM and isinstance(case.partner, Record) and anew:
+            return self.unlinked(case, fresh, links)  # it is looked at for another record than it had then, or found it
         if back is Side.CRM:
-            holder = links.of_partner(link.partner) if link.partner is not None else None
-            free = holder is not None and holder.key == link.key
             case.partner_ref = link.partner if free else None
             if isinstance(case.partner, Gone):
                 links.remember(case.partner.ref, None)
