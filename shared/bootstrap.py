@@ -220,7 +220,7 @@ class Application:
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)).capped(oldest),
             trusted_hosts=self.settings.trusted_hosts,
-            labels=_label_names(connection) if side == "partner" else frozenset(),
+            labels=connection.label_names() if side == "partner" else frozenset(),
             kinds=tuple(map(Kind, connection.kinds(Side(side)))),
         )
 
@@ -396,15 +396,3 @@ class Application:
         from shared.manage.expiry import endings
 
         return endings(connection, self.secret_settings, self.secret, certificate_end)
-
-
-def _label_names(connection: ConnectionConfig) -> frozenset[str]:
-    """Every spelling of a label that the connection's maps decide by."""
-    names: set[str] = set()
-    for entity in connection.entities:
-        labels = entity.get("labels")
-        if isinstance(labels, Mapping):
-            names.update(str(labels[key]) for key in ("kind", "pushed", "pulled") if labels.get(key))
-            aliases = labels.get("aliases")
-            names.update(str(alias) for alias in (aliases if isinstance(aliases, Mapping) else ()))
-    return frozenset(names)

@@ -46,3 +46,14 @@ class ConnectionConfig:
         """The kinds of one side that entities which are switched on speak of, each once."""
         on = [entity for entity in self.entities if entity.get("on", True)]
         return tuple(dict.fromkeys(str(entity.get(f"{side.value}_kind", "")) for entity in on))
+
+    def label_names(self) -> frozenset[str]:
+        """Every spelling of a label that the maps decide by."""
+        names: set[str] = set()
+        for entity in self.entities:
+            labels = entity.get("labels")
+            if isinstance(labels, Mapping):
+                names.update(str(labels[key]) for key in ("kind", "pushed", "pulled") if labels.get(key))
+                aliases = labels.get("aliases")
+                names.update(str(alias) for alias in (aliases if isinstance(aliases, Mapping) else ()))
+        return frozenset(names)
