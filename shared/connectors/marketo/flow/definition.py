@@ -16,7 +16,6 @@ from shared.connectors.marketo.flow import steps
 PROVIDER: Final = "dynasync"
 SCHEMA_VERSION: Final = "1.0.0"
 KEY_HEADER: Final = "x-dynasync-key"
-SUPPORT: Final = "https://github.com/"
 OUTCOME, ROW, ENTITY = "outcome", "dynamicsId", "dynamicsEntity"
 
 
@@ -131,6 +130,11 @@ def choice(title: str, value: str) -> dict[str, Any]:
     return {"displayValue": {"en_US": title}, "submittedValue": value}
 
 
+def support_page(root: str) -> str:
+    """Where the people of the subscription are told whom to ask: the page about this step, in their own app."""
+    return f"{root}/providerInstructions"
+
+
 def service_definition(service: Service, root: str) -> dict[str, Any]:
     """What `getServiceDefinition` answers; `root` is the address of this service's endpoints."""
     return {
@@ -148,7 +152,7 @@ def service_definition(service: Service, root: str) -> dict[str, Any]:
         "statusEndpoint": f"{root}/status",
         "authSetting": {"authType": "apiKey", "headerName": KEY_HEADER},
         "primaryAttribute": service.attributes[0].name,
-        "supportPage": SUPPORT,
+        "supportPage": support_page(root),
         "invocationPayloadDef": {
             "flowAttributes": [_attribute(item, root) for item in service.attributes],
             "globalAttributes": [],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from shared.connectors.marketo.flow.definition import KEY_HEADER, PROVIDER, SCHEMA_VERSION, SUPPORT, Service
+from shared.connectors.marketo.flow.definition import KEY_HEADER, PROVIDER, SCHEMA_VERSION, Service, support_page
 
 CALLBACK: Final = "{$request.body#/flowComplete}"
 _STATUSES: Final = {
@@ -28,7 +28,7 @@ def openapi_document(service: Service, root: str) -> dict[str, Any]:
             "version": SCHEMA_VERSION,
             "x-providerName": PROVIDER,
             "x-schemaVersion": SCHEMA_VERSION,
-            "x-supportContact": {"x-supportPage": SUPPORT},
+            "x-supportContact": {"x-supportPage": support_page(root)},
         },
         "servers": [{"url": root}],
         "security": [{"apiKey": []}],
