@@ -58,6 +58,8 @@ def test_what_cannot_be_taken_in_is_refused_by_name_and_leaves_nothing(world: Ma
         (submit(world, connection, body(world, ["x"])), 400, "body_malformed"),
         (submit(world, connection, body(world, [1], callbackUrl="https://evil.example/")), 400, "body_malformed"),
         (submit(world, connection, body(world, [1], callbackUrl=world.host.url)), 400, "body_malformed"),
+        (submit(world, connection, body(world, [1], token="t" * 2_000_000)), 400, "body_malformed"),
+        (submit(world, connection, body(world, [1], batchid="\ud800")), 400, "body_malformed"),
         (submit(world, connection, body(world, list(range(1, 20_002)))), 413, "body_too_large"),
         (submit(world, connection, b" " * (33 * 1024 * 1024)), 413, "body_too_large"),
         (submit(world, connection, body(world, [1]), key=""), 401, "hook_key"),

@@ -121,6 +121,20 @@ def test_how_a_trigger_campaign_is_told_from_a_batch(campaigns: str, context: An
         (submitted(callbackUrl=["a"]), "callbackUrl"),
         (submitted(context=None), "context.subscription.munchkinId"),
         (submitted(context={"subscription": "x"}), "context.subscription.munchkinId"),
+        (submitted(campaignId=10**20), "campaignId"),
+        (submitted(context={"subscription": {"munchkinId": "1" * 300}}), "munchkinId"),
+        (submitted(context={"subscription": {"munchkinId": "\ud800"}}), "munchkinId"),
+        (submitted(token="t" * 2_000_000), "token"),
+        (submitted(token=10**4200), "token"),
+        (submitted(token="\ud800"), "token"),
+        (submitted(token="a\r\nb"), "token"),
+        (submitted(apiCallBackKey="k\r\nX-Other: 1"), "apiCallBackKey"),
+        (submitted(apiCallBackKey="ключ"), "apiCallBackKey"),
+        (submitted(apiCallBackKey="\u00fc"), "apiCallBackKey"),
+        (submitted(callbackUrl="https://x.mktorest.com/" + "a" * 4096), "callbackUrl"),
+        (submitted(callbackUrl="https://x.mktorest.com/\ud800"), "callbackUrl"),
+        (submitted(batchid="b" * 256), "batchid"),
+        (submitted(batchid="\udfff"), "batchid"),
         (submitted(objectData={}), "objectData"),
         (submitted(objectData=["x"]), "objectData[0]"),
         (submitted(objectData=[{"objectContext": {"id": 0}}]), "objectData[0].objectContext.id"),
@@ -140,6 +154,20 @@ def test_a_malformed_call_is_named_by_its_place(body: bytes, place: str) -> None
     assert refused.value.code == "body_malformed"
     assert place in str(refused.value)
     assert refused.value.next_step
+
+
+def test_half_a_character_in_a_choice_is_a_question_mark() -> None:
+    half = chr(0xD800)
+    row = {"objectContext": {"id": 7}, "flowStepContext": {"owner": f"Ren{half}e \U0001f600"}}
+    [person] = parse_submit(submitted(objectData=[row]), attributes=NAMES, campaigns="by_context").people
+    [same] = parse_enqueue(json.dumps({"leadId": 7, "owner": f"Ren{half}e"}).encode(), attributes=NAMES).people
+    assert (person.choices["owner"], same.choices["owner"]) == ("Ren?e \U0001f600", "Ren?e")
+
+
+def test_the_longest_token_is_taken_whole_and_names_its_call() -> None:
+    given = parse_submit(submitted(token="t" * 4096), attributes=NAMES, campaigns="by_context")
+    assert given.token == "t" * 4096
+    assert given.call_id("syncPerson").startswith("fl")
 
 
 def test_a_body_without_end_is_refused() -> None:

@@ -15,6 +15,9 @@ from shared.errors import Rejected
 MOST_BYTES: Final = 32 * 1024 * 1024
 _LONG: Final[Mapping[str, int]] = {SUBJECT: 200, DESCRIPTION: 2000}
 _LONGEST: Final = 255
+_LONGEST_OPAQUE: Final = 4096
+"""Of an address or a token: the vendor names no bound, and a token may be a signed one."""
+
 _MAX_ID: Final = 10**15
 BY_CONTEXT, TRIGGER, BATCH = "by_context", "trigger", "batch"
 CAMPAIGNS: Final = (BY_CONTEXT, TRIGGER, BATCH)
@@ -58,14 +61,14 @@ def parse_submit(raw: bytes, *, attributes: Sequence[str], campaigns: str) -> Su
     """Raises Rejected (`body_malformed`, `body_too_large`) naming the place that is wrong; never a value."""
     data = _object(raw)
     campaign = data.get("campaignId")
-    if not isinstance(campaign, int) or isinstance(campaign, bool):
+    if not isinstance(campaign, int) or isinstance(campaign, bool) or abs(campaign) >= _MAX_ID:
         raise malformed("campaignId is no whole number")
     context = data.get("context")
     subscription = context.get("subscription") if isinstance(context, Mapping) else None
     munchkin = _text(subscription, "munchkinId") if isinstance(subscription, Mapping) else ""
     if not munchkin:
         raise malformed("context.subscription.munchkinId is missing")
-    url = _text(data, "callbackUrl")
+    url = _text(data, "callbackUrl", _LONGEST_OPAQUE)
     if not url:
         raise malformed("callbackUrl is missing")
     rows = data.get("objectData")
@@ -76,8 +79,8 @@ def parse_submit(raw: bytes, *, attributes: Sequence[str], campaigns: str) -> Su
         campaign=str(campaign),
         batch=_text(data, "batchid"),
         url=url,
-        key=_text(data, "apiCallBackKey"),
-        token=_text(data, "token"),
+        key=_text(data, "apiCallBackKey", _LONGEST_OPAQUE),
+        token=_text(data, "token", _LONGEST_OPAQUE),
         munchkin=munchkin,
     )
 
@@ -127,7 +130,7 @@ def _choices(told: Mapping[str, Any], attributes: Sequence[str], where: str) -> 
             continue
         if not isinstance(value, str | int | float | bool):
             raise malformed(f"{where}.{name} is no plain value")
-        text = (str(value).lower() if isinstance(value, bool) else str(value)).strip()
+        text = _whole(str(value).lower() if isinstance(value, bool) else str(value)).strip()
         if text and text != "null":
             found[name] = text[: _LONG.get(name, _LONGEST)]
     return found
@@ -156,13 +159,24 @@ def _id(value: object) -> RemoteId | None:
     return RemoteId(str(int(text))) if usable else None
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
+def _whole(text: str) -> str:
+    """Halves of a character, which JSON can spell, as question marks: nothing can store or send them."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(data: Mapping[str, Any], name: str, most: int = _LONGEST) -> str:
+    """A name, an address or a token. Keys and tokens become headers and addresses of the callback, so all are plain."""
     value = data.get(name)
     if value is None:
         return ""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise malformed(f"{name} is no text")
-    return str(value).strip()
+    text = str(value).strip()
+    if len(text) > most:
+        raise malformed(f"{name} is longer than {most} characters")
+    if not (text.isascii() and text.isprintable()):
+        raise malformed(f"{name} holds characters outside printable ASCII")
+    return text
 
 
 def malformed(what: str) -> Rejected:
