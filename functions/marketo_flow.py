@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import List
+from typing import TYPE_CHECKING, List
 
 import azure.functions as func
 
@@ -20,6 +20,9 @@ from shared.bootstrap import application
 from shared.desk import EVERY_PAGE
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.errors import GuardTripped, Rejected
+
+if TYPE_CHECKING:
+    from shared.connectors.marketo.flow.body import Submitted
 
 blueprint = func.Blueprint()
 _log = logging.getLogger("dynasync.inbound")
@@ -76,7 +79,7 @@ def marketo_flow_submit(
     if attributes is None:
         return failed(_unknown_step())
     given = parse_submit(req.get_body(), attributes=attributes, campaigns=_campaigns(config))
-    _check_callback(config, given.url)
+    _check_call(config, given)
     call, fresh = steps.receive(
         step,
         [Wanted(id=one.id, choices=one.choices, live=one.live) for one in given.people],
@@ -179,14 +182,18 @@ def _campaigns(config: ConnectionConfig) -> str:
     return str(config.partner.get("flow_campaigns") or "by_context")
 
 
-def _check_callback(config: ConnectionConfig, url: str) -> None:
-    """An address that nothing will be sent to is refused before anything is taken in."""
+def _check_call(config: ConnectionConfig, given: Submitted) -> None:
+    """People of another subscription, and an address that nothing will be sent to, are refused before anything is taken
+    in."""
     from shared.connectors.marketo.flow.answer import callback_origin
+    from shared.connectors.marketo.flow.body import check_subscription
     from shared.connectors.marketo.settings import parse_settings
 
     trusted = application().settings.trusted_hosts
+    settings = parse_settings(config.partner, trusted)
+    check_subscription(given, settings.subscription)
     try:
-        callback_origin(url, parse_settings(config.partner, trusted), trusted)
+        callback_origin(given.url, settings, trusted)
     except GuardTripped as foreign:
         raise Rejected(str(foreign), code="body_malformed", next_step=foreign.next_step) from None
 

@@ -221,4 +221,7 @@ class FlowSteps:
             return Told("failed:stopped")
         if self.config.crm_identity and crm().identity() != self.config.crm_identity:
             return Told("failed:stopped")
+        known = self.config.partner_identity
+        if known and self.systems.partner(self.config).identity() != known:
+            return Told("failed:stopped")  # ids of another account name somebody else
         return None

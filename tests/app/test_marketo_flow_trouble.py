@@ -51,8 +51,10 @@ def submit(world: MarketoWorld, connection: str, data: Any, key: str | None = No
 
 @pytest.mark.feature("MK-04.1", system="marketo")
 def test_what_cannot_be_taken_in_is_refused_by_name_and_leaves_nothing(world: MarketoWorld) -> None:
-    connection = world.begun(0)
+    connection = world.begun(0, partner_munchkin_id="000-SIM-000")
+    foreign = {"subscription": {"munchkinId": "999-XXX-999"}}
     refused = [
+        (submit(world, connection, body(world, [1], context=foreign)), 400, "body_malformed"),
         (submit(world, connection, b"{"), 400, "body_malformed"),
         (submit(world, connection, body(world, [1], context={})), 400, "body_malformed"),
         (submit(world, connection, body(world, ["x"])), 400, "body_malformed"),

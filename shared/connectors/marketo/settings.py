@@ -60,6 +60,12 @@ SETTINGS: tuple[SettingSpec, ...] = (
         help="Domains, separated by commas, that a flow step's callback may be sent to.",
         default="mktorest.com, marketo.com, adobe.io",
     ),
+    SettingSpec(
+        name="munchkin_id",
+        help="Munchkin id that calls of flow steps must name, where the address does not begin with it; empty: the "
+        "address tells it.",
+        default="",
+    ),
     SettingSpec(name="partition", help="Lead partition for new people; empty: the default one.", default=""),
     SettingSpec(
         name="import_from",
@@ -74,6 +80,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
 _API_NAME = re.compile(r"[A-Za-z0-9]{0,100}")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _HOST = re.compile(r"\d{3}-[a-z]{3}-\d{3}\.mktorest\.com")
+_MUNCHKIN = re.compile(r"[A-Za-z0-9-]{0,64}")
 _NEXT = "In Marketo open Admin, Web Services, and copy the REST API endpoint shown there, without /rest."
 
 
@@ -90,10 +97,17 @@ class MarketoSettings:
     native_sync: str = REFUSE
     flow_campaigns: str = "by_context"
     callback_hosts: tuple[str, ...] = ()
+    munchkin_id: str = ""
     partition: str = ""
     import_from: int = 0
     concurrency: int = 4
     activities: Chosen = field(default_factory=lambda: Chosen(types=ACTIVITY_TYPES))
+
+    @property
+    def subscription(self) -> str:
+        """The Munchkin id, in capitals: Marketo's own addresses begin with it. "" where it is not known."""
+        own = self.origin.host.partition(".")[0] if _HOST.fullmatch(self.origin.host) else ""
+        return (own or self.munchkin_id).upper()
 
 
 def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = frozenset()) -> MarketoSettings:
@@ -110,6 +124,7 @@ def parse_settings(data: Mapping[str, object], trusted_hosts: frozenset[str] = f
         native_sync=read.text("native_sync") or REFUSE,
         flow_campaigns=read.text("flow_campaigns") or "by_context",
         callback_hosts=_domains(read.text("callback_hosts")),
+        munchkin_id=_munchkin(read.text("munchkin_id")),
         partition=read.text("partition"),
         import_from=read.number("import_from", low=0, high=100_000),
         concurrency=read.number("concurrency", low=1, high=10),
@@ -127,6 +142,17 @@ def _domains(text: str) -> tuple[str, ...]:
             next_step="Enter domains such as mktorest.com, separated by commas, without https://.",
         )
     return found
+
+
+def _munchkin(text: str) -> str:
+    if not _MUNCHKIN.fullmatch(text):
+        raise ConfigError(
+            "partner.munchkin_id is no Munchkin id",
+            setting="partner.munchkin_id",
+            code="bad_munchkin_id",
+            next_step="Copy it from Marketo, Admin, Munchkin, such as 123-ABC-456, or leave it empty.",
+        )
+    return text
 
 
 def _api_name(text: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from shared.connectors.marketo.flow.answer import activity, callback_body, callback_origin
-from shared.connectors.marketo.flow.body import parse_enqueue, parse_picklist, parse_submit
+from shared.connectors.marketo.flow.body import check_subscription, parse_enqueue, parse_picklist, parse_submit
 from shared.connectors.marketo.flow.definition import SERVICES, Service, fixed_choices, service_definition
 from shared.connectors.marketo.flow.document import openapi_document
 from shared.connectors.marketo.flow.instructions import icon, page
@@ -174,6 +174,35 @@ def test_a_body_without_end_is_refused() -> None:
     with pytest.raises(Rejected) as refused:
         parse_submit(b" " * (33 * 1024 * 1024), attributes=NAMES, campaigns="by_context")
     assert refused.value.code == "body_too_large"
+
+
+@pytest.mark.parametrize("named", ["123-ABC-456", "123-abc-456"])
+def test_the_subscription_of_a_call_is_that_of_the_address(named: str) -> None:
+    ours = parse_settings(SETTINGS).subscription
+    assert ours == "123-ABC-456"
+    told = submitted(context={"subscription": {"munchkinId": named}})
+    check_subscription(parse_submit(told, attributes=NAMES, campaigns="by_context"), ours)
+
+
+@pytest.mark.parametrize("named", ["999-XXX-999", "123-ABC-4567", "123-ABC"])
+def test_people_of_another_subscription_are_not_ours(named: str) -> None:
+    told = submitted(context={"subscription": {"munchkinId": named}})
+    given = parse_submit(told, attributes=NAMES, campaigns="by_context")
+    with pytest.raises(Rejected, match="munchkinId") as refused:
+        check_subscription(given, parse_settings(SETTINGS).subscription)
+    assert refused.value.code == "body_malformed"
+    assert "123-ABC-456" in refused.value.next_step
+    assert named not in str(refused.value)
+
+
+def test_where_the_address_tells_no_subscription_the_setting_does() -> None:
+    trusted = frozenset({"127.0.0.1:4430"})
+    base = {**SETTINGS, "url": "https://127.0.0.1:4430"}
+    assert parse_settings(base, trusted).subscription == ""
+    assert parse_settings({**base, "munchkin_id": "000-sim-000"}, trusted).subscription == "000-SIM-000"
+    assert parse_settings({**SETTINGS, "munchkin_id": "000-SIM-000"}).subscription == "123-ABC-456", "the address wins"
+    with pytest.raises(ConfigError, match="munchkin_id"):
+        parse_settings({**SETTINGS, "munchkin_id": "123 ABC"})
 
 
 def test_a_webhook_is_read_and_named_by_what_it_asks() -> None:

@@ -85,6 +85,17 @@ def parse_submit(raw: bytes, *, attributes: Sequence[str], campaigns: str) -> Su
     )
 
 
+def check_subscription(given: Submitted, subscription: str) -> None:
+    """Raises Rejected for people of another subscription: their ids name somebody else here. "" is any."""
+    if subscription and given.munchkin.upper() != subscription.upper():
+        raise Rejected(
+            "the flow step's call comes from another Marketo subscription (context.subscription.munchkinId)",
+            code="body_malformed",
+            next_step=f"This connection is that of {subscription}. Install the steps of the connection that belongs to "
+            "your subscription.",
+        )
+
+
 def parse_enqueue(raw: bytes, *, attributes: Sequence[str]) -> Submitted:
     """A webhook's body: `leadId` and the attributes of the step, all at one level. Raises Rejected."""
     data = _object(raw)
