@@ -25,7 +25,8 @@ PATIENCE: Final = timedelta(minutes=20)
 
 _REQUEST: Final = "request"
 _MAKING, _UPDATING = "waiting:make", "waiting:update"
-_MADE = frozenset({"created", "updated"})
+_THERE = frozenset({"created", "updated", "unchanged", "skipped:exists"})
+"""Outcomes of a row that is there; the answer names it."""
 
 
 class Ground(Protocol):
@@ -230,9 +231,9 @@ _UNKNOWN: Final[Mapping[str, str]] = {
 
 def landed(person: Person, link: Link | None, outcome: RecordOutcome, *, more: bool) -> Person:
     """A person after the lane's answer: the row is there, or this is why not. The link of a row that was just made may
-    not be stored yet; then the answer names the row."""
-    linked = link is not None and link.state is LinkState.LINKED
-    crm = outcome.crm if outcome.code in _MADE else link.crm if linked and link is not None else None
+    not be stored yet, and a row that was there before may have none: then the answer names the row."""
+    linked = link.crm if link is not None and link.state is LinkState.LINKED else None
+    crm = (outcome.crm or linked) if outcome.code in _THERE else linked
     code = outcome.code
     if crm is None:
         ended = "skipped:not_linked" if code == "unchanged" else code

@@ -1,24 +1,79 @@
-"""Asks the partner whether it has a record of a match value already, where its creates carry no key of any kind.
+"""Asks a system whether it has a record of a match value already, before one is made there.
 
-Such a system makes a second record without a word, and what the hub remembers of match values may be behind: a user
-typed the same person a moment ago, or a linked record carries a value that could not be taken over.
+Dynamics is asked for every row that is to be made, the partner where its creates carry no key of any kind. Such a
+system makes a second record without a word, and what the hub remembers of match values may be behind: a user typed the
+same person a moment ago, or a linked record carries a value that could not be taken over.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from shared.domain.identity import LinkKey, LinkState
+from shared.domain.identity import LinkKey, LinkState, link_key
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import Gone, GoneReason, Record, Ref, Side
 from shared.sync.cases import Case
 
 if TYPE_CHECKING:
     from shared.sync.page import Page
+
+
+def ask_crm(page: Page, cases: Sequence[Case]) -> None:
+    """Notes on each case the one free row that Dynamics has of its match value, or that it is not clear. Where somebody
+    asked for a row, one of any kind that people of theirs are made as will do: nobody is to be there twice."""
+    groups: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        case.looked_up = True
+        groups[case.map.entity.name].append(case)
+    for group in groups.values():
+        _rows_of(page, group, group[0].map)
+    alone: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        if case.asked is not None and case.crm is None and not case.ambiguous:
+            alone[case.map.entity.name].append(case)
+    for group in alone.values():
+        own = group[0].map
+        for other in page.work.maps_of(Side.PARTNER, own.entity.partner_kind):
+            if other.entity.crm_kind != own.entity.crm_kind:
+                _rows_of(page, [case for case in group if case.crm is None and not case.ambiguous], other)
+
+
+def _rows_of(page: Page, cases: Sequence[Case], compiled: CompiledMap) -> None:
+    """Looks for rows of this map's kind, which need not be that of the cases'."""
+    kinds = page.work.engine.crm.capabilities.kinds[compiled.entity.crm_kind]
+    if kinds.match_field is None or not cases:
+        return
+    texts = {id(case): _text_of(case, compiled) for case in cases}
+    found: dict[str, Sequence[Record]] = {}
+    wanted = dict.fromkeys(text for text in texts.values() if text is not None)
+    for part in batched(wanted, kinds.find_size, strict=False):
+        found.update(page.work.engine.crm.find(compiled.entity.crm_kind, list(part), compiled.reads(Side.CRM)))
+    asked = Counter(texts.values())
+    for case in cases:
+        text = texts[id(case)]
+        records = found.get(text or "", ())
+        if records:
+            case.ambiguous = len(records) > 1 or asked[text] > 1
+        if records and not case.ambiguous:
+            _found(page, case, compiled, records[0])
+
+
+def _text_of(case: Case, compiled: CompiledMap) -> str | None:
+    return compiled.match_of(case.partner, Side.PARTNER) if isinstance(case.partner, Record) else None
+
+
+def _found(page: Page, case: Case, compiled: CompiledMap, row: Record) -> None:
+    met = page.links.link(link_key(row.ref))
+    if met is not None and met.state is LinkState.LINKED and met.partner != case.partner_ref:
+        case.ambiguous = True
+        return
+    if page.links.link(case.key) is not None:
+        page.links.remove(case.key)
+    case.map, case.crm, case.crm_ref, case.key, case.incarnation = compiled, row, row.ref, link_key(row.ref), 0
 
 
 def ask_partner(page: Page, cases: Iterable[Case]) -> None:

@@ -6,7 +6,7 @@ Nothing of a page is durable before `fold`, except the intents and answers of it
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
 from shared.sync.context import EARLY, Work
-from shared.sync.lookup import ask_partner, let_go, read_rivals
+from shared.sync.lookup import ask_crm, ask_partner, let_go, read_rivals
 from shared.sync.notices import tell_refusals
 from shared.sync.order import comes_last, put_aside
 from shared.sync.parting import part
@@ -124,7 +124,7 @@ class Page:
                 ready.append((case, decision))
             else:
                 self._note(case, decision)
-        self._look_up([case for case, decision in later if decision.look_up])
+        ask_crm(self, [case for case, decision in later if decision.look_up])
         ask_partner(self, [case for case, decision in later if decision.find])
         return ready, [case for case, _ in later]
 
@@ -271,43 +271,6 @@ class Page:
             match = self.reconciler.digester.match(text)
             for record in records:
                 self.links.remember(record.ref, match)
-
-    def _look_up(self, cases: Sequence[Case]) -> None:
-        """Asks Dynamics for rows with the match value of records that would be created there."""
-        groups: defaultdict[str, list[Case]] = defaultdict(list)
-        for case in cases:
-            groups[case.map.entity.name].append(case)
-        for group in groups.values():
-            compiled = group[0].map
-            size = self.work.engine.crm.capabilities.kinds[compiled.entity.crm_kind].find_size
-            texts = {id(case): self.reconciler.match_of(case) for case in group}
-            wanted = list(dict.fromkeys(text for text in texts.values() if text is not None))
-            found: dict[str, Sequence[Record]] = {}
-            for start in range(0, len(wanted), size):
-                part = wanted[start : start + size]
-                found.update(self.work.engine.crm.find(compiled.entity.crm_kind, part, compiled.reads(Side.CRM)))
-            asked = Counter(texts.values())
-            for case in group:
-                case.looked_up = True
-                text = texts[id(case)]
-                case.ambiguous = asked[text] > 1 and bool(found.get(text or ""))
-                if not case.ambiguous:
-                    self._looked_up(case, found.get(text or "", ()))
-
-    def _looked_up(self, case: Case, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        if len(records) > 1:
-            case.ambiguous = True
-            return
-        record = records[0]
-        met = self.links.link(link_key(record.ref))
-        if met is not None and met.state is LinkState.LINKED and met.partner != case.partner_ref:
-            case.ambiguous = True
-            return
-        if self.links.link(case.key) is not None:
-            self.links.remove(case.key)
-        case.crm, case.crm_ref, case.key, case.incarnation = record, record.ref, link_key(record.ref), 0
 
     def _set(self, case: Case, side: Side, seen: Record | Gone) -> None:
         if isinstance(seen, Gone) and seen.reason is GoneReason.HIDDEN:

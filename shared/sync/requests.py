@@ -82,8 +82,14 @@ def _answer(page: Page, commands: Sequence[Command]) -> None:
     told = {outcome.partner: outcome for outcome in page.tally.outcomes}
     asked = {str(command.payload["request"]): command.ref for command in commands if command.payload.get("request")}
     if asked:
-        quiet = RecordOutcome(link="", entity="", code="unchanged")
-        tell({key: told.get(ref, quiet) for key, ref in asked.items()})
+        tell({key: told.get(ref) or _quiet(page, ref) for key, ref in asked.items()})
+
+
+def _quiet(page: Page, ref: Ref | None) -> RecordOutcome:
+    """Nothing was to be done; the answer names the row all the same, whose link may not be stored yet."""
+    link = page.links.of_partner(ref) if ref is not None else None
+    crm = link.crm if link is not None and link.state is LinkState.LINKED else None
+    return RecordOutcome(link="", entity="", code="unchanged", crm=crm, partner=ref)
 
 
 def _log_of(work: Work, command: Command) -> str:

@@ -214,7 +214,7 @@ MODEL = (
     Mutant(
         "create_without_key",
         "a create has a new id at each try, and nobody looks first",
-        [(working, "crm_id_for", _fresh_id), (Page, "_look_up", _looks_at_nobody)],
+        [(working, "crm_id_for", _fresh_id), (page, "ask_crm", _looks_at_nobody)],
     ),
     Mutant("base_before_write", "the base is saved before the remote write", [(Applier, "_intent", _base_first)]),
     Mutant("base_from_read", "the base is what a later read shows", [(Applier, "_applied", _base_from_read)]),
@@ -344,7 +344,7 @@ OWN = (
     Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "edited", _answers(False))]),
     Mutant("merge_is_delete", "a merge is taken for a delete", [(deletes, "_merged", _merge_is_delete)]),
     Mutant("sweep_unconfirmed", "absence from a walk is enough to delete", [(sweep, "_confirmed", _unconfirmed)]),
-    Mutant("no_look_up", "Dynamics is not asked before a create", [(Page, "_look_up", _looks_at_nobody)]),
+    Mutant("no_look_up", "Dynamics is not asked before a create", [(page, "ask_crm", _looks_at_nobody)]),
     Mutant("candidates_forgotten", "unlinked partner records are not kept", [(WorkingSet, "remember", _nothing)]),
     Mutant("conflicts_untold", "no conflict is logged", [(Tally, "conflicted", _nothing)]),
     Mutant("wrong_owner", "the other side than the owner wins", [(clash, "_tie", _other_side)]),
