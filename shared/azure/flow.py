@@ -161,8 +161,9 @@ class TableFlow:
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def _moved(self, row: Row, call: FlowCall) -> list[Operation]:
-        """Writes a call and moves it to its list; what opens the answer's address goes once it was sent."""
-        sealed = b"" if call.state in {CallState.WAITING, CallState.FINISHED} else self._body(row)[-1]
+        """Writes a call and moves it to its list; what opens the answer's address goes once it surely was sent."""
+        sent = call.state in {CallState.WAITING, CallState.FINISHED} and not call.presumed
+        sealed = b"" if sent else self._body(row)[-1]
         before = self._call(row).state
         operations: list[Operation] = [Replace(row.key, self._call_cells(call, sealed), row.etag)]
         if before is not call.state:

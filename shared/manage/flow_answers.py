@@ -1,16 +1,20 @@
 """The one answer that a flow step's call is owed: exactly one takes effect, whoever dies when.
 
 The partner system takes an answer once: what opens its address is good for one answer, and refused afterwards. So an
-attempt whose answer never came is made again, and a refusal then says that the earlier one had arrived. Before each
-attempt it is noted that one begins; a worker that dies in between leaves that note.
+attempt whose answer never came is made again, and refusals until the last try say that the earlier one presumably
+arrived. One refusal says nothing: a gateway in between may have said it. Before each attempt it is noted that one
+begins; a worker that dies in between leaves that note.
 
 | what came | first attempt, or all before surely failed | an earlier one ended unknown |
 |---|---|---|
 | 2xx | answered | answered (the earlier one had not arrived) |
-| 401, 403, 404, 409, 410 | 404, 410: gone, given up; else tried again, bounded | answered: the earlier one arrived |
-| 429, not reached | tried again | tried again |
-| 5xx, no answer | tried again, in doubt from now on | tried again |
-| 400, 413 and the like | given up | given up |
+| 401, 403, 405, 409 | tried again, bounded | tried again; refused to the end: presumed answered |
+| 400, 404, 410 | given up | tried again; refused to the end: presumed answered |
+| 429, 503, not reached | tried again | tried again |
+| another 5xx, no answer | tried again, in doubt from now on | tried again |
+| 413 and the like | given up | given up |
+
+What is only presumed keeps what opens its address, so that an operator can send it again.
 """
 
 from __future__ import annotations
@@ -27,13 +31,18 @@ from shared.ports.flow import CallState, FlowCall, FlowPartner, FlowStore
 TRIES: Final = 8
 """Attempts to answer: with their pauses, about half an hour."""
 
-CLAIM: Final = timedelta(seconds=45)
-"""How long an attempt may last; one that was begun earlier and not ended was left by a worker that died."""
+CLAIM: Final = timedelta(seconds=60)
+"""How long an attempt may last, well above the 30 s that the wire may take; one that was begun earlier and did not end
+was left by a worker that died."""
 
 _PAUSE: Final = timedelta(seconds=15)
 _LONGEST: Final = timedelta(minutes=10)
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT})
+_REFUSED: Final = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT}
+)
+_USED: Final = _GONE | _REFUSED | {HTTPStatus.BAD_REQUEST}
+"""What may be said of a token that was used."""
 _AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
 _SUCCESS: Final = 2
 ANSWERED, CONFIRMED = "answered", "answered_before"
@@ -65,18 +74,25 @@ class FlowAnswers:
         if call is None:
             return None
         came = self._attempt(call)
-        return self.store.change(call_id, lambda found: self._ended(found, came))
+        return self.store.change(call_id, lambda found: self._ended(found, call, came))
 
     def requeue(self, call_id: str) -> FlowCall | None:
-        """Takes a call out of the poison list, to be answered anew; None for one that is not there."""
+        """Takes a call out of the poison list, or one that was only presumed answered, to be answered anew; None for
+        any other, and for one whose address is not known any more."""
 
         def back(call: FlowCall) -> FlowCall | None:
-            if call.state is not CallState.POISON:
+            if call.state is not CallState.POISON and not call.presumed:
                 return None
             fresh = replace(call, tries=0, next_try=None, sending=None, changed=self.clock.now())
             return replace(fresh, state=CallState.DUE, code="", message="", next_step="")
 
-        return self.store.change(call_id, back)
+        return self.store.change(call_id, back) if self._has_address(call_id) else None
+
+    def _has_address(self, call_id: str) -> bool:
+        try:
+            return self.store.answer_to(call_id) is not None
+        except ConfigError:
+            return True  # sealed under another key: the attempt says so
 
     def _claimed(self, call: FlowCall) -> FlowCall | None:
         """The attempt is noted before it is made; None while there is none to make."""
@@ -107,21 +123,33 @@ class FlowAnswers:
         if status // 100 == _SUCCESS:
             return _Came(ANSWERED, call.after())
         told = f"the answer was refused with status {status}"
-        if status in _GONE | _REFUSED and call.doubt:
-            return _Came(CONFIRMED, call.after())
+        if status in _USED and call.doubt:
+            if call.tries < TRIES:
+                return _Came(REFUSED, message=told, next_step=_RUN_AGAIN)
+            return _Came(CONFIRMED, call.after(), message=f"{_PRESUMED}; {told}", next_step=_IF_NOT)
         if status in _GONE:
             return _Came(GONE, CallState.POISON, message=told, next_step=_RUN_AGAIN)
         if status in _REFUSED | _AGAIN:
             return _Came(REFUSED, message=told, next_step=_RUN_AGAIN)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return _Came(UNREACHABLE, doubt=True, message=told)
+            return _Came(UNREACHABLE, doubt=status != HTTPStatus.SERVICE_UNAVAILABLE, message=told)
         return _Came(UNUSABLE, CallState.POISON, message=told, next_step=_RUN_AGAIN)
 
-    def _ended(self, call: FlowCall, came: _Came) -> FlowCall:
+    def _ended(self, found: FlowCall, claimed: FlowCall, came: _Came) -> FlowCall | None:
+        """The call after the attempt of that claim; None where the attempt came too late to say anything.
+
+        That an answer was taken is certain whenever it is said, unless the call was answered already.
+        """
         now = self.clock.now()
-        state = came.state or (CallState.POISON if call.tries >= TRIES else CallState.DUE)
-        doubt = call.doubt or came.doubt
-        ended = replace(call, state=state, sending=None, doubt=doubt, changed=now, next_try=self._next(call, now))
+        late = found.state is not CallState.DUE or found.sending != claimed.sending
+        if late and not (came.code == ANSWERED and found.unsure):
+            return None
+        if came.code == ANSWERED:
+            done = replace(found, state=found.after(), sending=None, doubt=False, changed=now, next_try=None)
+            return replace(done, code=ANSWERED, message="", next_step="")
+        state = came.state or (CallState.POISON if found.tries >= TRIES else CallState.DUE)
+        doubt = found.doubt or came.doubt
+        ended = replace(found, state=state, sending=None, doubt=doubt, changed=now, next_try=self._next(found, now))
         return replace(ended, code=came.code, message=came.message, next_step=came.next_step)
 
     def _next(self, call: FlowCall, now: datetime) -> datetime:
@@ -132,6 +160,8 @@ class FlowAnswers:
 _RUN_AGAIN: Final = (
     "Send it again from the poison list, or run the campaign's step again: what was done is not doubled."
 )
+_PRESUMED: Final = "an earlier attempt ended without an answer and presumably arrived"
+_IF_NOT: Final = "If the campaign still waits for it, requeue this request: nothing is doubled."
 
 
 def _given_up(code: str, error: SyncError) -> _Came:

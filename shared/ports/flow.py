@@ -96,7 +96,8 @@ class FlowCall:
     `owes`: an answer is to be sent. `batch` is a digest of
     the partner's own name for the run of its automation, `campaign` that automation's id. `sending` is set before the
     answer is sent and taken away when its outcome is known: found set, an earlier attempt ended unknown, and so
-    `doubt` remembers. `tries` counts attempts to answer, `next_try` holds the next one back.
+    `doubt` remembers, until an answer is known to be taken. `tries` counts attempts to answer, `next_try` holds the
+    next one back.
     """
 
     id: str
@@ -120,6 +121,16 @@ class FlowCall:
     next_step: str = ""
     trace: str = ""
 
+    @property
+    def presumed(self) -> bool:
+        """Whether it counts as answered though nobody said so: an attempt ended unknown, later ones were refused."""
+        return self.doubt and self.owes and self.state in {CallState.WAITING, CallState.FINISHED}
+
+    @property
+    def unsure(self) -> bool:
+        """Whether nobody knows yet that its answer was taken."""
+        return self.owes and (self.presumed or self.state in {CallState.DUE, CallState.POISON})
+
     def after(self) -> CallState:
         """What the call is once its answer was sent, or none is owed."""
         return CallState.WAITING if self.undone_pages else CallState.FINISHED
@@ -142,7 +153,8 @@ class FlowStore(Protocol):
     def each_page(self, call_id: str) -> Iterator[PeoplePage]: ...
 
     def answer_to(self, call_id: str) -> AnswerTo | None:
-        """None where nothing is owed, or it was answered. Raises ConfigError when it does not open with this key."""
+        """None where nothing is owed, or it was surely answered. Raises ConfigError for what does not open with this
+        key."""
         ...
 
     def settle(self, call_id: str, number: int, people: Mapping[RemoteId, Person]) -> FlowCall | None:

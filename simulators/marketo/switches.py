@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from simulators.frame.switches import Switch, flag
 
+_USED = (400, 401, 403, 404, 405, 409, 410)
+
 SWITCHES: tuple[Switch, ...] = (
     # limits
     Switch("calls_per_window", 100, "calls in 20 seconds over all users; 0 lifts the limit for tests", "2.3"),
@@ -45,7 +47,7 @@ SWITCHES: tuple[Switch, ...] = (
     Switch("large_list", 10_000, "how many that is", "2.5"),
     Switch("company_fanout", 5000, "most leads of a company that log a change of it", "1.1 [U]"),
     # flow steps
-    Switch("used_token", 401, "status for a callback whose token was used", "4.1 [U]", (401, 403, 404, 409)),
+    Switch("used_token", 401, "status for a callback whose token was used", "4.1 [U]", _USED),
     Switch("callback_bytes", 10_485_760, "largest body of a callback", "4.1 [U]"),
     Switch("flow_chunk", 300, "people a flow step hands over in one call", "4.1 [U]"),
     Switch("flow_retries", 3, "how often a call is tried again after 429, 500 or silence", "4.1 [U]"),

@@ -101,9 +101,11 @@ def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random) -> 
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         time.sleep(1)
-        world.advance(15)  # what a dead worker claimed, and pauses between attempts, are over soon
+        there = all(map(effective, chunks(world, batch)))
+        # What a dead worker claimed, and pauses between attempts, are over soon; refusals last for all tries.
+        world.advance(600 if there else 15)
         world.tick()
-        if all(map(effective, chunks(world, batch))) and not _open(world):
+        if there and not _open(world):
             break
     return batch
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from shared.manage.flow_answers import TRIES
 from tests.app.flow import called_back, chunks, effective, hooks, installed, made, people, run, until, waits
 from tests.app.flow_kills import soak
 from tests.app.marketo import MarketoWorld, email, marketo_world
@@ -110,23 +111,52 @@ def test_who_cannot_be_made_is_named_in_the_callback_and_stops_nobody_else(world
 
 
 @pytest.mark.feature("MK-04.1", system="marketo")
+@pytest.mark.timeout(400)
 def test_a_callback_that_is_lost_after_it_took_effect_is_not_made_twice(world: MarketoWorld) -> None:
+    """Whatever the vendor says of a token that was used."""
     connection = world.begun(0)
     names = installed(world, connection, "syncPerson")
     [person] = people(world, 1)
-    fault = {"match": {"path": "flowsteps/callback", "times": 1}, "do": "drop_after"}
-    world.sims.control("marketo", "POST", "faults", fault)
+    for status in (400, 401, 403, 404, 405, 409, 410):
+        world.sims.control("marketo", "POST", "switches", {"used_token": status})
+        fault = {"match": {"path": "flowsteps/callback", "times": 1}, "do": "drop_after"}
+        world.sims.control("marketo", "POST", "faults", fault)
+        told = run(world, names["syncPerson"], [person])
+        called_back(world, told["batch"])
+        assert until(lambda: _ended(world, connection), 120)["code"] == "answered_before", status
+        [chunk] = chunks(world, told["batch"])
+        assert [each["effective"] for each in chunk["callbacks"]] == [True] + [False] * (TRIES - 1)
+        assert {each["status"] for each in chunk["callbacks"][1:]} == {status}
+
+
+def _ended(world: MarketoWorld, connection: str) -> dict[str, Any] | None:
+    """The newest call, once it ended: every look is ten minutes later."""
+    world.advance(600)
+    world.tick()
+    if waits(world, connection, "queued"):
+        return None
+    return max(waits(world, connection, "finished"), key=lambda each: each["receivedAt"])
+
+
+@pytest.mark.feature("MK-04.1", system="marketo")
+@pytest.mark.timeout(200)
+def test_a_callback_that_never_arrived_and_was_presumed_to_can_be_sent_again(world: MarketoWorld) -> None:
+    connection = world.begun(0)
+    names = installed(world, connection, "syncPerson")
+    [person] = people(world, 1)
+    for status, times in ((502, 1), (403, TRIES - 1)):
+        fault = {"match": {"path": "flowsteps/callback", "times": times}, "do": {"status": status}}
+        world.sims.control("marketo", "POST", "faults", fault)
     told = run(world, names["syncPerson"], [person])
+    until(lambda: waits(world, connection, "queued") or waits(world, connection, "finished"), world=world)
+    call = until(lambda: _ended(world, connection), 120)
+    assert (call["code"], bool(call["nextStep"])) == ("answered_before", True)
+    assert not any(map(effective, chunks(world, told["batch"])))
+    again = world.call("POST", f"connections/{connection}/requests/requeue", {"ids": [call["id"]]})
+    assert again == {"requeued": [call["id"]]}
     called_back(world, told["batch"])
-
-    def finished() -> list[dict[str, Any]]:
-        world.advance(20)
-        return waits(world, connection, "finished")
-
-    [call] = until(finished, world=world)
-    assert call["code"] == "answered_before"
-    [chunk] = chunks(world, told["batch"])
-    assert [each["effective"] for each in chunk["callbacks"]] == [True, False]
+    [call] = until(lambda: waits(world, connection, "finished"), world=world)
+    assert call["code"] == "answered"
 
 
 @pytest.mark.feature("MK-04.1", system="marketo")

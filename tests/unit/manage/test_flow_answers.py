@@ -78,6 +78,11 @@ def status(number: int) -> Callable[[Vendor], int]:
     return lambda vendor: number
 
 
+def used_says(number: int) -> Callable[[Vendor], int]:
+    """A vendor that names a used token its own way; one that was not used, it takes."""
+    return lambda vendor: number if vendor.taken else vendor.take()
+
+
 def broken_after(vendor: Vendor) -> int:
     vendor.take()
     return 502
@@ -120,14 +125,14 @@ def pursue(answers: FlowAnswers, clock: FakeClock, rounds: int = 30) -> FlowCall
     [
         ([], "answered"),
         ([lost_before], "answered"),
-        ([lost_after], "answered_before"),
         ([killed_before], "answered"),
-        ([killed_after], "answered_before"),
-        ([killed_after, killed_before, lost_before], "answered_before"),
+        ([killed_before, status(403), status(404)], "answered"),
         ([not_reached, not_reached], "answered"),
         ([status(429), status(503)], "answered"),
-        ([broken_after], "answered_before"),
-        ([status(401), status(403)], "answered"),
+        ([status(503), status(403)], "answered"),
+        ([status(502), status(404)], "answered"),
+        ([lost_before, status(400), status(405), status(410)], "answered"),
+        ([status(401), status(403), status(405)], "answered"),
     ],
 )
 def test_exactly_one_answer_takes_effect(
@@ -136,17 +141,109 @@ def test_exactly_one_answer_takes_effect(
     vendor.orders = list(orders)
     found = pursue(answers, clock)
     assert (vendor.taken, found.state, found.code) == (1, CallState.FINISHED, code)
+    assert not found.presumed
     assert answers.store.answer_to(ID) is None
     assert answers.send(ID) is None
+    assert answers.requeue(ID) is None
     assert vendor.attempts == len(orders) + 1
 
 
+@pytest.mark.feature("MK-04.1", system="marketo")
+@pytest.mark.parametrize("used", [400, 401, 403, 404, 405, 409, 410])
+@pytest.mark.parametrize(
+    "orders", [[lost_after], [killed_after], [broken_after], [killed_after, killed_before, lost_before]]
+)
+def test_an_answer_that_was_lost_after_it_took_effect_is_presumed_when_it_is_refused_to_the_end(
+    answers: FlowAnswers, clock: FakeClock, vendor: Vendor, orders: list[Callable[[Vendor], int]], used: int
+) -> None:
+    vendor.orders = [*orders, *[used_says(used)] * TRIES]
+    found = pursue(answers, clock)
+    assert (vendor.taken, vendor.attempts) == (1, TRIES)
+    assert (found.state, found.code, found.presumed) == (CallState.FINISHED, "answered_before", True)
+    assert str(used) in found.message
+    assert found.next_step
+    assert answers.send(ID) is None
+
+
+@pytest.mark.feature("MK-04.1", system="marketo")
+@pytest.mark.parametrize("first", [lost_before, killed_before, status(500), status(502)])
+@pytest.mark.parametrize("refusal", [400, 401, 403, 404, 405, 410])
+def test_an_answer_that_never_arrived_can_be_sent_again_though_it_was_presumed_to_have(
+    answers: FlowAnswers, clock: FakeClock, vendor: Vendor, first: Callable[[Vendor], int], refusal: int
+) -> None:
+    vendor.orders = [first, *[status(refusal)] * (TRIES - 1)]
+    found = pursue(answers, clock)
+    assert (vendor.taken, found.code, found.presumed) == (0, "answered_before", True)
+    assert answers.store.answer_to(ID) == ANSWER, "it is kept for whoever knows better"
+    assert answers.requeue(ID) is not None
+    again = pursue(answers, clock)
+    assert (vendor.taken, again.state, again.code, again.presumed) == (1, CallState.FINISHED, "answered", False)
+    assert answers.store.answer_to(ID) is None
+
+
+@pytest.mark.parametrize("late", [KilledError, OutcomeUnknown, Transient])
+def test_an_attempt_that_ends_late_says_nothing_of_a_call_that_another_one_ended(
+    answers: FlowAnswers, clock: FakeClock, vendor: Vendor, late: type[BaseException]
+) -> None:
+    def meanwhile(vendor: Vendor) -> int:
+        clock.advance(CLAIM.total_seconds() + 1)
+        ended_ = answers.send(ID)
+        assert ended_ is not None
+        assert (ended_.state, ended_.code) == (CallState.FINISHED, "answered")
+        raise late("it ends at last")
+
+    vendor.orders = [meanwhile]
+    with contextlib.suppress(KilledError):
+        assert answers.send(ID) is None
+    found = answers.store.get(ID)
+    assert found is not None
+    assert (found.state, found.code, found.message, found.sending) == (CallState.FINISHED, "answered", "", None)
+    assert (vendor.taken, vendor.attempts) == (1, 2)
+
+
+def test_an_attempt_that_ends_late_leaves_the_claim_of_the_next_one(
+    answers: FlowAnswers, clock: FakeClock, vendor: Vendor
+) -> None:
+    def first(vendor: Vendor) -> int:
+        clock.advance(CLAIM.total_seconds() + 1)
+        claimed = answers.store.change(ID, answers._claimed)
+        assert claimed is not None
+        return 403
+
+    vendor.orders = [first]
+    assert answers.send(ID) is None
+    found = answers.store.get(ID)
+    assert found is not None
+    assert (found.state, found.sending, found.tries, found.doubt) == (CallState.DUE, clock.now(), 2, True)
+
+
+def test_an_answer_that_was_taken_counts_though_it_is_known_late(
+    answers: FlowAnswers, clock: FakeClock, vendor: Vendor
+) -> None:
+    def slow(vendor: Vendor) -> int:
+        vendor.take()
+        clock.advance(CLAIM.total_seconds() + 1)
+        refused = answers.send(ID)
+        assert refused is not None
+        assert refused.state is CallState.DUE
+        return 200
+
+    vendor.orders = [slow]
+    told = answers.send(ID)
+    assert told is not None
+    assert (told.state, told.code, told.presumed) == (CallState.FINISHED, "answered", False)
+
+
+@pytest.mark.feature("MK-04.1", system="marketo")
 @pytest.mark.parametrize(
     ("orders", "code", "attempts"),
     [
         ([status(410)], "answer_gone", 1),
         ([status(404)], "answer_gone", 1),
         ([status(400)], "answer_unusable", 1),
+        ([lost_before, status(413)], "answer_unusable", 2),
+        ([status(405)] * TRIES, "answer_refused", TRIES),
+        ([status(503)] + [status(403)] * (TRIES - 1), "answer_refused", TRIES),
         ([foreign], "answer_unusable", 1),
         ([status(401)] * TRIES, "answer_refused", TRIES),
         ([not_reached] * TRIES, "answer_unreachable", TRIES),

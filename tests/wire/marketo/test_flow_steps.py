@@ -222,7 +222,7 @@ def test_a_callback_needs_the_key_and_the_token_of_its_call(vendor: Vendor, chun
 
 
 @pytest.mark.rule("MK-SF-11")
-@pytest.mark.parametrize("status", [401, 403, 404, 409])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410])
 def test_a_token_is_good_once(vendor: Vendor, chunk: Chunk, status: int) -> None:
     vendor.system.switches.set({"used_token": status})
     assert call_back(vendor, chunk, body(row(chunk.leads[0], success=True, outcome="first"))) == 200
