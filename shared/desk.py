@@ -122,12 +122,28 @@ class Desk:
         return FlowAnswers(store=self.flow_store(connection.id), partner=partner, clock=self.app.clock)
 
     def crm_choices(self, connection: ConnectionConfig, kinds: Sequence[Kind], most: int) -> list[tuple[Ref, str]]:
-        """Rows of Dynamics that people choose one of, with their names; at most so many of all kinds together."""
+        """Rows of Dynamics that people choose one of, with their names; at most so many of all kinds together. A kind
+        that the application user may not read is left out.
+
+        Raises AuthError (`missing_privilege`) when it may read none of them.
+        """
+        from shared.errors import AuthError
+
         crm: Any = self.app.crm(connection, also=kinds)  # beside the port: only Dynamics has them
+        found: list[tuple[Ref, str]] = []
+        closed: list[AuthError] = []
         try:
-            found = [choice for kind in kinds for choice in crm.choices(kind, most)]
+            for kind in kinds:
+                try:
+                    found += crm.choices(kind, most)
+                except AuthError as error:
+                    if error.code != "missing_privilege":
+                        raise
+                    closed.append(error)
         finally:
             self.app.give_back_budgets()
+        if closed and len(closed) == len(kinds):
+            raise closed[0]
         return found[:most]
 
     def flow_message(self, connection_id: str, call: FlowCall, page: int | None) -> dict[str, object]:

@@ -27,20 +27,29 @@ class MarketoWorld(World):
 
     system = "marketo"
 
-    def reseed(self, people: int, *, tables: Sequence[Any] = (), objects: Sequence[Any] = (), **rows: Any) -> None:
+    def reseed(
+        self,
+        people: int,
+        *,
+        tables: Sequence[Any] = (),
+        objects: Sequence[Any] = (),
+        roles: Mapping[str, Mapping[str, str]] | None = None,
+        **rows: Any,
+    ) -> None:
         """Fresh systems with so many contacts in Dynamics, and whatever `rows` says by table. `tables` are custom ones
-        there, `objects` custom ones in Marketo."""
+        there, `objects` custom ones in Marketo, `roles` the only privileges of the application user."""
         self.delete_connections()
         secret = secrets.token_urlsafe(24)
         for system in ("dataverse", "marketo"):
             self.sims.control(system, "POST", "reset", {"seed": 1})
         application = {"tenant": TENANT, "client_id": CLIENT_ID, "secret": secret}
         self.sims.control("entra", "POST", "seed", {"apps": [application]})
-        user = {"name": "# dynasync", "application_id": CLIENT_ID, "roles": ["System Administrator"]}
+        user = {"name": "# dynasync", "application_id": CLIENT_ID, "roles": list(roles or ["System Administrator"])}
+        held = [{"name": name, "privileges": dict(granted)} for name, granted in (roles or {}).items()]
         column = {FILTER: {"type": "Boolean"}}
         filled = {"contact": [contact(number) for number in range(people)], **rows}
         columns = dict.fromkeys(("contact", "lead"), column)
-        spec = {"tables": list(tables), "users": [user], "columns": columns, "rows": filled}
+        spec = {"tables": list(tables), "roles": held, "users": [user], "columns": columns, "rows": filled}
         self.sims.control("dataverse", "POST", "seed", spec)
         service = {"clientId": "sync", "secret": secret, "user": "sync@example.com"}
         self.sims.control("marketo", "POST", "seed", {"services": [service], "fields": list(FIELDS)})
