@@ -106,6 +106,11 @@ class Gone:
     merged_into: Ref | None = None
 
 
+def is_deleted(seen: object) -> bool:
+    """Whether this tells of a record that was deleted: neither hidden from us, nor merged into another."""
+    return isinstance(seen, Gone) and seen.reason is not GoneReason.HIDDEN and seen.merged_into is None
+
+
 class FieldType(StrEnum):
     TEXT = "text"
     MEMO = "memo"

@@ -11,14 +11,14 @@ from typing import Final, Protocol
 from shared.domain.connection import ConnectionConfig
 from shared.domain.identity import Link, LinkState
 from shared.domain.outcomes import known
-from shared.domain.records import Gone, Kind, Ref, RemoteId, Side
+from shared.domain.records import Gone, Kind, Ref, RemoteId, Side, is_deleted
 from shared.manage.ports import Systems
 from shared.ports.ambient import Clock
 from shared.ports.connector import Connector
 from shared.ports.flow import Choices, FlowCall, FlowPartner, FlowStep, Job, Making, PeoplePage, Person, Phase, Told
 from shared.ports.report import RecordOutcome
 from shared.state.model import Command, Fact
-from shared.sync.requests import MAKE, REFERENCE
+from shared.sync.requests import GONE, MAKE, REFERENCE
 
 PATIENCE: Final = timedelta(minutes=20)
 """After so long a person who should have been taken at once is reported as not made in time."""
@@ -62,6 +62,7 @@ class Round:
         self._steps, self._call, self._page, self._step = steps, call, page, step
         self._crm: Connector | None = None
         self._rows: dict[Ref, bool] = {}
+        self._lost: frozenset[RemoteId] = frozenset()
         self.news: dict[RemoteId, Person] = {}
         self.asked_now = False
 
@@ -102,11 +103,12 @@ class Round:
         step's own write before them."""
         usable = [person for person in people if not self._unusable(person)]
         links = self._steps.links([person.id for person in usable])
+        self._lost = self._deleted(links)
         there: list[Person] = []
         missing: list[Person] = []
         for person in usable:
             link = links.get(person.id)
-            if link is None or link.state in {LinkState.PARKED, LinkState.TOMBSTONE}:
+            if link is None or link.state in {LinkState.PARKED, LinkState.TOMBSTONE} or person.id in self._lost:
                 missing.append(person)
             elif link.state is LinkState.REFUSED:
                 self._done(person, Told("skipped:refused"))
@@ -120,6 +122,16 @@ class Round:
                     self._done(person, Told("unchanged"), link.crm)
         self._make(missing)
         return there
+
+    def _deleted(self, links: Mapping[RemoteId, Link]) -> frozenset[RemoteId]:
+        """Whose row was deleted since the last run, which no link tells yet. A row that was merged into another is not
+        meant: the pair goes on with that one."""
+        linked = {person: link.crm for person, link in links.items() if link.state is LinkState.LINKED}
+        gone: set[Ref] = set()
+        for kind in dict.fromkeys(ref.kind for ref in linked.values()):
+            found = self._connector().read(kind, [ref.id for ref in linked.values() if ref.kind == kind], [])
+            gone |= {Ref(kind, row) for row, seen in found.items() if is_deleted(seen)}
+        return frozenset(person for person, ref in linked.items() if ref in gone)
 
     def _unusable(self, person: Person) -> bool:
         """Whether the step was told something it cannot work with: that person is settled."""
@@ -165,6 +177,7 @@ class Round:
                 _REQUEST: request_key(call.id, self._page.number, person.id),
                 "kind": making.kind or natural,
                 "update": making.update,
+                GONE: person.id in self._lost,
             }
             payload |= {REFERENCE + name: f"{ref.kind}|{ref.id}" for name, ref in making.references.items()}
             commands.append(

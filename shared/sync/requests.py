@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
-from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Side, Value
+from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Side, Value, is_deleted
 from shared.ports.connector import Witness
 from shared.ports.report import RecordOutcome
 from shared.state.model import Command
 from shared.sync.cases import Answer, Asked, Case
 from shared.sync.context import Work
+from shared.sync.deletes import gone_flags
 from shared.sync.intake import from_partner
 from shared.sync.page import Page
 from shared.sync.told_once import told_once
@@ -19,7 +20,10 @@ from shared.sync.told_once import told_once
 _ALL = 1000
 MAKE = "make"
 """The command that asks for a Dynamics row of a partner record: `kind` is what it is made as, each `ref.COLUMN`
-a reference it is made with (`KIND|ID`), and `update` lets a row that is there already be brought in step."""
+a reference it is made with (`KIND|ID`), and `update` lets a row that is there already be brought in step. `gone`: the
+linked row was found deleted."""
+
+GONE = "gone"
 
 REFERENCE = "ref."
 _LOOKS = frozenset({"look", "decide", MAKE})
@@ -197,6 +201,8 @@ def _partner(page: Page, command: Command, found: _Read) -> list[Case]:
     kind, item = command.ref.kind, found.get(command.ref.kind, {}).get(command.ref.id)
     if item is None:
         return []
+    if command.op == MAKE and command.payload.get(GONE):
+        _end_pair(page, command.ref)
     told = _told_by_event(page, command)
     seen = replace(item, fields={**item.fields, **told}) if isinstance(item, Record) else item
     cases = from_partner(page, kind, [seen], asked={command.ref: _asked(command)} if command.op == MAKE else None)
@@ -204,6 +210,20 @@ def _partner(page: Page, command: Command, found: _Read) -> list[Case]:
         case.witnessed = frozenset(told)
         case.stale.add(Side.CRM)
     return cases
+
+
+def _end_pair(page: Page, partner: Ref) -> None:
+    """The row of a pair was deleted, and no feed told it yet. The partner record is wanted again, so nothing is done to
+    it for that; the delete finds the pair ended when it is told."""
+    link = page.links.of_partner(partner)
+    compiled = page.work.map_named(link.entity) if link is not None else None
+    if link is None or compiled is None or link.state is not LinkState.LINKED:
+        return
+    seen = page.work.engine.crm.read(link.crm.kind, [link.crm.id], compiled.reads(Side.CRM)).get(link.crm.id)
+    if is_deleted(seen):
+        page.links.put(
+            replace(link, state=LinkState.TOMBSTONE, flags=gone_flags(Side.CRM), parked={}, retry_at=0, match=None)
+        )
 
 
 def _asked(command: Command) -> Asked:

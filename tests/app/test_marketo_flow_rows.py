@@ -53,3 +53,33 @@ def test_a_row_that_no_run_has_linked_yet_is_used_by_every_step(world: MarketoWo
     assert [len(world.rows(table)) for table in ("lead", "contact")] == [kind == "lead", kind == "contact"]
     world.next_run(connection)
     assert [len(world.rows(table)) for table in ("lead", "contact")] == [kind == "lead", kind == "contact"]
+
+
+@pytest.mark.feature("MK-04.4", system="marketo")
+def test_a_row_deleted_since_the_last_run_is_made_anew_by_every_step(world: MarketoWorld) -> None:
+    connection = world.begun(0)
+    names = installed(world, connection, "syncPerson", "createTask", "changeOwner")
+    [person] = people(world, 1)
+    former = [told(world, names["syncPerson"], person, syncAs="contact")["dynamicsId"]]
+    owner = f"systemuser:{world.rows('systemuser')[0]['systemuserid']}"
+    steps: list[tuple[str, str, dict[str, str]]] = [
+        ("syncPerson", "contact", {"syncAs": "lead"}),
+        ("createTask", "lead", {"subject": "Call"}),
+        ("changeOwner", "lead", {"owner": owner}),
+    ]
+    for step, kind, choices in steps:
+        world.remove(kind, former[-1])
+        said = told(world, names[step], person, **choices)
+        [row] = world.rows("lead")
+        assert world.rows("contact") == []
+        assert (said["success"], said["dynamicsId"]) == (True, row["leadid"]), said
+        assert row["leadid"] not in former
+        former.append(row["leadid"])
+        if step == "createTask":
+            assert [task["regardingobjectid"]["id"] for task in world.rows("task")] == [row["leadid"]]
+    world.next_run(connection)
+    assert [row["leadid"] for row in world.rows("lead")] == former[-1:]
+    assert world.rows("contact") == []
+    world.edit("lead", former[-1], jobtitle="In step")
+    world.next_run(connection)
+    assert world.lead(email(0, "new"))["title"] == "In step"

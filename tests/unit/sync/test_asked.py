@@ -11,7 +11,7 @@ import pytest
 from shared.connectors.memory import KindDesign
 from shared.domain.records import Kind, Ref, Side
 from shared.ports.report import RecordOutcome
-from shared.state.model import Command
+from shared.state.model import Command, Fact
 from shared.sync.requests import MAKE
 from tests.unit.sync.rig import CONTACT, CRM_CAPABILITIES, ENTITY, MAIL, NAME, PARTNER_CAPABILITIES, PERSON, Rig, specs
 
@@ -39,7 +39,7 @@ class Steps:
     def ask(self, person: Ref, kind: str = "", **more: bool) -> RecordOutcome:
         """What is told of a request that is taken between two runs."""
         self.told = {}
-        payload = {"request": "r", "kind": kind, "update": False, **more}
+        payload: dict[str, Fact] = {"request": "r", "kind": kind, "update": False, **more}
         self.rig.lane.put_commands([Command(key="make", op=MAKE, side=Side.PARTNER, ref=person, payload=payload)])
         self.rig.run()
         return self.told["r"]
@@ -89,3 +89,37 @@ def test_who_is_nowhere_is_made_as_asked() -> None:
     assert outcome.crm is not None
     assert (outcome.crm.kind, steps.rows(LEAD)) == (LEAD, [outcome.crm.id])
     assert steps.rows(CONTACT) == []
+
+
+@pytest.mark.feature("MK-04.4", system="marketo")
+@pytest.mark.parametrize("asked", [CONTACT, LEAD])
+def test_a_row_deleted_since_the_last_run_is_made_anew_and_the_person_is_left_alone(asked: Kind) -> None:
+    steps = Steps()
+    rig = steps.rig
+    person = rig.partner.create(PERSON, {MAIL: "a@example.org", NAME: "A"})
+    first = steps.ask(person, "contact").crm
+    assert first is not None
+    rig.crm.delete(first)
+    writes = rig.commits["partner"]
+    outcome = steps.ask(person, asked, gone=True)
+    assert (outcome.code, outcome.crm != first) == ("created", True)
+    assert len(steps.rows(CONTACT)) + len(steps.rows(LEAD)) == len(steps.rows(asked)) == 1
+    assert rig.commits["partner"] == writes
+    rig.engine = replace(rig.engine, due=None)
+    rig.run(3)
+    assert rig.person(person)["name"] == "A", "the delete is told now, of a pair that ended"
+    assert outcome.crm is not None
+    rig.crm.edit(outcome.crm, {NAME: "B"})
+    rig.run(3)
+    assert rig.person(person)["name"] == "B"
+    assert len(steps.rows(CONTACT)) + len(steps.rows(LEAD)) == 1
+
+
+@pytest.mark.feature("MK-04.4", system="marketo")
+def test_a_row_that_is_there_is_not_made_anew_though_it_was_said_to_be_gone() -> None:
+    steps = Steps()
+    person = steps.rig.partner.create(PERSON, {MAIL: "a@example.org", NAME: "A"})
+    first = steps.ask(person, "contact").crm
+    outcome = steps.ask(person, "contact", gone=True)
+    assert (outcome.code, outcome.crm) == ("unchanged", first)
+    assert len(steps.rows(CONTACT)) == 1
