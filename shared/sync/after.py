@@ -9,7 +9,7 @@ from shared.domain.records import Record, Ref, Side
 from shared.ports.ambient import Sealing
 from shared.ports.connector import Op
 from shared.state.model import Batch, Entry, Fact
-from shared.sync.basis import OWED, OWED_SWAP
+from shared.sync.basis import MISSED, OWED, OWED_SWAP
 from shared.sync.cases import Case, Done, PlannedWrite
 from shared.sync.choices import still_true
 from shared.sync.linked import finished
@@ -130,9 +130,10 @@ def adopted(link: Link, found: Record) -> Link:
     it does not (a clean-up deletes by this word).
     """
     born = found.created_at
-    ours = bool(link.sent_at) and born is not None and int(born.timestamp()) > link.sent_at and not link.seen_partner
+    ours = bool(link.sent_at) and born is not None and int(born.timestamp()) > link.sent_at and MISSED not in link.flags
     made = link.made if ours or link.made != Side.PARTNER.value else ""
-    return link.with_(partner=found.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0, sent_at=0, made=made)
+    met = link.with_(partner=found.ref, state=LinkState.LINKED, ticket="", tries=0, retry_at=0, sent_at=0, made=made)
+    return met.with_(flags=link.flags - {MISSED})
 
 
 def found_again(link: Link, entry: Entry, found: Record, *, stamped: bool) -> Link:

@@ -27,6 +27,8 @@ OWED_SWAP: Final = "owed:swap"
 """Its labels change hands: those of another entity's go with it."""
 REVERTED: Final = "reverted"
 """A record that a run created and that was removed again when the run was taken back."""
+MISSED: Final = "missed"
+"""An awaited record that a whole walk did not meet; the walk may have begun before its import ended."""
 WAITS: Final = "waiting:retry"
 """A parked record that did not change, before the time of its next try."""
 
@@ -44,10 +46,12 @@ class Basis:
         initial: bool = False,
         journal: bool = False,
         anew: bool = False,
+        epoch: int = 0,
         is_open: Callable[[str], bool] = bool,
     ) -> None:
         """`initial`: this run is the one-time load, which writes to the partner only. `anew`: it is the initial sync,
-        or its repetition. `is_open`: whether the accepted write of a ticket may still be refused."""
+        or its repetition. `epoch` numbers the last walk that began. `is_open`: whether the accepted write of a ticket
+        may still be refused."""
         self.connection = connection
         self.capabilities = capabilities
         self.digester = digester
@@ -55,6 +59,7 @@ class Basis:
         self.initial = initial
         self.journal = journal
         self.anew = anew
+        self.epoch = epoch
         self.is_open = is_open
 
     def merge(

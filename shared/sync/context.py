@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import parents_first
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from shared.state.lane import Held
     from shared.sync.engine import Engine
 
+PUT_BACK = "put_back"
+"""The lane's fact that counts the pages of its run that were put back."""
+
 EARLY = "early"
 """The lane's fact that an unlinked record was told while creates were awaited: it may be what one of them made."""
 
 _MARGIN = 10.0  # seconds of lease that must be left before a remote write is sent
+
+
+_COUNTED = frozenset({"deletes"})
+"""Facts that a write may make more: a worker that dies right after it must not make that undone."""
 
 
 class Work:
@@ -114,11 +122,23 @@ class Work:
         self._opening = self.changed_facts()
 
     def intend(self, batches: Sequence[Batch]) -> None:
-        """Stores what is about to be written."""
-        self.held.begin(*batches, facts=self._opening)
-        changed = {**self.stored, **self._opening}
+        """Stores what is about to be written, and how many deletes the run is at with it."""
+        facts = self._opening | {name: self.facts[name] for name in _COUNTED & self.facts.keys()}
+        self.held.begin(*batches, facts=facts)
+        changed = {**self.stored, **facts}
         self.stored = {name: value for name, value in changed.items() if value is not None}
         self._opening = {}
+
+    def part(self, name: str) -> str:
+        """The name under which a page tells its run what it did. A page that comes again after it was put back tells
+        the rest under another one; one that is done again because its worker died, under the same."""
+        again = self.number(PUT_BACK)
+        return blake2b(f"{name}|{again}".encode() if again else name.encode(), digest_size=8).hexdigest()
+
+    def put_back(self) -> dict[str, Fact]:
+        """The facts to store with a page that comes again."""
+        self.facts[PUT_BACK] = self.number(PUT_BACK) + 1
+        return self.changed_facts()
 
     def folded(self) -> None:
         """All facts are stored."""

@@ -16,7 +16,7 @@ from shared.domain.records import Side
 from shared.ports.connector import FeedKind, Paced
 from shared.state.model import Awaited, LaneChanges
 from shared.sync import requests
-from shared.sync.context import EARLY, Work, kinds_in_order
+from shared.sync.context import EARLY, PUT_BACK, Work, kinds_in_order
 from shared.sync.feeds import SWEEP, TOGETHER, WALK, Feed
 from shared.sync.ground import same_ground
 from shared.sync.mending import mended
@@ -99,7 +99,7 @@ class Cycle:
         if work.facts.pop(KEPT, 0):
             work.held.forget_tellings()
         work.engine.journal.end_run(run, state="succeeded")
-        for name in ("run", "done", "guard_released", "deletes", "initial", "settled", "echo"):
+        for name in ("run", "done", "guard_released", "deletes", "initial", "settled", "echo", PUT_BACK):
             work.facts.pop(name, None)
         work.facts.update({"initial_done": 1, "runs_ended": work.number("runs_ended") + 1})
         work.facts.update({"last_run": run, "last_end": work.now.isoformat()})

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from shared.domain.identity import Link, LinkKey, LinkState, link_key
 from shared.domain.records import Gone, GoneReason, Record, Side
@@ -41,7 +40,7 @@ class Page:
     def __init__(self, work: Work, part: str, *, last: bool = False) -> None:
         self.work = work
         self.last = last
-        self.part = blake2b(part.encode(), digest_size=8).hexdigest()
+        self.part = work.part(part)
         self.links = WorkingSet(work.held)
         self.tally = Tally()
         self.applier = Applier(work, self.links, self.tally, self.part)
@@ -53,6 +52,7 @@ class Page:
             initial=bool(work.number("initial")) and work.engine.options.initial_one_way,
             journal=work.engine.options.journal,
             anew=bool(work.number("initial")),
+            epoch=int(work.number("epoch")),
             is_open=work.is_open,
         )
         self.recall = Recall(work, self.links)
@@ -333,7 +333,7 @@ class Page:
         if fresh:
             work.engine.lane.put_commands(fresh)
         again = {command.key: command for command in work.retries if command.key in taken}
-        facts = work.changed_facts()
+        facts = work.put_back() if incomplete else work.changed_facts()
         changes = LaneChanges(
             links=self.links.links,
             links_removed=self.links.removed,

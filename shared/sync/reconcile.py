@@ -70,20 +70,19 @@ class Reconciler(Unlinked):
         partner = record_of(case.partner)
         if partner is not None:
             case.partner_ref = partner.ref
-            link = self._unless_loosened(case, link, partner)
+            sent, link = link, self._unless_loosened(case, link, partner)
             merged = self.merge(case, link.agreed)
             if merged.writes[Side.CRM] and link.ticket and self.is_open(link.ticket):
                 # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
                 return Decision(code="waiting:id", candidate=link.match)
             found = adopted(link, partner)
-            if DIRTY in link.flags and case.crm is None:
-                return Decision(code="waiting", link=found, need=frozenset({Side.CRM}))
-            decision = self.linked(case, found, merged=merged)
-            if decision.link is not None and merged.writes[Side.CRM]:
+            if merged.writes[Side.CRM] or link is not sent:
                 # It holds what was not sent: somebody may have typed it in before the import came to it, or after ours
                 # was deleted. That it may not be written now (labels, criteria) says nothing about whose it is.
-                return replace(decision, link=decision.link.with_(made=""))
-            return decision
+                found = found.with_(made="")
+            if DIRTY in link.flags and case.crm is None:
+                return Decision(code="waiting", link=found, need=frozenset({Side.CRM}))
+            return self.linked(case, found, merged=merged)
         crm = record_of(case.crm)
         if crm is None or DIRTY in link.flags:
             return Decision(code="waiting:id")

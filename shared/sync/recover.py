@@ -13,6 +13,7 @@ from dataclasses import replace
 from shared.domain.identity import Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Ref, Side
+from shared.errors import Throttled, Transient
 from shared.ports.connector import Op, Outcome
 from shared.state.model import Awaited, Batch, BatchState, Entry
 from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, part_of
@@ -105,7 +106,10 @@ class Asking:
         work = self._work
         late = bool(work.text("run")) and work.engine.clock.monotonic() >= self._until
         if batches and not self._running and not late:
-            self._running = settle(work, batches)
+            try:
+                self._running = settle(work, batches)
+            except (Throttled, Transient):  # the inbox and the feeds wait for nobody's answer about an import
+                self._running = True
 
 
 def _retell(page: Page, batch: Batch) -> None:

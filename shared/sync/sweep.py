@@ -8,6 +8,7 @@ from itertools import islice
 from shared.domain.identity import Link, LinkKey, LinkState
 from shared.domain.records import Gone, GoneReason, Side
 from shared.errors import GuardTripped
+from shared.sync.basis import MISSED
 from shared.sync.cases import Case
 from shared.sync.feeds import LIVE, Feed
 from shared.sync.page import Page
@@ -57,12 +58,14 @@ def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int, *, a
             continue
         if link.state is not LinkState.AWAITING or (link.ticket and feed.work.is_open(link.ticket)):
             continue
-        if link.seen_partner == epoch or not (link.seen_partner or (after_all and link.ticket)):
-            page.links.put(replace(link, seen_partner=epoch))
+        if link.seen_partner >= epoch:
+            continue  # it came while the walk was under way, or this sweep had it already
+        flags = link.flags - {MISSED}
+        if MISSED not in link.flags and not (after_all and link.ticket):
+            page.links.put(replace(link, seen_partner=epoch, flags=flags | {MISSED}))
             continue
-        parked = replace(
-            link, state=LinkState.PARKED, agreed={}, partner=None, seen_partner=0, parked={"": "id_never_told"}
-        )
+        why = {"": "id_never_told"}
+        parked = replace(link, state=LinkState.PARKED, agreed={}, partner=None, parked=why, seen_partner=0, flags=flags)
         page.links.put(parked)
         case = Case(map=compiled, crm_ref=link.crm, key=link.key, tries=link.tries)
         page.tally.note(case, "failed:id_never_told", link=parked)

@@ -9,7 +9,18 @@ from shared.domain.identity import Link, LinkState, MatchKey, crm_id_for
 from shared.domain.labels import Labels
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.ports.connector import CreateKey, Op
-from shared.sync.basis import AMBIGUOUS, DIRTY, DIVERGED, OUTSIDE, OWED, OWED_SWAP, new_link, parked_code, record_of
+from shared.sync.basis import (
+    AMBIGUOUS,
+    DIRTY,
+    DIVERGED,
+    MISSED,
+    OUTSIDE,
+    OWED,
+    OWED_SWAP,
+    new_link,
+    parked_code,
+    record_of,
+)
 from shared.sync.cases import Case, Decision, PlannedWrite
 from shared.sync.choices import remembered
 from shared.sync.linked import Linked
@@ -155,8 +166,8 @@ class Unlinked(Linked):
             labels=labels,
             made=Side.PARTNER.value,
             crm_revision=crm.revision or "",
-            seen_partner=0,
-            flags=base.flags - {DIRTY, OUTSIDE} | ({DIVERGED} if merged.parked else frozenset()),
+            seen_partner=self.epoch,  # no walk that began before it can have missed it
+            flags=base.flags - {DIRTY, OUTSIDE, MISSED} | ({DIVERGED} if merged.parked else frozenset()),
         )
         write = PlannedWrite(
             side=Side.PARTNER,
