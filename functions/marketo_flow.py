@@ -83,7 +83,7 @@ def marketo_flow_submit(
     call, fresh = steps.receive(
         step,
         [Wanted(id=one.id, choices=one.choices, live=one.live) for one in given.people],
-        call_id=given.call_id(step),
+        call_id=given.call_id(step, app.settings.state_key),
         batch=given.batch_digest,
         campaign=given.campaign,
         answer=AnswerTo(url=given.url, key=given.key, token=given.token, account=given.munchkin),
@@ -114,7 +114,9 @@ def marketo_flow_enqueue(req: func.HttpRequest, message: func.Out[str], context:
         return failed(_unknown_step())
     given = parse_enqueue(req.get_body(), attributes=attributes)
     people = [Wanted(id=one.id, choices=one.choices, live=one.live) for one in given.people]
-    call, fresh = steps.receive(step, people, call_id=given.call_id(step), trace=traceparent(context))
+    call, fresh = steps.receive(
+        step, people, call_id=given.call_id(step, app.settings.state_key), trace=traceparent(context)
+    )
     if fresh:
         message.set(json.dumps(app.desk.flow_message(config.id, call, 0)))
     event(_log, "flow_taken", connection=config.id, request=call.id, step=step, people=1, repeat=not fresh)
@@ -195,6 +197,7 @@ def _check_call(config: ConnectionConfig, given: Submitted) -> None:
     try:
         callback_origin(given.url, settings, trusted)
     except GuardTripped as foreign:
+        event(_log, "flow_callback_refused", connection=config.id, people=len(given.people))
         raise Rejected(str(foreign), code="body_malformed", next_step=foreign.next_step) from None
 
 

@@ -72,6 +72,9 @@ def test_what_cannot_be_taken_in_is_refused_by_name_and_leaves_nothing(world: Ma
     for answer, status, code in refused:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text[:300]
         assert answer.json()["error"]["nextStep"]
+    told = [line for line in world.host.logs() if "flow_callback_refused" in line and connection in line]
+    assert len(told) == 2
+    assert not [line for line in world.host.logs() if "evil.example" in line]
     for state in ("queued", "waiting", "finished", "poison"):
         assert waits(world, connection, state) == []
     other = connection[:-1] + ("0" if connection[-1] != "0" else "1")

@@ -25,6 +25,7 @@ from simulators.marketo.flowsteps.validation import definition_mistakes, documen
 
 ROOT = "https://app.example/api/hooks/marketo/0123/syncPerson"
 USER = "11111111-2222-4333-8444-555555555555"
+KEY = b"k" * 32
 NAMES = ("syncAs", "owner", "ifExists")
 SETTINGS = {"url": "https://123-abc-456.mktorest.com", "client_id": "c", "client_secret": "s"}
 
@@ -86,10 +87,10 @@ def test_a_call_is_read() -> None:
     [person] = given.people
     assert (person.id, dict(person.choices), person.live) == ("7", {"syncAs": "contact"}, True)
     assert (given.campaign, given.key, given.token, given.munchkin) == ("12", "k", "t", "123-ABC-456")
-    assert given.call_id("syncPerson") == parse_submit(
+    assert given.call_id("syncPerson", KEY) == parse_submit(
         submitted(objectData=[]), attributes=NAMES, campaigns="by_context"
-    ).call_id("syncPerson"), "the token names the call"
-    assert given.call_id("syncPerson") != given.call_id("changeOwner")
+    ).call_id("syncPerson", KEY), "the token names the call"
+    assert given.call_id("syncPerson", KEY) != given.call_id("changeOwner", KEY)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_half_a_character_in_a_choice_is_a_question_mark() -> None:
 def test_the_longest_token_is_taken_whole_and_names_its_call() -> None:
     given = parse_submit(submitted(token="t" * 4096), attributes=NAMES, campaigns="by_context")
     assert given.token == "t" * 4096
-    assert given.call_id("syncPerson").startswith("fl")
+    assert given.call_id("syncPerson", KEY).startswith("fl")
 
 
 def test_a_body_without_end_is_refused() -> None:
@@ -213,7 +214,8 @@ def test_a_webhook_is_read_and_named_by_what_it_asks() -> None:
     ]
     same = parse_enqueue(json.dumps({"syncAs": "lead", "leadId": 12}).encode(), attributes=NAMES)
     other = parse_enqueue(json.dumps({"syncAs": "contact", "leadId": 12}).encode(), attributes=NAMES)
-    assert given.call_id("syncPerson") == same.call_id("syncPerson") != other.call_id("syncPerson")
+    assert given.call_id("syncPerson", KEY) == same.call_id("syncPerson", KEY) != other.call_id("syncPerson", KEY)
+    assert given.call_id("syncPerson", KEY) != given.call_id("syncPerson", b"x" * 32), "nobody without the key finds it"
     with pytest.raises(Rejected, match="leadId"):
         parse_enqueue(b"{}", attributes=NAMES)
     with pytest.raises(Rejected, match="name is missing"):

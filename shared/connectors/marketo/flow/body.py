@@ -44,11 +44,12 @@ class Submitted:
     token: str = ""
     munchkin: str = ""
 
-    def call_id(self, step: str) -> str:
-        """The token is good for one answer, so it names the call; without one, what was asked does."""
+    def call_id(self, step: str, key: bytes) -> str:
+        """The token is good for one answer, so it names the call; without one, what was asked does. Ids stand in
+        messages, lists and logs, so `key` is a secret: what was asked cannot be guessed and tried against them."""
         told = [f"{person.id}{sorted(person.choices.items())}" for person in self.people]
         what = self.token or "|".join([self.batch, self.campaign, *told])
-        return "fl" + blake2b(f"{step}|{what}".encode(), digest_size=15).hexdigest()
+        return "fl" + blake2b(f"{step}|{what}".encode(), digest_size=15, key=key, person=b"flow step call").hexdigest()
 
     @property
     def batch_digest(self) -> str:
