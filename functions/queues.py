@@ -12,7 +12,7 @@ import azure.functions as func
 
 from functions.tracing import event, traced, traceparent
 from shared.bootstrap import application
-from shared.desk import Followed
+from shared.desk import Follow, Followed
 from shared.domain.connection import ConnectionConfig
 from shared.errors import ConfigError
 from shared.ports.telemetry import GIVEN_UP
@@ -47,11 +47,11 @@ def sync_work(
                 code="message_malformed",
                 next_step="It is given up after five tries. The lane's next tick does the work anyway.",
             )
-        result = application().run_lane(connection, shard, owner=context.invocation_id)
+        follow: Follow = {}
+        result = application().run_lane(connection, shard, owner=context.invocation_id, follow=follow)
         event(_log, "slice_done", connection=connection, ran=result.ran, more=result.more)
-        settled = application().desk.flow_due_of(connection) if result.ran else []
-    if settled:
-        requests.set([json.dumps(item) for item in settled])
+    if follow:
+        requests.set([json.dumps(item) for item in follow.values()])
     if result.more:
         more.set(json.dumps({"connection": connection, "shard": shard, "traceparent": parent}))
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from shared.azure.secrets import TableSecrets
     from shared.azure.vault import VaultSecrets
     from shared.connectors.surroundings import Surroundings
-    from shared.desk import Desk
+    from shared.desk import Desk, Follow
     from shared.manage.checks import SideStep
     from shared.manage.connections import Connections
     from shared.manage.expiry import Ending
@@ -293,7 +293,7 @@ class Application:
             note=lambda run: trust.note_run(self, connection.id, run),
         )
 
-    def engine(self, connection: ConnectionConfig, shard: str = "main") -> Engine:
+    def engine(self, connection: ConnectionConfig, shard: str = "main", follow: Follow | None = None) -> Engine:
         from shared.desk import due_slot
         from shared.state.heartbeat import kept
         from shared.sync.compilations import Compilations
@@ -316,7 +316,7 @@ class Application:
             options=parse_options({"slice_seconds": self.settings.slice_seconds, **defaults, **connection.options}),
             due=due,
             round_up=parse_rhythm(connection.rhythm).round_up,
-            answer=lambda outcomes: self.desk.answered(connection, outcomes),
+            answer=lambda outcomes: self.desk.answered(connection, outcomes, follow),
             still_on=lambda: self._is_on(connection.id),
             sealer=Sealer(self.settings.state_key, "match values of creates"),
             suppressed=trust.suppressions(self).all,
@@ -330,7 +330,7 @@ class Application:
         stored = self.connections.store.get(connection_id)
         return stored is not None and stored.config.switch is Switch.ON
 
-    def run_lane(self, connection_id: str, shard: str, *, owner: str) -> SliceResult:
+    def run_lane(self, connection_id: str, shard: str, *, owner: str, follow: Follow) -> SliceResult:
         """One slice of a lane: long pieces of work first, which go on while the connection is off, then its run."""
         from shared.sync.engine import SliceResult
 
@@ -342,7 +342,7 @@ class Application:
                 return SliceResult(ran=True, more=True)
             if stored.config.switch is not Switch.ON:
                 return SliceResult(ran=False)
-            return self.engine(stored.config, shard).run_slice(owner)
+            return self.engine(stored.config, shard, follow).run_slice(owner)
         finally:
             self.give_back_budgets()
 

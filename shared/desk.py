@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from shared.state.model import LaneView
 
 
+type Follow = dict[str, Mapping[str, object]]
+"""Messages that are to be sent after a slice of a lane, each once, by what it is about."""
+
 EVERY_PAGE = -1
 """In the place of a page's number: a message for each is to be sent. The caller does not wait for them."""
 
@@ -151,11 +154,6 @@ class Desk:
         message: dict[str, object] = {"connection": connection_id, "request": call.id, "traceparent": call.trace}
         return message if page is None else {**message, "page": page}
 
-    def flow_due_of(self, connection_id: str) -> list[dict[str, object]]:
-        """`flow_due` after a slice of the connection's lane: what the slice settled goes on at once."""
-        stored = self.app.connections.store.get(connection_id)
-        return self.flow_due(stored.config) if stored is not None else []
-
     def work_flow(self, connection: ConnectionConfig, call_id: str, page: int | None) -> Followed:
         """What a message of the queue asks for: works a page, or sends the answer."""
         steps, answers = self.flow_steps(connection), self.flow_answers(connection)
@@ -195,12 +193,16 @@ class Desk:
 
     # -- what became of them -------------------------------------------------------------------------------------------
 
-    def answered(self, connection: ConnectionConfig, outcomes: Mapping[str, RecordOutcome]) -> None:
-        """Notes how requests ended, and tells it in the trace of the call that brought each."""
+    def answered(
+        self, connection: ConnectionConfig, outcomes: Mapping[str, RecordOutcome], follow: Follow | None = None
+    ) -> None:
+        """Notes how requests ended, and tells it in the trace of the call that brought each. Adds to `follow` the
+        messages that flow steps need now; should they be lost, `due_requests` finds the same."""
         log = logging.getLogger("dynasync.requests")
         steps = self.flow_steps(connection)
-        if steps is not None:
-            steps.answered(outcomes)
+        for call, page in steps.answered(outcomes) if steps is not None else ():
+            if follow is not None:
+                follow[f"{call.id}.{page}"] = self.flow_message(connection.id, call, page)
         codes = {key: outcome.code for key, outcome in outcomes.items()}
         for request in self.contact_requests(connection).answered(codes):
             log.info(

@@ -332,6 +332,7 @@ def _erase(app: Application, connection: ConnectionConfig) -> Erase:
         clock=app.clock,
         unseal=lambda sealed, place: sealer.open(sealed, bound=place),
         forget=forget,
+        forget_people=app.desk.flow_store(connection.id).forget_people,
     )
 
 

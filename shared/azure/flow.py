@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -25,6 +25,10 @@ from shared.state import envelope
 
 _ID: Final = re.compile(r"fl[0-9a-f]{30}")
 _TRIES: Final = 40
+EXPIRED: Final = "answer_expired"
+"""Code of a call that was given up so long ago that it cannot be answered any more."""
+
+_RUN_AGAIN: Final = "Run the campaign's step again where it still matters, then purge this from the poison list."
 _TOGETHER: Final = 2_000_000
 """Bytes of pages in one transaction; the service takes 4 MiB of base64."""
 _LISTS: Final[Mapping[CallState, str]] = {
@@ -47,27 +51,33 @@ class TableFlow:
     def open(
         self, call: FlowCall, pages: Sequence[PeoplePage], answer: AnswerTo | None, *, again: bool
     ) -> tuple[FlowCall, bool]:
+        *before, last = self._batches(call.id, pages)
         for _ in range(_TRIES):
+            # Read before the call itself: pages of a call that somebody else stores meanwhile have another etag then.
+            lying = self._lying(before)
             row = self._row(call.id)
             if row is not None and not (again and self._call(row).state is CallState.FINISHED):
                 return self._call(row), False
-            *before, last = self._batches(call.id, pages)
-            for operations in before:  # pages without their call are nothing yet: the call comes with the last
-                self._store.transact(self._partition, operations)
             cells = self._call_cells(call, self._sealed_answer(call.id, answer))
             listed = Put(f"{_LISTS[call.state]}-{call.id}", packed([]))
             old = [Remove(f"{_LISTS[self._call(row).state]}-{call.id}")] if row is not None else []
             head: Operation = Insert(_key(call.id), cells) if row is None else Replace(_key(call.id), cells, row.etag)
             try:
+                for operations in before:  # pages without their call are nothing yet: the call comes with the last
+                    self._store.transact(self._partition, [_over(put, lying.get(put.key)) for put in operations])
                 self._store.transact(self._partition, [head, *old, listed, *last])
             except Conflict:
                 continue
             return call, True
         raise _contended(call.id)
 
-    def _batches(self, call_id: str, pages: Sequence[PeoplePage]) -> list[list[Operation]]:
+    def _lying(self, batches: Sequence[Sequence[Put]]) -> dict[str, Row]:
+        """The rows in the place of these: of a delivery that died, of one under way, of a call that ended."""
+        return self._store.get_many(self._partition, [put.key for puts in batches for put in puts]) if batches else {}
+
+    def _batches(self, call_id: str, pages: Sequence[PeoplePage]) -> list[list[Put]]:
         """The pages in as few transactions as the service takes."""
-        batches: list[list[Operation]] = [[]]
+        batches: list[list[Put]] = [[]]
         size = 0
         for page in pages:
             cells = self._page_cells(call_id, page)
@@ -122,6 +132,46 @@ class TableFlow:
             return call
         raise _contended(call_id)
 
+    def look(self, call_id: str, number: int, at: datetime) -> bool:
+        row = self._store.get(self._partition, _page_key(call_id, number)) if _ID.fullmatch(call_id) else None
+        if row is None:
+            return False
+        seen = replace(self._page(call_id, row), looked=at)
+        try:
+            self._store.transact(self._partition, [Replace(row.key, self._page_cells(call_id, seen), row.etag)])
+        except Conflict:
+            return False
+        return True
+
+    def forget_people(self, ids: Collection[RemoteId]) -> int:
+        gone, names = 0, frozenset(ids)
+        for row in scan_all(self._store, self._partition, "p-", "p.") if names else ():
+            people, *_ = self._body(row)
+            if any(RemoteId(person[0]) in names for person in people):
+                gone += self._without(row.key, names)
+        return gone
+
+    def _without(self, key: str, names: frozenset[RemoteId]) -> int:
+        call_id = key[2:].rpartition("-")[0]
+        for _ in range(_TRIES):
+            row, head = self._store.get(self._partition, key), self._row(call_id)
+            page = self._page(call_id, row) if row is not None else None
+            gone = sum(person.id in names for person in page.people) if page is not None else 0
+            if row is None or page is None or not gone:
+                return 0
+            after = _left(page, names)
+            operations: list[Operation] = [Replace(key, self._page_cells(call_id, after), row.etag)]
+            if head is not None:
+                call = self._call(head)
+                counted = _counted(replace(call, total=call.total - gone), page, after)
+                operations += self._moved(head, counted)
+            try:
+                self._store.transact(self._partition, operations)
+            except Conflict:
+                continue
+            return gone
+        raise _contended(call_id)
+
     def change(self, call_id: str, how: Callable[[FlowCall], FlowCall | None]) -> FlowCall | None:
         for _ in range(_TRIES):
             row = self._row(call_id)
@@ -146,11 +196,17 @@ class TableFlow:
 
     def delete_before(self, moment: datetime, limit: int = 100) -> int:
         rows = scan_all(self._store, self._partition, "n-", "n.")
-        ended = (call for call in map(self._call, rows) if call.state is CallState.FINISHED and call.changed < moment)
-        old = list(islice(ended, limit))
-        for call in old:
-            self._forget(call)
+        old = list(islice((row for row in rows if self._is_old(row, moment)), limit))
+        for call in map(self._call, old):
+            if call.state is CallState.POISON:
+                self.change(call.id, _expired)
+            else:
+                self._forget(call)
         return len(old)
+
+    def _is_old(self, row: Row, moment: datetime) -> bool:
+        call = self._call(row)
+        return call.changed < moment and (call.state is not CallState.POISON or bool(self._body(row)[-1]))
 
     def _forget(self, call: FlowCall) -> None:
         pages = [Remove(_page_key(call.id, number)) for number in range(call.pages)]
@@ -163,7 +219,7 @@ class TableFlow:
     def _moved(self, row: Row, call: FlowCall) -> list[Operation]:
         """Writes a call and moves it to its list; what opens the answer's address goes once it surely was sent."""
         sent = call.state in {CallState.WAITING, CallState.FINISHED} and not call.presumed
-        sealed = b"" if sent else self._body(row)[-1]
+        sealed = b"" if sent or call.code == EXPIRED else self._body(row)[-1]
         before = self._call(row).state
         operations: list[Operation] = [Replace(row.key, self._call_cells(call, sealed), row.etag)]
         if before is not call.state:
@@ -210,7 +266,7 @@ class TableFlow:
         )
 
     def _page(self, call_id: str, row: Row) -> PeoplePage:
-        people, sealed = self._body(row)
+        people, sealed, *more = self._body(row)
         number = int(row.key.rpartition("-")[2])
         choices: Sequence[Choices] = msgpack.unpackb(self._opened(sealed, row.key)) if sealed else ()
         return PeoplePage(
@@ -228,6 +284,7 @@ class TableFlow:
                 for name, choice, live, phase, code, message, crm in people
             ),
             choices=tuple(choices),
+            looked=more[0] if more else None,
         )
 
     def _page_cells(self, call_id: str, page: PeoplePage) -> dict[str, Cell]:
@@ -237,7 +294,8 @@ class TableFlow:
         ]
         plain = b"" if not page.choices else msgpack.packb([dict(item) for item in page.choices])
         key = _page_key(call_id, page.number)
-        return packed([people, self._sealer.seal(plain, bound=self._bound(key)) if plain else b""])
+        sealed = self._sealer.seal(plain, bound=self._bound(key)) if plain else b""
+        return packed([people, sealed, _utc(page.looked)])
 
     def _sealed_answer(self, call_id: str, answer: AnswerTo | None) -> bytes:
         if answer is None:
@@ -271,6 +329,11 @@ class TableFlow:
         return list_rows(self._store, self._partition, (f"{name}-", f"{name}."), limit=limit, after=after, read=read)
 
 
+def _over(put: Put, lying: Row | None) -> Operation:
+    """Writes a page only over what was seen in its place: it was not worked on meanwhile."""
+    return Insert(put.key, put.cells) if lying is None else Replace(put.key, put.cells, lying.etag)
+
+
 def _grown(page: PeoplePage, people: Mapping[RemoteId, Person]) -> PeoplePage:
     """The page with what is news: a person who is further already stays so."""
     fresh = tuple(
@@ -278,6 +341,23 @@ def _grown(page: PeoplePage, people: Mapping[RemoteId, Person]) -> PeoplePage:
     )
     after = replace(page, people=fresh)
     return replace(after, choices=()) if after.done() else after
+
+
+def _left(page: PeoplePage, names: Collection[RemoteId]) -> PeoplePage:
+    """The page without these people. What only they were told goes too; the places of the others stay."""
+    people = tuple(person for person in page.people if person.id not in names)
+    used = {person.choice for person in people if person.phase is not Phase.DONE}
+    choices = tuple(told if place in used else {} for place, told in enumerate(page.choices))
+    after = replace(page, people=people, choices=choices)
+    return replace(after, choices=()) if after.done() else after
+
+
+def _expired(call: FlowCall) -> FlowCall | None:
+    """A call that was given up long ago: what opens its answer's address is not kept for ever."""
+    if call.state is not CallState.POISON:
+        return None
+    told = f"the address of its answer was forgotten after its time (it was given up as {call.code})"
+    return replace(call, code=EXPIRED, message=told, next_step=_RUN_AGAIN)
 
 
 def _counted(call: FlowCall, before: PeoplePage, after: PeoplePage) -> FlowCall:

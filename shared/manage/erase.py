@@ -7,7 +7,7 @@ The address itself is kept sealed while the work goes on, and is dropped with it
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import batched
@@ -109,7 +109,9 @@ class Erasures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase:
-    """The part of an erasure that lies in one connection. `forget` removes what is kept beside the lane, by link."""
+    """The part of an erasure that lies in one connection. `forget` removes what is kept beside the lane, by link;
+    `forget_people` takes partner records out of what outside callers asked for, and answers how many places that
+    were."""
 
     config: ConnectionConfig
     connectors: dict[Side, Connector]
@@ -118,6 +120,7 @@ class Erase:
     clock: Clock
     unseal: Callable[[bytes, str], bytes]
     forget: Callable[[Sequence[str]], None]
+    forget_people: Callable[[Collection[RemoteId]], int]
 
     def step(self, job: Job, held: Held) -> Job:
         """The next of the steps; each is noted with its time before the next one begins."""
@@ -168,7 +171,8 @@ class Erase:
         waiting = held.inbox(_ALL, self.clock.now() + _FAR)
         doomed = [command.key for command in waiting if _names(command) & refs]
         held.fold(LaneChanges(commands_done=doomed))
-        return replace(job, counts={**job.counts, "messages": len(doomed)})
+        asked = self.forget_people({ref.id for ref in _refs(job, Side.PARTNER)})
+        return replace(job, counts={**job.counts, "messages": len(doomed) + asked})
 
     def _partner(self, job: Job, held: Held) -> Job:
         del held

@@ -7,7 +7,7 @@ scheduled run. When everybody is told, exactly one answer is sent (`shared.manag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,6 +30,9 @@ MOST: Final = 20_000
 _STALE: Final = timedelta(seconds=75)
 _SLOW: Final = timedelta(minutes=3)
 """After so long without news a page is looked at again: its message may be lost, or what the lane answered."""
+
+_LISTS: Final = 50
+"""Pages of a list that one look reads, of a hundred calls each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +188,29 @@ class FlowSteps:
         now = self.clock.now()
         found: list[tuple[FlowCall, int | None]] = []
         for state in (CallState.OPEN, CallState.WAITING):
-            for call in self.store.list(state, limit=100).items:
+            for call in self._listed(state):
                 pages = self.store.each_page(call.id) if now - call.at >= _STALE or self._more(call) else ()
-                found += [(call, page.number) for page in pages if self._wants_work(call, page)]
-        due = self.store.list(CallState.DUE, limit=100).items
-        return found + [(call, None) for call in due if call.next_try is None or call.next_try <= now]
+                wanted = [page.number for page in pages if self._wants_work(call, page)]
+                found += [(call, number) for number in wanted if self.store.look(call.id, number, now)]
+        due = [call for call in self._listed(CallState.DUE) if call.next_try is None or call.next_try <= now]
+        return found + [(call, None) for call in due]
+
+    def _listed(self, state: CallState) -> Iterator[FlowCall]:
+        """Some pages of a list: calls that wait for their time keep nobody behind them from being found."""
+        after = ""
+        for _ in range(_LISTS):
+            listing = self.store.list(state, limit=100, after=after)
+            yield from listing.items
+            after = listing.next
+            if not after:
+                return
 
     def _wants_work(self, call: FlowCall, page: PeoplePage) -> bool:
-        """Who waits in the lane is looked at later than who was not worked yet, and never before the run."""
+        """Who waits in the lane is looked at later than who was not worked yet, and never before the run. A page that
+        was sent a message lately is left to it."""
         now = self.clock.now()
+        if page.looked is not None and now - page.looked < _STALE:
+            return False
         left = [person for person in page.people if person.phase is not Phase.DONE]
         asked = [person for person in left if person.phase is Phase.ASKED]
         if any(person.phase is Phase.THERE for person in left):
@@ -201,7 +218,7 @@ class FlowSteps:
         if len(asked) < len(left):
             return now - call.at >= _STALE
         begins = call.at if any(person.live for person in asked) else self.round_up(call.at)
-        return bool(asked) and now - begins >= _SLOW
+        return bool(asked) and now - max(begins, page.looked or begins) >= _SLOW
 
     # -- what is known ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ sealed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -53,11 +53,13 @@ type Choices = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeoplePage:
-    """Some people of a call, worked together. `choices` are empty once everybody is done."""
+    """Some people of a call, worked together. `choices` are empty once everybody is done. `looked`: when a message was
+    last sent because none seemed to be under way."""
 
     number: int
     people: tuple[Person, ...]
     choices: tuple[Choices, ...]
+    looked: datetime | None = None
 
     def told(self) -> bool:
         return all(person.told for person in self.people)
@@ -143,7 +145,8 @@ class FlowStore(Protocol):
         self, call: FlowCall, pages: Sequence[PeoplePage], answer: AnswerTo | None, *, again: bool
     ) -> tuple[FlowCall, bool]:
         """Stores a call unless one of its id is there; answers the one that counts, and whether it is new. With `again`
-        one that ended gives way to the new one."""
+        one that ended gives way to the new one. The same call at the same time is stored once, and its pages are never
+        set back."""
         ...
 
     def get(self, call_id: str) -> FlowCall | None: ...
@@ -162,6 +165,15 @@ class FlowStore(Protocol):
         last page told, the call is DUE where it owes an answer, else as `FlowCall.after`. None without such a page."""
         ...
 
+    def look(self, call_id: str, number: int, at: datetime) -> bool:
+        """Notes that a message is sent for a page; False where somebody else changes it right now, or it is gone."""
+        ...
+
+    def forget_people(self, ids: Collection[RemoteId]) -> int:
+        """Takes people out of every call, with what their steps were told; answers how many places that were. A call
+        may be left without anybody."""
+        ...
+
     def change(self, call_id: str, how: Callable[[FlowCall], FlowCall | None]) -> FlowCall | None:
         """Replaces a call by what `how` makes of it; `how` may be asked again. None where it answers None, or there is
         no such call."""
@@ -176,7 +188,8 @@ class FlowStore(Protocol):
         ...
 
     def delete_before(self, moment: datetime, limit: int = 100) -> int:
-        """Forgets calls that finished before; answers how many. Call until 0."""
+        """Forgets calls that nothing happened to since, but those that are POISON: these lose what opens their answer's
+        address, and say so. Answers how many. Call until 0."""
         ...
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +15,7 @@ from shared.azure.sealed import Sealer
 from shared.domain.records import Kind, Ref, RemoteId
 from shared.errors import ConfigError
 from shared.ports.flow import AnswerTo, CallState, FlowCall, PeoplePage, Person, Phase
-from shared.ports.state import PartitionStore
+from shared.ports.state import Operation, PartitionStore, Row
 from tests.unit.state.world import START
 
 KEY = b"k" * 32
@@ -56,6 +58,40 @@ def call(number: int = 1, pages: int = 2, **more: object) -> FlowCall:
 def ended(page_: PeoplePage, phase: Phase = Phase.DONE, code: str = "created") -> dict[RemoteId, Person]:
     row = Ref(Kind("lead"), RemoteId("row"))
     return {one.id: replace(one, phase=phase, code=code, crm=row) for one in page_.people}
+
+
+class _DiedError(BaseException):
+    """The worker died."""
+
+
+def _die() -> None:
+    raise _DiedError
+
+
+class _Between:
+    """A table where something happens right before the n-th read of several rows or write."""
+
+    def __init__(self, store: PartitionStore) -> None:
+        self._store, self._left, self._what = store, 0, _die
+
+    def arm(self, number: int, what: Callable[[], None]) -> None:
+        self._left, self._what = number, what
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._what()
+
+    def get_many(self, partition: str, keys: Iterable[str]) -> dict[str, Row]:
+        self._count()
+        return self._store.get_many(partition, keys)
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        self._count()
+        return self._store.transact(partition, operations)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class FlowStoreContract:
@@ -149,6 +185,92 @@ class FlowStoreContract:
         flow.open(call(pages=120), pages, ANSWER, again=False)
         assert sum(len(one.people) for one in flow.each_page(call_id(1))) == 30_000
 
+    def test_a_call_that_is_delivered_twice_at_once_is_stored_once_and_its_pages_are_not_set_back(
+        self, flow: TableFlow, store: PartitionStore
+    ) -> None:
+        pages = [page(number) for number in range(95)]  # more than one transaction takes
+        once = call(pages=95)
+        late = _Between(store)
+
+        def meanwhile() -> None:
+            assert flow.open(once, pages, ANSWER, again=False) == (once, True)
+            flow.settle(call_id(1), 0, ended(page(0)))
+
+        for moment in range(1, 4):
+            late.arm(moment, meanwhile)
+            second = TableFlow(cast("PartitionStore", late), "conn1", Sealer(KEY, "flow steps"))
+            taken, fresh = second.open(once, pages, ANSWER, again=False)
+            assert not fresh
+            assert (taken.open_pages, taken.undone_pages) == (94, 94)
+            kept = flow.page(call_id(1), 0)
+            assert kept is not None
+            assert kept.done(), f"set back by a delivery that was overtaken before its call {moment}"
+            assert len(list(flow.each_page(call_id(1)))) == 95
+            flow.change(call_id(1), lambda found: replace(found, state=CallState.POISON))
+            assert flow.purge([call_id(1)]) == 1
+
+    def test_a_delivery_that_died_half_way_is_taken_in_again(self, flow: TableFlow, store: PartitionStore) -> None:
+        pages = [page(number) for number in range(95)]
+        dying = _Between(store)
+        dying.arm(3, _die)
+        with pytest.raises(_DiedError):
+            TableFlow(cast("PartitionStore", dying), "conn1", Sealer(KEY, "flow steps")).open(
+                call(pages=95), pages, ANSWER, again=False
+            )
+        assert flow.get(call_id(1)) is None
+        assert len(list(flow.each_page(call_id(1)))) == 90
+        assert flow.open(call(pages=95), pages, ANSWER, again=False) == (call(pages=95), True)
+        assert list(flow.each_page(call_id(1))) == pages
+
+    def test_a_look_at_a_page_is_noted_and_changes_nothing_else(self, flow: TableFlow) -> None:
+        flow.open(call(pages=1), [page(0)], ANSWER, again=False)
+        assert flow.look(call_id(1), 0, START)
+        assert flow.page(call_id(1), 0) == replace(page(0), looked=START)
+        assert not flow.look(call_id(1), 1, START)
+        assert flow.get(call_id(1)) == call(pages=1)
+
+    def test_somebody_who_was_erased_is_in_no_call_any_more(self, flow: TableFlow, store: PartitionStore) -> None:
+        flow.open(call(pages=2), [page(0), page(1)], ANSWER, again=False)
+        flow.open(call(2, pages=1, total=1), [page(0, 1)], ANSWER, again=False)
+        assert flow.forget_people([RemoteId("0"), RemoteId("1001"), RemoteId("77")]) == 3
+        left = flow.page(call_id(1), 0)
+        assert left is not None
+        assert [person.id for person in left.people] == ["1", "2"]
+        assert [left.choices[person.choice] for person in left.people] == [page(0).choices[1], page(0).choices[0]]
+        other = flow.page(call_id(1), 1)
+        assert other is not None
+        assert other.choices[1] == {}, "what only they were told goes too"
+        found = flow.get(call_id(1))
+        assert found is not None
+        assert (found.total, found.open_pages, found.state) == (4, 2, CallState.OPEN)
+        alone = flow.get(call_id(2))
+        assert alone is not None
+        assert (alone.total, alone.open_pages, alone.state) == (0, 0, CallState.DUE), "it is answered all the same"
+        assert flow.forget_people([RemoteId("0"), RemoteId("1001")]) == 0
+        rows = store.scan("conn1", "p-", "p.", limit=100)
+        assert len(rows) == 3
+
+    def test_nothing_is_kept_for_ever(self, flow: TableFlow) -> None:
+        for number in range(1, 6):
+            flow.open(call(number, pages=1), [page(0, live=False)], ANSWER, again=False)
+        flow.settle(call_id(2), 0, ended(page(0), Phase.ASKED, "waiting:make"))
+        flow.change(call_id(2), lambda found: replace(found, state=CallState.WAITING))
+        given_up = {"state": CallState.POISON, "code": "answer_gone", "message": "status 404"}
+        flow.change(call_id(3), lambda found: replace(found, **given_up))  # type: ignore[arg-type]
+        flow.change(call_id(4), lambda found: replace(found, state=CallState.DUE))
+        flow.change(call_id(5), lambda found: replace(found, changed=START + timedelta(days=1)))
+        later = START + timedelta(seconds=1)
+        assert flow.delete_before(later) == 4
+        assert flow.delete_before(later) == 0
+        assert [flow.get(call_id(number)) is not None for number in range(1, 6)] == [False, False, True, False, True]
+        assert flow.answer_to(call_id(3)) is None
+        kept = flow.get(call_id(3))
+        assert kept is not None
+        assert (kept.state, kept.code) == (CallState.POISON, "answer_expired")
+        assert "answer_gone" in kept.message
+        assert kept.next_step
+        assert flow.answer_to(call_id(5)) == ANSWER
+
     def test_lists_purging_and_forgetting(self, flow: TableFlow) -> None:
         for number in range(1, 8):
             flow.open(call(number, pages=1), [page(0)], ANSWER, again=False)
@@ -162,6 +284,6 @@ class FlowStoreContract:
         assert [item.id for item in flow.list(CallState.POISON).items] == [call_id(4)]
         assert list(flow.each_page(call_id(2))) == []
         assert flow.delete_before(START) == 0
-        assert flow.delete_before(START + timedelta(days=1)) == 1
-        assert flow.get(call_id(6)) is None
-        assert flow.get(call_id(1)) is not None
+        assert flow.delete_before(START + timedelta(days=1), limit=4) == 4
+        assert flow.delete_before(START + timedelta(days=1), limit=4) == 2
+        assert [number for number in range(1, 8) if flow.get(call_id(number)) is not None] == [4]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from shared.azure.care import TableJobs, TableSuppressions
 from shared.azure.images import TableImages
 from shared.domain.connection import Switch
-from shared.domain.records import Side
+from shared.domain.records import RemoteId, Side
 from shared.manage import erase, purge, revert
 from shared.manage.erase import Erase, Erasures
 from shared.manage.jobs import JobRunner
@@ -28,6 +28,7 @@ class Care:
         self.jobs = TableJobs(MemoryPartitionStore(world.clock))
         self.suppressions = TableSuppressions(MemoryPartitionStore(world.clock))
         self.forgotten: list[str] = []
+        self.forgotten_people: set[RemoteId] = set()
         self.images = TableImages(
             MemoryPartitionStore(world.clock), world.name, lambda plain, place: plain, lambda sealed, place: sealed
         )
@@ -55,6 +56,7 @@ class Care:
             clock=self.world.clock,
             unseal=lambda sealed, place: sealed[::-1],
             forget=self._forget,
+            forget_people=self._forget_people,
         )
 
     @property
@@ -85,6 +87,10 @@ class Care:
 
     def _forget(self, links: Sequence[str]) -> None:
         self.forgotten.extend(links)
+
+    def _forget_people(self, ids: Collection[RemoteId]) -> int:
+        self.forgotten_people.update(ids)
+        return 0
 
     def work(self) -> None:
         steps = {

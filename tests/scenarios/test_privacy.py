@@ -215,6 +215,7 @@ def test_S01_an_erased_person_does_not_come_back_by_any_late_path(make: Make, dy
     assert all(link.crm.id != row for link in world.links())
     assert "skipped:suppressed" in world.codes()
     assert care.forgotten
+    assert person in care.forgotten_people
 
 
 def test_S02_an_erased_address_is_known_in_every_spelling(make: Make) -> None:
