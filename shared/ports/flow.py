@@ -225,8 +225,9 @@ class Told:
 class CampaignMembers(Protocol):
     """A connector of a system whose campaigns have people as members. Repeating either does no harm."""
 
-    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str]:
-        """Each one's refusal by the system's code, "" for none. `owner` names who asks, for ids of our own."""
+    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str | None]:
+        """Each one's refusal by the system's code, "" for none; None for who was a member before. `owner` names who
+        asks, for ids of our own."""
         ...
 
     def leave_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, bool]:

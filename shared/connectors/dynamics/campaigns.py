@@ -55,9 +55,9 @@ class CampaignLists:
     def __init__(self, client: DataverseClient) -> None:
         self._client = client
 
-    def join(self, people: PeopleList, rows: Sequence[RemoteId]) -> Mapping[RemoteId, str]:
-        """Puts rows on the campaign's list, which is made where there is none. Each row's refusal, "" for none; who is
-        on the list stays there."""
+    def join(self, people: PeopleList, rows: Sequence[RemoteId]) -> Mapping[RemoteId, str | None]:
+        """Puts rows on the campaign's list, which is made where there is none. Each row's refusal, "" for none; None
+        for who is on the list already and stays there."""
         self._stand(people)
         there = self._members(people, rows)
         missing = [row for row in rows if row.lower() not in there]
@@ -67,7 +67,7 @@ class CampaignLists:
                 "POST", f"lists({people.id})/Microsoft.Dynamics.CRM.AddMemberList", {"EntityId": str(row)}
             ),
         )
-        return dict.fromkeys(rows, "") | {row: _refusal(answer) for row, answer in told.items()}
+        return {row: _refusal(told[row]) if row in told else None for row in rows}
 
     def leave(self, people: PeopleList, rows: Sequence[RemoteId]) -> Mapping[RemoteId, bool]:
         """Takes rows off the campaign's list, if it has one: whether each was on it."""

@@ -102,9 +102,9 @@ class DynamicsConnector:
         found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
         return [(Ref(kind, RemoteId(str(row[table.key]).lower())), str(row.get(name) or "")) for row in found]
 
-    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str]:
+    def join_campaign(self, campaign: RemoteId, people: Sequence[Ref], owner: str) -> Mapping[Ref, str | None]:
         """See `shared.ports.flow.CampaignMembers`: people go on a static marketing list of the campaign's."""
-        told: dict[Ref, str] = {}
+        told: dict[Ref, str | None] = {}
         for kind in dict.fromkeys(ref.kind for ref in people):
             rows = [ref.id for ref in people if ref.kind == kind]
             found = CampaignLists(self.client).join(people_list(owner, campaign, kind), rows)

@@ -200,7 +200,9 @@ class InCampaign:
         return told
 
 
-def _joined(refusal: str) -> Told:
+def _joined(refusal: str | None) -> Told:
+    if refusal is None:
+        return Told("unchanged")
     return Told("failed:rejected", refusal) if refusal else Told("updated")
 
 
