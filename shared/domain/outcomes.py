@@ -209,6 +209,11 @@ _FAILED: Final = (
     ("unknown_campaign", "Dynamics has no such campaign.", "Refresh the list of campaigns, and choose again."),
     ("unusable_choice", "The flow step was told something that it cannot use.", "Correct the step in the campaign."),
     ("stopped", "The connection stopped, or refuses to work, until a person looks.", "Read the connection's status."),
+    (
+        "privilege_missing",
+        "Dynamics refused this step: the application user's role lacks a privilege for it.",
+        "Give that role the privilege that the message names, then run the step again.",
+    ),
     ("not_in_time", "The record was not made in time for the answer; it is still made.", "Look at the lane's backlog."),
     ("unknown", "The outcome has a code of a newer release.", "Update the product, or report the code."),
 )

@@ -35,6 +35,10 @@ _LISTS: Final = 50
 """Pages of a list that one look reads, of a hundred calls each."""
 
 
+MISSING_PRIVILEGE: Final = "missing_privilege"
+"""The code of an AuthError that says so: the connection works, but may not do this."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
     """What is to follow: the lane is to be sent a worker, the answer is to be sent."""
@@ -124,11 +128,22 @@ class FlowSteps:
             if self.clock.now() - call.at > PATIENCE:
                 return self._give_up(call, page, Told("failed:not_in_time"))
             self._note(call, passing)
-        except (AuthError, ConfigError) as error:
+        except (AuthError, ConfigError, Rejected) as error:
             self._note(call, error)
-            return self._give_up(call, page, Told("failed:stopped"))
+            return self._refused(call, page, round_, error)
         after = self.store.settle(call.id, number, round_.news)
         return Worked(call=after, wake=round_.asked_now)
+
+    def _refused(self, call: FlowCall, page: PeoplePage, round_: Round, error: SyncError) -> Worked:
+        """What Dynamics refuses the step itself (a privilege, a rule of its own) is told of those whom the step was to
+        do something for; what the round settled before stands. Any other fault stops everybody who is left."""
+        own = isinstance(error, Rejected) or error.code == MISSING_PRIVILEGE
+        ended = dict(round_.news)
+        for person in page.people:
+            now = ended.get(person.id, person)
+            if now.phase is not Phase.DONE and not (own and now.phase is Phase.ASKED):
+                ended[person.id] = replace(now, phase=Phase.DONE, code=_refusal(error), message=str(error))
+        return Worked(call=self.store.settle(call.id, page.number, ended), wake=round_.asked_now)
 
     def given_up(self, call_id: str) -> FlowCall | None:
         """Its messages failed as often as they may: who is not settled is told so."""
@@ -242,3 +257,9 @@ class FlowSteps:
         if known and self.systems.partner(self.config).identity() != known:
             return Told("failed:stopped")  # ids of another account name somebody else
         return None
+
+
+def _refusal(error: SyncError) -> str:
+    if isinstance(error, Rejected):
+        return "failed:rejected"
+    return "failed:privilege_missing" if error.code == MISSING_PRIVILEGE else "failed:stopped"

@@ -84,7 +84,7 @@ def activity(person: Person) -> dict[str, Any]:
         return {"success": True, OUTCOME: done, **shown}
     words = reason(person.code)
     code = person.code.rpartition(":")[2].upper() or "UNKNOWN"
-    told = f"{words.meaning} {words.next_step}".strip()
+    told = f"{words.meaning} {words.next_step}".strip() + (f" ({person.message})" if person.message else "")
     return {"success": False, OUTCOME: "failed", "errorCode": code, "reason": told[:_LONGEST], **shown}
 
 

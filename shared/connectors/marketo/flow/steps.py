@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId, Value
-from shared.errors import Transient
+from shared.errors import ConfigError, Rejected, Transient
 from shared.ports.connector import Connector, Op, Outcome, Write, WriteResult
 from shared.ports.flow import CampaignMembers, Choices, FlowStep, Job, Making, Told
 
@@ -190,14 +190,19 @@ class InCampaign:
         told: dict[RemoteId, Told] = {}
         for campaign in dict.fromkeys(ref.id for job in jobs for ref in self.names(job.choices)):
             mine = [job for job in jobs if self.names(job.choices)[0].id == campaign]
-            people = [job.crm for job in mine]
-            if self.adds:
-                refused = crm.join_campaign(campaign, people, self.connection)
-                told |= {job.person: _joined(refused[job.crm]) for job in mine}
-            else:
-                were = crm.leave_campaign(campaign, people, self.connection)
-                told |= {job.person: Told("deleted" if were[job.crm] else "unchanged") for job in mine}
+            try:
+                told |= self._moved(crm, campaign, mine)
+            except (Rejected, ConfigError) as refused:  # this campaign's alone: others go on
+                told |= {job.person: Told("failed:rejected", str(refused)) for job in mine}
         return told
+
+    def _moved(self, crm: CampaignMembers, campaign: RemoteId, jobs: Sequence[Job]) -> dict[RemoteId, Told]:
+        people = [job.crm for job in jobs]
+        if self.adds:
+            refused = crm.join_campaign(campaign, people, self.connection)
+            return {job.person: _joined(refused[job.crm]) for job in jobs}
+        were = crm.leave_campaign(campaign, people, self.connection)
+        return {job.person: Told("deleted" if were[job.crm] else "unchanged") for job in jobs}
 
 
 def _joined(refusal: str | None) -> Told:
