@@ -39,17 +39,21 @@ class Figures:
     rows: int
     seconds: float
     findings: list[str]
+    strikes: dict[str, int]
+    """Kills by the window they struck in, as the simulators' records tell it."""
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills over {self.batches} batches, {self.seconds:.0f} s: {self.effective} effective "
             f"callbacks, {self.refused} refused ones; {self.people} people, {self.rows} rows; "
-            f"{len(self.findings)} findings"
+            f"{len(self.findings)} findings; struck "
+            + ", ".join(f"{count} {window}" for window, count in sorted(self.strikes.items()))
         )
 
 
 def soak(folder: Path, *, kills: int, seed_of: int) -> Figures:
-    """One batch a kill: struck at a random moment after its call, or between the callback's effect and its answer."""
+    """One batch a kill: struck at a random moment after its call, when the rows are there and no callback took effect
+    yet, or between the callback's effect and its answer."""
     draw, began = random.Random(seed_of), time.monotonic()
     clock = folder / "clock.json"
     clock.write_text('{"offset": 0}')
@@ -65,7 +69,8 @@ def soak(folder: Path, *, kills: int, seed_of: int) -> Figures:
                 sims.control(system, "POST", "latency", {"ms": milliseconds})
             slow = {"match": {"path": "flowsteps/callback"}, "do": {"delay_after_ms": 800}}
             sims.control("marketo", "POST", "faults", slow)
-            batches = [_batch(world, name, number, draw) for number in range(kills)]
+            strikes = Counter[str]()
+            batches = [_batch(world, name, number, draw, strikes) for number in range(kills)]
             sims.control("dataverse", "POST", "latency", {"ms": 0})
             findings = [text for batch in batches for text in _judged(world, batch)]
             found = [chunk for batch in batches for chunk in chunks(world, batch)]
@@ -82,22 +87,25 @@ def soak(folder: Path, *, kills: int, seed_of: int) -> Figures:
                 rows=sum(rows.values()),
                 seconds=time.monotonic() - began,
                 findings=findings,
+                strikes=dict(strikes),
             )
     finally:
         fleet.stop()
 
 
-def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random) -> str:
+def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random, strikes: Counter[str]) -> str:
     """Hands people over, kills the worker, and waits for the callback."""
     leads = people(world, PEOPLE, number * PEOPLE)
+    before = len(world.rows("lead"))
     batch = str(run(world, name, leads)["batch"])
-    if number % 2:  # right after the callback took effect, and before the worker was told so
-        end = time.monotonic() + _PATIENCE
-        while not any(map(effective, chunks(world, batch))) and time.monotonic() < end:
-            time.sleep(0.05)
-    else:
+    aim = number % 3
+    end = time.monotonic() + _PATIENCE
+    if aim == 0:
         time.sleep(draw.uniform(0.1, 4.0))
+    while aim and not _reached(world, batch, before, aim) and time.monotonic() < end:
+        time.sleep(0.02)
     world.host.kill_worker("background")
+    strikes[_window(world, batch, before)] += 1
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         time.sleep(1)
@@ -108,6 +116,23 @@ def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random) -> 
         if there and not _open(world):
             break
     return batch
+
+
+def _reached(world: MarketoWorld, batch: str, before: int, aim: int) -> bool:
+    """1: everybody's row is there. 2: the callback took effect."""
+    return len(world.rows("lead")) - before == PEOPLE if aim == 1 else bool(_effective(world, batch))
+
+
+def _effective(world: MarketoWorld, batch: str) -> int:
+    return sum(map(effective, chunks(world, batch)))
+
+
+def _window(world: MarketoWorld, batch: str, before: int) -> str:
+    """Where the worker was when it died: nothing runs between the kill and this look."""
+    if _effective(world, batch):
+        return "after the callback took effect"
+    rows = len(world.rows("lead")) - before
+    return "before any row" if not rows else "with rows made, before any callback"
 
 
 def _open(world: MarketoWorld) -> bool:

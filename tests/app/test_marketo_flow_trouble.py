@@ -220,6 +220,7 @@ def test_exactly_one_callback_though_the_worker_is_killed(tmp_path: Path) -> Non
     assert figures.findings == []
     assert figures.kills == 3
     assert figures.batches == figures.effective
+    assert figures.strikes.get("with rows made, before any callback"), figures
 
 
 def test_helpers_judge_callbacks() -> None:
