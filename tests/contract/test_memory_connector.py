@@ -75,7 +75,6 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 SILENT = {
     "test_a_stamp_is_stored_in_the_same_write",  # none needs one: ids are ours, or e-mails are unique
     "test_what_a_row_of_a_list_does_not_hold_is_absent_and_a_read_tells_it",  # each can be asked for whole rows
-    "test_what_is_written_once_is_never_changed",  # activities come with Exchange and LinkedIn
 }
 
 
