@@ -9,6 +9,7 @@ from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
+from shared.sync.basis import KEPT
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: WorkingSet) -> Decision:
     """A tombstone, a deactivation, a delete, or a record made again: as the policy and the survivor's edits say."""
     if link is None or link.state in {LinkState.TOMBSTONE, LinkState.REFUSED}:
-        return Decision(code="skipped:deleted")
+        return Decision(code="skipped:deleted", link=_kept_no_more(case, link))
     gone_side = Side.CRM if isinstance(case.crm, Gone) else Side.PARTNER
     gone = case.seen(gone_side)
     if isinstance(gone, Gone) and gone.merged_into is not None and link.state is LinkState.LINKED:
@@ -42,6 +43,12 @@ def decide_gone(reconciler: Reconciler, case: Case, link: Link | None, links: Wo
     if seen is None:
         return Decision(code="waiting", need=frozenset({survivor}))
     return _remove(reconciler, case, link, tombstone, policy)
+
+
+def _kept_no_more(case: Case, link: Link | None) -> Link | None:
+    """The tombstone of a survivor that waited for its counterpart, and is gone now, too."""
+    waited = link is not None and KEPT in link.flags and isinstance(case.crm, Gone)
+    return replace(link, flags=link.flags - {KEPT}, parked={}) if link is not None and waited else None
 
 
 def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) -> Decision:
@@ -102,7 +109,14 @@ def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bo
 
 
 def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:
-    """The survivor goes through creation again, once, under a new id; the old id is never used again."""
+    """The survivor goes through creation again, once, under a new id; the old id is never used again. One for whom
+    nobody can be made yet goes on knowing whose counterpart it was: that record may come back."""
+    nameless = gone_side is Side.PARTNER and reconciler.match_of(case) is None
+    if nameless and reconciler.partner_caps(case).match_field is not None:
+        flags = gone_flags(gone_side) | {KEPT}
+        reason = {"": "no_match_value"}
+        kept = replace(link, state=LinkState.TOMBSTONE, flags=flags, parked=reason, retry_at=0, match=None)
+        return Decision(code="failed:no_match_value", link=kept)
     fresh = replace(
         link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, crm_revision=""
     )

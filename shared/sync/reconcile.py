@@ -19,7 +19,7 @@ from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Side
 from shared.sync.after import adopted
-from shared.sync.basis import DIRTY, LEFT, REVERTED, digests_of, record_of
+from shared.sync.basis import DIRTY, KEPT, LEFT, REVERTED, digests_of, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -104,7 +104,8 @@ class Reconciler(Unlinked):
         row of its match value."""
         gone, entity = gone_side(link), case.map.entity
         remakes = entity.deletes[gone.other] is DeletePolicy.MAKE_AGAIN and entity.makes(gone)
-        if remakes and edited(self, case, link, gone.other):
+        kept = KEPT in link.flags and record_of(case.seen(gone.other)) is not None and entity.makes(gone)
+        if kept or (remakes and edited(self, case, link, gone.other)):
             return make_again(self, case, link, gone, links)
         candidate = self.match_key(self.match_of(case)) if gone_side(link) is Side.CRM else None
         return Decision(code="skipped:deleted", candidate=candidate)

@@ -24,6 +24,8 @@ def nothing_doubled(court: Court) -> None:
         birth = events[0]
         if birth.by_hub and _unrecognisable(court, side, events):
             continue
+        if _came_late(events):
+            continue
         if birth.by_hub and court.row(side, ref) is not None and not _was_restored(events):
             made[side, ref.kind, birth.fields.get(TAG)].append(ref)
     for (side, _, tag), refs in made.items():
@@ -45,6 +47,14 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
     renamed = any(MAIL in event.fields and not event.by_hub for event in events)
     lost = events[0].doubtful and capabilities.stamp is None
     return (capabilities.asynchronous_create or lost) and renamed
+
+
+def _came_late(events: Sequence[Event]) -> bool:
+    """Whether the record is there only because a create took effect after users had deleted what its repetition made.
+    Meanwhile another one may have been made for its counterpart."""
+    last = next((event for event in reversed(events) if event.op in {"create", "restore"}), events[0])
+    gone = any(event.number < last.number and event.op in {"delete", "merge"} for event in events)
+    return last.op == "create" and last.by_hub and last.afterwards and gone
 
 
 def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref]) -> bool:

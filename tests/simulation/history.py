@@ -64,65 +64,117 @@ class Story:
         return [edit for edit in self.edits if edit not in seen]
 
 
-def tell(
-    item: SimField,
-    events: Sequence[Event],
-    *,
-    generous: bool,
-    conditional: frozenset[Side],
-    unheard_of: Sequence[Asked] = (),
-    former: bool = False,
-    stamped: frozenset[Side] = frozenset(),
-    key: str = "",
-) -> Story:
-    """Goes through the commits of both records in order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """What the ledger knows of a pair besides its commits.
 
-    `generous`: a user who saw an equal value saw the other side's edit too. `conditional` are the sides that refuse a
-    stale write, where the hub has no excuse for overwriting what it did not know. `unheard_of` are updates whose
-    answers were lost. `former`: one of the two may have had another counterpart before. `stamped` are the sides where a
-    write leaves a stamp, by which it is known whatever users make of it. `key` is how the hub names the pair.
+    `conditional` are the sides that refuse a stale write, where the hub has no excuse for overwriting what it did not
+    know. `unheard_of` are updates whose answers were lost. `former`: one of the two may have had another counterpart
+    before. `stamped` are the sides where a write leaves a stamp, by which it is known whatever users make of it. `key`
+    is how the hub names the pair, `parted` when the Dynamics row's last former counterpart went: what the hub wrote to
+    the row until then was for that pair.
     """
+
+    conditional: frozenset[Side]
+    unheard_of: Sequence[Asked] = ()
+    former: bool = False
+    stamped: frozenset[Side] = frozenset()
+    key: str = ""
+    parted: int = 0
+
+    def is_anothers(self, written: Event) -> bool:
+        """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
+        if written.side is Side.CRM and written.number < self.parted:
+            return True
+        named = written.sent.keys.get(written.ref) if written.sent is not None else None
+        return named is not None and named != self.key
+
+
+def tell(item: SimField, events: Sequence[Event], pairing: Pairing, *, generous: bool) -> Story:
+    """Goes through the commits of both records in order. `generous`: a user who saw an equal value saw the other side's
+    edit too."""
     met = max((event.number for event in events if event.op == "create"), default=0)
-    story = Story(item, former=former, met=met)
-    known: dict[Side, frozenset[Edit]] = dict.fromkeys(Side, frozenset())
-    value: dict[Side, Value | None] = dict.fromkeys(Side)
-    agreed: list[dict[Side, Value | None]] = []  # the last first: what users made equal may not have been noticed
-    unsure: set[Side] = set()
+    telling = _Telling(Story(item, former=pairing.former, met=met), events, pairing, generous)
     for event in events:
-        side = event.side
-        if event.op in {"delete", "merge", "restore"}:
-            story.revived = True
-            continue
-        if event.by_hub and event.op == "create" and _gone_before(events, event):
-            _start_anew(story, event)
-            known[side], value[side] = frozenset(story.edits[-1:]), event.fields.get(item.name)
-            continue
-        if event.by_hub:
-            story.first_hub = event.number if story.first_hub is None and event.number >= met else story.first_hub
-            story.doubt = story.doubt or event.afterwards
-        if item.name not in event.fields:
-            agreed = _agreed_empty(item, events, event, value, met) or agreed
-            continue
-        new = event.fields[item.name]
-        if event.by_hub:
-            unsure |= {side} if event.doubtful else set()
-            known[side] |= _written(story, event, value, known, conditional, _for_another(event, key))
-        else:
-            if event.op == "create" and is_empty(new):
-                value[side] = new  # a field that was never filled in is no edit
-                if event.number == met and is_empty(value[side.other]):
-                    agreed = [dict(value)]
-                continue
-            both = generous and same(item, value[side], value[side.other], at=(side, side.other))
-            past = known[side] | known[side.other] if both else known[side]
-            edit = Edit(event.number, side, new)
-            _entered(story, edit, past, agreed, unheard_of)
-            story.doubt = story.doubt or side in unsure
-            known[side] |= past | {edit}
-        value[side] = new
-        agreed = _agreed_after(story, events, event, value, agreed)
+        telling.take(event)
+    story, stamped = telling.story, pairing.stamped
     story.half_heard = [edit for event in events if (edit := _half_heard(item, events, event, stamped)) is not None]
     return story
+
+
+@dataclass(slots=True)
+class _Telling:
+    """A story while it is told: what each side holds, and which edits its users can have seen."""
+
+    story: Story
+    events: Sequence[Event]
+    pairing: Pairing
+    generous: bool
+    known: dict[Side, frozenset[Edit]] = field(default_factory=lambda: dict.fromkeys(Side, frozenset()))
+    value: dict[Side, Value | None] = field(default_factory=lambda: dict.fromkeys(Side))
+    # the last first: what users made equal may not have been noticed
+    agreed: list[dict[Side, Value | None]] = field(default_factory=list)
+    unsure: set[Side] = field(default_factory=set)
+
+    def take(self, event: Event) -> None:
+        story, item, side = self.story, self.story.item, event.side
+        if event.op in {"delete", "merge", "restore"}:
+            story.revived = True
+            return
+        if event.by_hub and event.op == "create" and _gone_before(self.events, event):
+            _start_anew(story, event)
+            self.known[side], self.value[side] = frozenset(story.edits[-1:]), event.fields.get(item.name)
+            return
+        if event.by_hub:
+            self._first_look(event)
+            story.doubt = story.doubt or event.afterwards
+        if item.name not in event.fields:
+            self.agreed = _agreed_empty(item, self.events, event, self.value, story.met) or self.agreed
+            return
+        if event.by_hub:
+            self._carried(event)
+        elif not self._typed(event):
+            return
+        self.value[side] = event.fields[item.name]
+        self.agreed = _agreed_after(story, self.events, event, self.value, self.agreed)
+
+    def _first_look(self, written: Event) -> None:
+        """The hub met this pair. What two users had left alike is agreed only if it was so when the hub looked."""
+        story = self.story
+        if story.first_hub is not None or written.number < story.met:
+            return
+        story.first_hub = written.number
+        if written.number == story.met or self.pairing.is_anothers(written):
+            return
+        mine = _held_at(story.item, self.events, written.side, written.knew())
+        theirs = _source_then(story.item, self.events, written, self.value)
+        if not same(story.item, mine, theirs, at=(written.side, written.side.other)):
+            self.agreed = []
+            story.bases = {edit: [] for edit in story.bases}
+
+    def _carried(self, event: Event) -> None:
+        self.unsure |= {event.side} if event.doubtful else set()
+        elsewhere = self.pairing.is_anothers(event)
+        self.known[event.side] |= _written(
+            self.story, event, self.value, self.known, self.pairing.conditional, elsewhere
+        )
+
+    def _typed(self, event: Event) -> bool:
+        """What a user entered. False: a field that was never filled in is no edit."""
+        item, side, value = self.story.item, event.side, self.value
+        new = event.fields[item.name]
+        if event.op == "create" and is_empty(new):
+            value[side] = new
+            if event.number == self.story.met and is_empty(value[side.other]):
+                self.agreed = [dict(value)]
+            return False
+        both = self.generous and same(item, value[side], value[side.other], at=(side, side.other))
+        past = self.known[side] | self.known[side.other] if both else self.known[side]
+        edit = Edit(event.number, side, new)
+        _entered(self.story, edit, past, self.agreed, self.pairing.unheard_of)
+        self.story.doubt = self.story.doubt or side in self.unsure
+        self.known[side] |= past | {edit}
+        return True
 
 
 def _agreed_after(
@@ -199,6 +251,12 @@ def _source_then(
     if not seen:
         return value[other]
     return next((event.fields[item.name] for event in reversed(theirs) if item.name in event.fields), None)
+
+
+def _held_at(item: SimField, events: Sequence[Event], side: Side, moment: int) -> Value | None:
+    """What a record held at a moment."""
+    told = [event for event in events if event.side is side and event.number <= moment and item.name in event.fields]
+    return told[-1].fields[item.name] if told else None
 
 
 def _seen_then(events: Sequence[Event], made: Event) -> int:
@@ -288,12 +346,6 @@ def _written(
     if event.afterwards:
         story.late.add(source)
     return story.past[source] | {source} | joined
-
-
-def _for_another(written: Event, key: str) -> bool:
-    """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
-    named = written.sent.keys.get(written.ref) if written.sent is not None else None
-    return named is not None and named != key
 
 
 def _source(story: Story, side: Side, new: Value | None) -> Edit | None:

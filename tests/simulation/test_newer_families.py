@@ -196,6 +196,77 @@ FAMILIES: dict[str, Family] = {
             ("restore", "crm", 0),
         ),
     ),
+    "who comes back meets its counterpart, which was edited and has no match value by which to be made again": (
+        "log",
+        (
+            ("create", "partner", "none", 1, 0),
+            A,
+            ("edit", "crm", 0, "title", 0),
+            ("delete", "partner", 0),
+            A,
+            ("restore", "partner", 0),
+            A,
+        ),
+    ),
+    "who waited for a match value and was deleted is not made again, nor is it met by who comes back": (
+        "log",
+        (
+            ("create", "partner", "none", 1, 0),
+            A,
+            ("edit", "crm", 0, "title", 0),
+            ("delete", "partner", 0),
+            A,
+            ("delete", "crm", 0),
+            A,
+            ("restore", "partner", 0),
+        ),
+    ),
+    "what users entered before a first meeting has no base, though both records were made with an empty field": (
+        "coarse",
+        (
+            ("create", "partner", "fresh", 0, 76),
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "crm", "case", 0, 0),
+            ("edit", "crm", 2, "phone", 6),
+            met("remote", 5, "crash_before"),
+            ("contest", 0, "phone", (0, 2), "partner"),
+        ),
+    ),
+    "what a row got from a former counterpart is no word of the one that it meets next": (
+        "mailbox",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("create", "partner", "twin", 0, 0),
+            ("swap", "partner", 0, 1),
+            A,
+            ("delete", "partner", 0),
+        ),
+    ),
+    "a row that a late create brings back after it was deleted is told as a duplicate of its successor": (
+        "mailbox",
+        (
+            ("create", "partner", "case", 0, 0),
+            met("write", 0, "late"),
+            A,
+            ("part", "crm", 0, "name", 0),
+            A,
+        ),
+    ),
+    "who was edited and had no match value by which to be made again is made once it has one": (
+        "log",
+        (
+            ("create", "partner", "none", 1, 0),
+            A,
+            ("edit", "crm", 0, "title", 0),
+            ("delete", "partner", 0),
+            A,
+            ("rename", "crm", 0, "fresh", 0),
+            A,
+        ),
+    ),
 }
 
 

@@ -1,0 +1,168 @@
+"""I1, I4, I5, I17: the records of a pair hold what the edits of their users say they must."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shared.connectors.memory import Version
+from shared.domain.identity import Link, LinkState
+from shared.domain.records import Ref, Side, Value
+from tests.simulation.doubles import taken_for_the_one_made
+from tests.simulation.fieldrules import judge_field
+from tests.simulation.history import Pairing, Story, tell
+from tests.simulation.ledger import TAG
+from tests.simulation.profiles import SCOPE, WORKS, SimField
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Court
+
+ALLOWED_FIELD_PARKS = frozenset(
+    {
+        "waiting_parent",
+        "cannot_clear",
+        "not_clearable",
+        "duplicate",
+        "no_counterpart",
+        "unmapped_value",
+        "ask",
+        "asked",
+        "conflict",
+        "ping_pong",
+        "column_missing",
+        "dangling_reference",
+        "too_long",
+    }
+)
+
+
+def pairs_agree(court: Court) -> None:
+    partner_of = {link.crm: link.partner for link in court.links if link.state is LinkState.LINKED}
+    for link in court.links:
+        if link.state is not LinkState.LINKED or link.partner is None:
+            continue
+        crm, partner = court.row(Side.CRM, link.crm), court.row(Side.PARTNER, link.partner)
+        if crm is None or partner is None:
+            if not _excused_half(court, link):
+                gone = "crm" if crm is None else "partner"
+                court.say(f"I17 {link.crm} and {link.partner} are still linked though the {gone} one is gone")
+            continue
+        if not _takes_part(court, crm, partner):
+            continue
+        for item in court.profile.fields_of(link.crm.kind):
+            _judge_pair(court, link, item, crm, partner, partner_of)
+
+
+def _takes_part(court: Court, crm: Version, partner: Version) -> bool:
+    """A row outside the criteria is left alone, and with tag pairs a record whose pair is not complete."""
+    rules = court.profile.labels
+    if court.profile.criteria and crm.fields.get(SCOPE) == "out":
+        return False
+    if rules is None:
+        return True
+    return rules["kind"] in partner.labels and bool({rules["pushed"], rules["pulled"]} & partner.labels)
+
+
+def _excused_half(court: Court, link: Link) -> bool:
+    """Deletes that are never told are not seen; a company that somebody still works at is not deleted, and told."""
+    halves = [(Side.CRM, link.crm), (Side.PARTNER, link.partner)]
+    gone = [side for side, ref in halves if court.row(side, ref) is None]
+    held = link.parked.get("") == "in_use" and any(court.held_up(side, ref) for side, ref in halves)
+    return held or all(court.profile.capabilities(side).deletes.value == "never" for side in gone)
+
+
+def _judge_pair(
+    court: Court, link: Link, item: SimField, crm: Version, partner: Version, partner_of: Mapping[Ref, Ref | None]
+) -> None:
+    values: dict[Side, Value | None] = {
+        Side.CRM: crm.fields.get(item.name),
+        Side.PARTNER: partner.fields.get(item.name),
+    }
+    if item.name == WORKS.name:
+        _judge_reference(court, link, values, partner_of)
+        return
+    if item.name not in court.world.systems[Side.CRM].specs[link.crm.kind] or item.id in _parked(court, link):
+        return
+    assert link.partner is not None
+    events = sorted(
+        [*court.ledger.of[Side.CRM, link.crm], *court.ledger.of[Side.PARTNER, link.partner]],
+        key=lambda event: event.number,
+    )
+    merged = _merged_into(court, link)
+    conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
+    unheard_of = [*court.ledger.unheard_of(Side.CRM, link.crm), *court.ledger.unheard_of(Side.PARTNER, link.partner)]
+    born = [
+        court.ledger.of[record][0].fields.get(TAG) for record in ((Side.CRM, link.crm), (Side.PARTNER, link.partner))
+    ]
+    former = born[0] != born[1]  # neither was made from the other
+    stamped = frozenset(side for side in Side if court.profile.capabilities(side).stamp is not None)
+    pairing = Pairing(
+        conditional=conditional,
+        unheard_of=unheard_of,
+        former=former,
+        stamped=stamped,
+        key=link.key.hex(),
+        parted=_parted(court, link, born[0]) if former else 0,
+    )
+    stories: list[Story] = [tell(item, events, pairing, generous=generous) for generous in (False, True)]
+    for story in stories:
+        story.replaced = taken_for_the_one_made(court, link, born[0])
+        story.revived = story.revived or merged or story.replaced
+    disputes = [
+        entry
+        for entry in court.world.journal.disputes
+        if entry.field == item.id and (entry.crm == link.crm or entry.partner == link.partner)
+    ]
+    complaints = [judge_field(story, values, disputes) for story in stories]
+    if all(complaints):
+        court.say(f"{complaints[0]} ({link.crm} and {link.partner}, {item.id})")
+
+
+def _parted(court: Court, link: Link, tag: Value | None) -> int:
+    """When the last record went that was made from the Dynamics row, or that it was made from, before it met the one it
+    is linked with now (0: there was none, or they had met before)."""
+    of, key = court.ledger.of, link.key.hex()
+    assert link.partner is not None
+    went = [
+        events[-1].number
+        for (side, ref), events in of.items()
+        if side is Side.PARTNER and ref != link.partner and events[0].fields.get(TAG) == tag
+        if events[-1].op in {"delete", "merge"}
+    ]
+    last = max(went, default=0)
+    met = (event for event in of[Side.PARTNER, link.partner] if event.sent and event.sent.keys.get(event.ref) == key)
+    return last if all(event.number > last for event in met) else 0
+
+
+def _merged_into(court: Court, link: Link) -> bool:
+    """Whether a record of the pair swallowed another one, whose history goes on in it."""
+    for event in court.ledger.events:
+        if event.op == "merge":
+            version = court.world.systems[event.side].row(event.ref)
+            if version is not None and version.merged_into in {link.crm, link.partner}:
+                return True
+    return False
+
+
+def _parked(court: Court, link: Link) -> set[str]:
+    """Fields that rest with a reason somebody can act on."""
+    parked: set[str] = set()
+    for name, reason in link.parked.items():
+        code = reason.split(":")[-1]
+        if code not in ALLOWED_FIELD_PARKS:
+            court.say(f"I17 {link.crm} {name or '(the record)'} is parked as {reason}, which no user brought about")
+        parked.add(name)
+    return parked
+
+
+def _judge_reference(
+    court: Court, link: Link, values: Mapping[Side, Value | None], partner_of: Mapping[Ref, Ref | None]
+) -> None:
+    """I18 and HUB-28: the parents of a pair are a pair."""
+    crm, partner = values[Side.CRM], values[Side.PARTNER]
+    if WORKS.id in _parked(court, link):
+        return
+    if isinstance(crm, Ref) and partner_of.get(crm) is not None and partner != partner_of[crm]:
+        court.say(f"I4 {link.crm} works for {crm}, {link.partner} for {partner}")
+    if crm is None and isinstance(partner, Ref) and partner in partner_of.values():
+        court.say(f"I4 {link.crm} works for nobody, {link.partner} for {partner}")
