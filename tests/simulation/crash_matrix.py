@@ -17,10 +17,10 @@ from typing import Any
 
 import shared.state.writer
 from tests.simulation.oracle import judge
-from tests.simulation.ports import Trouble
 from tests.simulation.profiles import PROFILES
 from tests.simulation.running import come_to_rest
 from tests.simulation.steps import Step, play, slice_step
+from tests.simulation.troubles import Trouble
 from tests.simulation.world import World
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from shared.domain.records import Side
 from tests.simulation.motifs import contest, copied, motif
-from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.profiles import DRAWN, PROFILES, Profile
 from tests.simulation.steps import History, Step, slice_step
+from tests.simulation.troubles import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.values import SHAPES
 
 MAILS = ("fresh", "fresh", "fresh", "match", "match", "case", "twin", "none")

@@ -18,8 +18,8 @@ from shared.ports.connector import CreateKey, Op, Write
 from tests.simulation.forms import carries, is_empty, plain
 
 if TYPE_CHECKING:
-    from tests.simulation.ports import Worker
     from tests.simulation.profiles import Profile, SimField
+    from tests.simulation.troubles import Worker
 
 TAG = FieldName("tag")
 

@@ -10,9 +10,9 @@ from random import Random
 from typing import Any
 
 from shared.domain.records import Side
-from tests.simulation.ports import COMMIT_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.profiles import Profile
 from tests.simulation.steps import Step, slice_step
+from tests.simulation.troubles import COMMIT_KINDS, WRITE_KINDS, Trouble
 from tests.simulation.values import SHAPES
 
 type Motif = Callable[[Random, Profile], list[Step]]

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from tests.simulation.__main__ import findings_of
 from tests.simulation.broken import MUTANTS, Mutant
 from tests.simulation.generate import history
-from tests.simulation.ports import Trouble
 from tests.simulation.profiles import PROFILES
 from tests.simulation.shrink import family
 from tests.simulation.steps import History, slice_step
+from tests.simulation.troubles import Trouble
 
 
 class Kill(NamedTuple):

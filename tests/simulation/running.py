@@ -10,7 +10,8 @@ from shared.domain.identity import LinkState
 from shared.state.model import Command
 from tests.simulation.oracle import judge
 from tests.simulation.profiles import PROFILES
-from tests.simulation.steps import History, play, show_all
+from tests.simulation.steps import History, play
+from tests.simulation.users import show_all
 from tests.simulation.world import World
 
 CYCLES = 12

@@ -14,9 +14,9 @@ from random import Random
 from time import monotonic
 
 from shared.domain.records import FieldName, Side
-from tests.simulation.ports import Trouble
 from tests.simulation.profiles import PROFILES, Profile
 from tests.simulation.running import CYCLES, cycle
+from tests.simulation.troubles import Trouble
 from tests.simulation.values import value_of
 from tests.simulation.world import World
 

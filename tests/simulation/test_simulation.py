@@ -18,10 +18,10 @@ from tests.simulation.__main__ import findings_of, main
 from tests.simulation.generate import Drawer, history
 from tests.simulation.known import KNOWN
 from tests.simulation.oracle import judge
-from tests.simulation.ports import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS
 from tests.simulation.profiles import PROFILES
 from tests.simulation.running import Report, come_to_rest, run
 from tests.simulation.steps import History, play, slice_step
+from tests.simulation.troubles import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS
 from tests.simulation.world import World
 
 EACH = 125

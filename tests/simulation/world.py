@@ -29,17 +29,9 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.partition_store import MemoryPartitionStore
 from tests.simulation.ledger import Ledger
-from tests.simulation.ports import (
-    LATE_EFFECT,
-    Crash,
-    Trouble,
-    TroubledConnector,
-    TroubledJournal,
-    TroubledNotices,
-    TroubledStore,
-    Worker,
-)
+from tests.simulation.ports import TroubledConnector, TroubledJournal, TroubledNotices, TroubledStore
 from tests.simulation.profiles import Profile
+from tests.simulation.troubles import LATE_EFFECT, Crash, Trouble, Worker
 
 CONNECTION = "sim"
 LATENCY = {"remote": 0.2, "commit": 0.01, "fetch": 0.002}
