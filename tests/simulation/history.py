@@ -141,10 +141,10 @@ class _Telling:
     def _first_look(self, written: Event) -> None:
         """The hub met this pair. What two users had left alike is agreed only if it was so when the hub looked."""
         story = self.story
-        if story.first_hub is not None or written.number < story.met:
+        if story.first_hub is not None or written.number < story.met or self.pairing.is_anothers(written):
             return
         story.first_hub = written.number
-        if written.number == story.met or self.pairing.is_anothers(written):
+        if written.number == story.met:
             return
         mine = _held_at(story.item, self.events, written.side, written.knew())
         theirs = _source_then(story.item, self.events, written, self.value)

@@ -11,7 +11,7 @@ from shared.domain.records import Ref, Side, Value
 from tests.simulation.doubles import taken_for_the_one_made
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Pairing, Story, tell
-from tests.simulation.ledger import TAG
+from tests.simulation.ledger import TAG, Event
 from tests.simulation.profiles import SCOPE, WORKS, SimField
 
 if TYPE_CHECKING:
@@ -119,19 +119,24 @@ def _judge_pair(
 
 
 def _parted(court: Court, link: Link, tag: Value | None) -> int:
-    """When the last record went that was made from the Dynamics row, or that it was made from, before it met the one it
-    is linked with now (0: there was none, or they had met before)."""
+    """When the last former counterpart of the Dynamics row went, before the row met the one it is linked with now (0:
+    there was none, or the two had met before). It was made from the row, or the row from it, or the hub wrote to it for
+    the row."""
     of, key = court.ledger.of, link.key.hex()
     assert link.partner is not None
     went = [
         events[-1].number
         for (side, ref), events in of.items()
-        if side is Side.PARTNER and ref != link.partner and events[0].fields.get(TAG) == tag
-        if events[-1].op in {"delete", "merge"}
+        if side is Side.PARTNER and ref != link.partner and events[-1].op in {"delete", "merge"}
+        if events[0].fields.get(TAG) == tag or any(_written_for(event, key) for event in events)
     ]
     last = max(went, default=0)
-    met = (event for event in of[Side.PARTNER, link.partner] if event.sent and event.sent.keys.get(event.ref) == key)
+    met = [event for event in of[Side.PARTNER, link.partner] if _written_for(event, key)]
     return last if all(event.number > last for event in met) else 0
+
+
+def _written_for(event: Event, key: str) -> bool:
+    return event.sent is not None and event.sent.keys.get(event.ref) == key
 
 
 def _merged_into(court: Court, link: Link) -> bool:

@@ -245,6 +245,34 @@ FAMILIES: dict[str, Family] = {
             ("delete", "partner", 0),
         ),
     ),
+    "what a row got from a former counterpart that it had met is no word of the one that it meets next": (
+        "mailbox",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("create", "partner", "twin", 0, 0),
+            ("swap", "partner", 0, 1),
+            A,
+            ("delete", "partner", 0),
+        ),
+    ),
+    "what was written to a record for a former row is no meeting with the next one": (
+        "plain",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("create", "crm", "twin", 0, 0),
+            ("edit", "crm", 0, "title", 0),
+            A,
+            ("delete", "crm", 0),
+            ("edit", "crm", 0, "phone", 0),
+            ("edit", "partner", 0, "phone", 2),
+            A,
+        ),
+    ),
     "a row that a late create brings back after it was deleted is told as a duplicate of its successor": (
         "mailbox",
         (
