@@ -24,33 +24,22 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.ideal import DATAVERSE_PAGE, DATAVERSE_UPDATES, calls
 from bench.rig import START, DrivenTime, PacedBudget, trusted
-from bench.wiring import Told
+from bench.wiring import Around, Told, wire_marketo
 from shared.connectors import registry
 from shared.connectors.dynamics.defaults import LIMIT as CRM_LIMIT
 from shared.connectors.marketo.defaults import LIMIT, default_entities
-from shared.connectors.surroundings import Memo, Surroundings
-from shared.domain.connection import ConnectionConfig, Switch
-from shared.domain.identity import Digester
-from shared.http.client import Runtime
 from shared.http.counts import CallCounts
-from shared.http.entra import TokenPool
 from shared.http.session import new_session
-from shared.ports.connector import Connector
-from shared.state.lane import LaneStore
-from shared.state.model import LaneId
 from shared.sync.engine import Engine
-from shared.sync.options import Options
 from simulators.dataverse import build
-from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
 from simulators.frame import Clock, System, serve_all
-from simulators.marketo import DEFAULT_CLIENT, DEFAULT_SECRET, Marketo
-from tests.fakes.ids import FakeIds
+from simulators.marketo import Marketo
 from tests.fakes.partition_store import MemoryPartitionStore
 
 PAGE, FILE, LOGS, SCAN = 300, 3000, 3, 3000
@@ -69,13 +58,6 @@ _COUNTED: Mapping[tuple[str, str], str] = {
     ("marketo", "changed"): "people",
 }
 type Calls = Counter[str]
-
-
-class Keys:
-    """The two secrets of the connection."""
-
-    def secret(self, name: str) -> str:
-        return {"crm-secret": SECRET, "mk-secret": DEFAULT_SECRET}[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,61 +225,19 @@ def rig(*, imports: bool = True) -> Iterator[Rig]:
 
 
 def _wired(crm: System, partner: Marketo, urls: Mapping[str, str], time: DrivenTime, *, imports: bool) -> Rig:
-    counts, told, ids = CallCounts(), Told(), FakeIds()
-    hosts = {name: url.removeprefix("https://") for name, url in urls.items()}
-    sides: dict[str, dict[str, object]] = {
-        registry.CRM: {
-            "url": urls["dataverse"],
-            "tenant": TENANT,
-            "client_id": APPLICATION,
-            "secret": "crm-secret",
-            "authority": hosts["entra"],
-            "tables": ["contact"],
-        },
-        "marketo": {
-            "url": urls["marketo"],
-            "client_id": DEFAULT_CLIENT,
-            "client_secret": "mk-secret",
-            "rejection_activity": "",
-            "import_from": 600 if imports else 0,
-        },
-    }
-    runtime = Runtime(session=new_session(), clock=time, jitter=ids.jitter, observers=[counts])
-    around = Surroundings(
-        runtime=runtime,
-        budget=PacedBudget(time, *CRM_LIMIT.share({})),
-        secrets=Keys(),
-        tokens=TokenPool(),
-        memo=Memo(time.monotonic),
-        trusted_hosts=frozenset(hosts.values()),
-        labels=frozenset(),
-    )
-    ours = replace(around, budget=PacedBudget(time, *LIMIT.share({})), memo=Memo(time.monotonic))
-
-    def side(name: str) -> Connector:
-        return registry.build(name, sides[name], around if name == registry.CRM else ours)
-
-    connection = ConnectionConfig(
-        id="bench",
-        name="bench",
-        system="marketo",
-        crm=sides[registry.CRM],
-        partner=sides["marketo"],
-        entities=(contacts(),),
-        switch=Switch.ON,
-    )
-    engine = Engine(
-        connection=connection,
-        crm=side(registry.CRM),
-        partner=side("marketo"),
-        lane=LaneStore(MemoryPartitionStore(time), LaneId("bench"), clock=time, ids=ids),
+    counts = CallCounts()
+    around = Around(
         clock=time,
-        ids=ids,
-        digester=Digester(b"b" * 32),
-        journal=told,
-        options=Options(initial_one_way=True),
+        session=new_session(),
+        store=MemoryPartitionStore(time),
+        budgets={
+            registry.CRM: PacedBudget(time, *CRM_LIMIT.share({})),
+            "marketo": PacedBudget(time, *LIMIT.share({})),
+        },
+        observers=[counts],
     )
-    return Rig(crm, partner, time, counts, engine, told)
+    engine = wire_marketo(urls, around, entities=(contacts(),), import_from=600 if imports else 0)
+    return Rig(crm, partner, time, counts, engine, around.journal)
 
 
 def show(found: Counted, title: str) -> None:

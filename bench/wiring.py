@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import requests
 
@@ -14,6 +14,7 @@ from shared.connectors.activecampaign.defaults import CONTACT, PUSHED
 from shared.connectors.surroundings import Memo, Surroundings
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
+from shared.domain.records import Side
 from shared.http.calls import Observer
 from shared.http.client import Runtime
 from shared.http.entra import TokenPool
@@ -27,6 +28,7 @@ from shared.sync.engine import Engine
 from shared.sync.options import Options
 from simulators.activecampaign import DEFAULT_KEY
 from simulators.dataverse.tokens import APPLICATION, SECRET, TENANT
+from simulators.marketo import DEFAULT_CLIENT, DEFAULT_SECRET
 from tests.fakes.ids import FakeIds
 
 PAIR = (CONTACT, PUSHED)
@@ -56,10 +58,10 @@ class Told:
 
 
 class Keys:
-    """The two secrets of the connection."""
+    """The secrets of the connections, by the names that their settings use."""
 
     def secret(self, name: str) -> str:
-        return {"crm-secret": SECRET, "ac-key": DEFAULT_KEY}[name]
+        return {"crm-secret": SECRET, "ac-key": DEFAULT_KEY, "mk-secret": DEFAULT_SECRET}[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,29 +79,50 @@ class Around:
 def wire(
     fields: Fields, urls: Mapping[str, str], around: Around, *, include: bool, options: Options | None = None
 ) -> Engine:
-    """The engine of a connection of contacts with these fields. `urls` are those of the simulators by name."""
+    """The engine of a connection of contacts of ActiveCampaign with these fields."""
+    partner = {"key": "ac-key", "custom_values": "include" if include else "feed"}
+    found = between("activecampaign", partner, urls, around, entities=(fields.entity(),), labels=frozenset(PAIR))
+    return found if options is None else replace(found, options=options)
+
+
+def wire_marketo(
+    urls: Mapping[str, str], around: Around, *, entities: Sequence[Mapping[str, object]], **partner: object
+) -> Engine:
+    """The engine of a connection of Marketo; `partner` are further settings of that side."""
+    settings = {"client_id": DEFAULT_CLIENT, "client_secret": "mk-secret", "rejection_activity": "", **partner}
+    return between("marketo", settings, urls, around, entities=entities)
+
+
+def between(
+    system: str,
+    partner: Mapping[str, object],
+    urls: Mapping[str, str],
+    around: Around,
+    *,
+    entities: Sequence[Mapping[str, object]],
+    labels: frozenset[str] = frozenset(),
+) -> Engine:
+    """The engine of a connection with these settings of its partner. `urls` are those of the simulators by name."""
     ids = FakeIds()
     runtime = Runtime(session=around.session, clock=around.clock, jitter=ids.jitter, observers=list(around.observers))
     hosts = {name: url.removeprefix("https://") for name, url in urls.items()}
+    crm = {
+        "url": urls["dataverse"],
+        "tenant": TENANT,
+        "client_id": APPLICATION,
+        "secret": "crm-secret",
+        "authority": hosts["entra"],
+    }
     connection = ConnectionConfig(
         id="bench",
         name="bench",
-        system="activecampaign",
-        crm={
-            "url": urls["dataverse"],
-            "tenant": TENANT,
-            "client_id": APPLICATION,
-            "secret": "crm-secret",
-            "authority": hosts["entra"],
-        },
-        partner={
-            "url": urls["activecampaign"],
-            "key": "ac-key",
-            "custom_values": "include" if include else "feed",
-        },
-        entities=(fields.entity(),),
+        system=system,
+        crm=crm,
+        partner={"url": urls[system], **partner},
+        entities=tuple(entities),
         switch=Switch.ON,
     )
+    tables = list(connection.kinds(Side.CRM))
 
     def side(name: str) -> Connector:
         surroundings = Surroundings(
@@ -109,19 +132,19 @@ def wire(
             tokens=TokenPool(),
             memo=Memo(around.clock.monotonic),
             trusted_hosts=frozenset(hosts.values()),
-            labels=frozenset(PAIR),
+            labels=labels,
         )
-        settings = connection.crm if name == registry.CRM else connection.partner
+        settings = {**crm, "tables": tables} if name == registry.CRM else connection.partner
         return registry.build(name, settings, surroundings)
 
     return Engine(
         connection=connection,
         crm=side(registry.CRM),
-        partner=side("activecampaign"),
+        partner=side(system),
         lane=LaneStore(around.store, LaneId("bench"), clock=around.clock, ids=ids),
         clock=around.clock,
         ids=ids,
         digester=Digester(b"b" * 32),
         journal=around.journal,
-        options=options or Options(initial_one_way=True),
+        options=Options(initial_one_way=True),
     )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.activities import Killer, prove, world
+from bench.activities import prove
+from bench.activity_world import Killer, world
 
 pytestmark = pytest.mark.slow
 
