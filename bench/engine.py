@@ -45,7 +45,8 @@ class Quiet:
 
     def begin_run(self, *_: object, **__: object) -> None: ...
 
-    def tell(self, *_: object, **__: object) -> None: ...
+    def tell(self, *_: object, **__: object) -> bool:
+        return True
 
     def conflicts(self, *_: object) -> None: ...
 

@@ -44,9 +44,10 @@ class Told:
     def begin_run(self, *_: object, **__: object) -> None:
         self.counts.clear()
 
-    def tell(self, run_id: str, part: str, outcomes: object, counts: Mapping[str, int], *, unless: str = "") -> None:
-        del run_id, part, outcomes
+    def tell(self, run_id: str, part: str, outcomes: object, counts: Mapping[str, int], *, unless: str = "") -> bool:
+        del run_id, part, outcomes, unless
         self.counts.update(counts)
+        return True
 
     def conflicts(self, *_: object) -> None: ...
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, List
 
 import azure.functions as func
 
-from functions.answers import answering, failed, ok
+from functions.answers import answering, ok
 from functions.inbound import accepted, closed, root
 from functions.tracing import event, traceparent
 from shared.bootstrap import application
@@ -23,6 +23,7 @@ from shared.errors import GuardTripped, Rejected
 
 if TYPE_CHECKING:
     from shared.connectors.marketo.flow.body import Submitted
+    from shared.manage.flow_steps import FlowSteps
 
 blueprint = func.Blueprint()
 _log = logging.getLogger("dynasync.inbound")
@@ -43,7 +44,7 @@ def marketo_flow_read(req: func.HttpRequest) -> func.HttpResponse:
     service = definition.SERVICES.get(req.route_params["step"])
     place = _root(req)
     if service is None:
-        return failed(_unknown_step())
+        raise _unknown_step()
     if what == "openapi":
         return ok(document.openapi_document(service, place))
     if what == "providerInstructions":
@@ -51,13 +52,11 @@ def marketo_flow_read(req: func.HttpRequest) -> func.HttpResponse:
     if what in {"brandIcon", "serviceIcon"}:
         return func.HttpResponse(instructions.icon(), mimetype="image/png", headers=_SAFE)
     config = _opened(req)
-    if config is None:
-        return failed(closed())
     if what == "getServiceDefinition":
         return ok(definition.service_definition(service, place))
     if what == "status":
         return ok(_status(config))
-    return failed(_unknown_step())
+    raise _unknown_step()
 
 
 @blueprint.route(route=_PLACE + "/submitAsyncAction", methods=["POST"], auth_level=_ANONYMOUS)
@@ -71,13 +70,7 @@ def marketo_flow_submit(
     from shared.manage.flow_pages import Wanted
     from shared.ports.flow import AnswerTo
 
-    app, config, step = application(), _opened(req), req.route_params["step"]
-    steps = app.desk.flow_steps(config) if config is not None else None
-    if config is None or steps is None:
-        return failed(closed())
-    attributes = _attributes(step)
-    if attributes is None:
-        return failed(_unknown_step())
+    app, (config, steps, step, attributes) = application(), _entered(req)
     given = parse_submit(req.get_body(), attributes=attributes, campaigns=_campaigns(config))
     _check_call(config, given)
     call, fresh = steps.receive(
@@ -105,13 +98,7 @@ def marketo_flow_enqueue(req: func.HttpRequest, message: func.Out[str], context:
     from shared.connectors.marketo.flow.body import parse_enqueue
     from shared.manage.flow_pages import Wanted
 
-    app, config, step = application(), _opened(req), req.route_params["step"]
-    steps = app.desk.flow_steps(config) if config is not None else None
-    if config is None or steps is None:
-        return failed(closed())
-    attributes = _attributes(step)
-    if attributes is None:
-        return failed(_unknown_step())
+    app, (config, steps, step, attributes) = application(), _entered(req)
     given = parse_enqueue(req.get_body(), attributes=attributes)
     people = [Wanted(id=one.id, choices=one.choices, live=one.live) for one in given.people]
     call, fresh = steps.receive(
@@ -134,15 +121,13 @@ def marketo_flow_picklist(req: func.HttpRequest) -> func.HttpResponse:
     from shared.domain.records import Kind
 
     config = _opened(req)
-    if config is None:
-        return failed(closed())
     name = parse_picklist(req.get_body())
     fixed = definition.fixed_choices(name)
     if fixed is not None:
         return ok({"choices": fixed})
     tables = definition.LISTED.get(name)
     if tables is None:
-        return failed(malformed("no attribute of that name has choices"))
+        raise malformed("no attribute of that name has choices")
     found = application().desk.crm_choices(config, [Kind(table) for table in tables], definition.MOST_CHOICES)
     return ok({"choices": [definition.choice(title, f"{ref.kind}:{ref.id}") for ref, title in found]})
 
@@ -161,23 +146,30 @@ def _root(req: func.HttpRequest) -> str:
     return f"{root(req)}/api/hooks/marketo/{req.route_params['connection']}/{req.route_params['step']}"
 
 
-def _opened(req: func.HttpRequest) -> ConnectionConfig | None:
-    """The connection, if the key opens it and it is one of Marketo's."""
+def _opened(req: func.HttpRequest) -> ConnectionConfig:
+    """The connection that the key opens; AuthError unless it is one of Marketo's."""
     from shared.connectors.marketo.flow.definition import KEY_HEADER
 
     app = application()
     stored = app.connections.store.get(req.route_params["connection"])
     given = req.headers.get(KEY_HEADER) or req.params.get("key", "")
     if stored is None or stored.config.system != _SYSTEM or not app.desk.hook_opens(stored.config, given):
-        return None
+        raise closed()
     return stored.config
 
 
-def _attributes(step: str) -> list[str] | None:
+def _entered(req: func.HttpRequest) -> tuple[ConnectionConfig, FlowSteps, str, list[str]]:
+    """Who calls a step: the connection, its steps, the step's name and what it takes. Raises AuthError for a wrong key,
+    Rejected for a step there is not."""
     from shared.connectors.marketo.flow.definition import SERVICES
 
-    service = SERVICES.get(step)
-    return [item.name for item in service.attributes] if service is not None else None
+    config, name = _opened(req), req.route_params["step"]
+    steps = application().desk.flow_steps(config)
+    if steps is None:
+        raise closed()
+    if name not in SERVICES:
+        raise _unknown_step()
+    return config, steps, name, [item.name for item in SERVICES[name].attributes]
 
 
 def _campaigns(config: ConnectionConfig) -> str:

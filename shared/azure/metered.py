@@ -44,8 +44,10 @@ class MeteredJournal:
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
-        self._journal.tell(run_id, part, outcomes, counts, unless=unless)
+    ) -> bool:
+        """What the run counts; what it was told already is counted by nobody twice."""
+        if not self._journal.tell(run_id, part, outcomes, counts, unless=unless):
+            return False
         told = Counter((outcome.entity, outcome.code) for outcome in outcomes)
         entities = {outcome.entity for outcome in outcomes}
         of_page = entities.pop() if len(entities) == 1 else ""
@@ -58,6 +60,7 @@ class MeteredJournal:
             self._telemetry.count(
                 RECORDS, number, connection=self._connection, system=self._system, entity=entity, outcome=code
             )
+        return True
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self._journal.conflicts(run_id, part, entries)

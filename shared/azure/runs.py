@@ -86,10 +86,10 @@ class TableJournal:
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
+    ) -> bool:
         """See `Journal.tell`. Failing records get a row of their own, until `FailureStore.clear` takes it away."""
         if unless and self._store.get(self._partition, _rows(run_id, unless, ())[0].key) is not None:
-            return
+            return False
         first, *more = _rows(run_id, part, outcomes)
         for row in more:
             self._store.transact(self._partition, [Put(row.key, row.cells)])
@@ -99,9 +99,10 @@ class TableJournal:
             known.update(counts)
             return replace(run, counts=dict(known))
 
-        self._change(run_id, counted, first)
+        added = self._change(run_id, counted, first)
         if self._beside is not None:
             self._beside.failures.put(_failures(run_id, outcomes, self._clock.now()))
+        return added
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         """See `Journal.conflicts`. A repeat of the same part stores nothing twice."""
@@ -181,8 +182,9 @@ class TableJournal:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _change(self, run_id: str, edit: Callable[[RunRecord], RunRecord | None], part: Insert | None) -> None:
-        """Rewrites a run's row, and inserts the part that goes with it; a part that is there was counted already."""
+    def _change(self, run_id: str, edit: Callable[[RunRecord], RunRecord | None], part: Insert | None) -> bool:
+        """Rewrites a run's row, and inserts the part that goes with it; False for a part that is there, which was
+        counted already, and for a run that stays as it is."""
         for _ in range(_TRIES):
             row = self._store.get(self._partition, _run_key(run_id))
             if row is None:
@@ -190,15 +192,15 @@ class TableJournal:
                 continue
             changed = edit(self._run(row))
             if changed is None:
-                return
+                return False
             replaced = Replace(row.key, _run_cells(changed), row.etag)
             try:
                 self._store.transact(self._partition, [replaced] if part is None else [part, replaced])
             except Conflict:
                 if part is not None and self._store.get(self._partition, part.key) is not None:
-                    return
+                    return False
                 continue
-            return
+            return True
         raise Transient("the run's row changes too often", code="run_contended")
 
     def _run(self, row: Row) -> RunRecord:

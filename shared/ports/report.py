@@ -80,10 +80,10 @@ class Journal(Protocol):
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
+    ) -> bool:
         """Adds one page's outcomes and counters (by code). `part` makes a repeat recognisable: the first one counts.
 
-        Nothing is added when the part `unless` was told in this run: it said the same.
+        Nothing is added when the part `unless` was told in this run: it said the same. Answers whether it was added.
         """
         ...
 

@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from shared.domain.identity import LinkState
 from shared.domain.records import FieldName, Gone, Kind, Record, Side
-from shared.errors import AuthError, ConfigError, CursorExpired, Rejected, Throttled, Transient
+from shared.errors import AuthError, ConfigError, CursorExpired, Rejected, SyncError, Throttled, Transient
 from shared.ports.connector import ChangePage, Cursor, Deletes, FeedKind
 from shared.state.model import CursorState, Fact
 from shared.sync.cases import Case
@@ -34,6 +34,14 @@ _PATIENCE = 3  # times in a row that a log may fail before a run goes on without
 _MARGIN = 10.0  # seconds of the slice that must be left to read on
 
 
+class _Untold(Exception):
+    """The partner does not tell a log."""
+
+    def __init__(self, fault: SyncError) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
 class Feed:
     """One kind of one side."""
 
@@ -45,6 +53,7 @@ class Feed:
         self.capabilities = work.connector(side).capabilities.kinds[kind]
         names = [name for item in work.maps_of(side, kind) for name in item.reads(side)]
         self.fields: Sequence[FieldName] = tuple(dict.fromkeys(names))
+        self._is_log = False
         self.taken = 0
         """Records of the page that `step` took."""
         ground = "|".join([*sorted(self.fields), work.identity(side)])
@@ -86,14 +95,13 @@ class Feed:
 
     def step_log(self) -> bool:
         """As `step`, for a log of what people did: where the partner refuses to tell it, or fails at it time after
-        time, nothing else stops."""
+        time, nothing else stops. A fault of anybody else is met as in any feed."""
+        self._is_log = True
         try:
             more = self.step()
-        except (AuthError, ConfigError, Rejected, Transient) as fault:
-            if isinstance(fault, Transient) and self.work.number("failures") < _PATIENCE:
-                raise
+        except _Untold as untold:
             if self.work.engine.plan is None:
-                tell_refused(self.work, self.kind, fault)
+                tell_refused(self.work, self.kind, untold.fault)
             return False
         tell_well(self.work, self.kind)
         return more
@@ -140,7 +148,13 @@ class Feed:
 
     def _read(self, state: CursorState | None) -> ChangePage:
         cursor = Cursor(state.token) if state is not None else None
-        return self.work.connector(self.side).changes(self.kind, cursor, self.fields)
+        try:
+            return self.work.connector(self.side).changes(self.kind, cursor, self.fields)
+        except (AuthError, ConfigError, Rejected, Transient) as fault:
+            passing = isinstance(fault, Transient) and self.work.number("failures") < _PATIENCE
+            if passing or not self._is_log:
+                raise
+            raise _Untold(fault) from fault
 
     def _epoch(self, state: CursorState | None) -> int:
         """The number of the walk under way; 0 when there is nothing to mark."""

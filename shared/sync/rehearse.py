@@ -298,7 +298,8 @@ class _Silent:
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None: ...
+    ) -> bool:
+        return False
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None: ...
 

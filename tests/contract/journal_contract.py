@@ -65,12 +65,15 @@ class RunLogContract:
 
     def test_what_another_part_said_already_is_not_added(self, journal: TableJournal) -> None:
         journal.begin_run(run_id(1), slot="s", reason="schedule")
-        for _ in range(2):
-            journal.tell(run_id(1), "answers", [outcome(1)], {"updated": 1}, unless="page")
-        journal.tell(run_id(1), "page", [outcome(2)], {"updated": 1})
-        journal.tell(run_id(1), "more", [outcome(2)], {"updated": 1}, unless="page")
+        answers = [
+            journal.tell(run_id(1), "answers", [outcome(1)], {"updated": 1}, unless="page"),
+            journal.tell(run_id(1), "answers", [outcome(1)], {"updated": 1}, unless="page"),
+            journal.tell(run_id(1), "page", [outcome(2)], {"updated": 1}),
+            journal.tell(run_id(1), "more", [outcome(2)], {"updated": 1}, unless="page"),
+        ]
+        assert answers == [True, False, True, False]
         journal.begin_run(run_id(2), slot="t", reason="schedule")
-        journal.tell(run_id(2), "more", [outcome(2)], {"updated": 1}, unless="page")
+        assert journal.tell(run_id(2), "more", [outcome(2)], {"updated": 1}, unless="page")
         for number, links in ((1, [outcome(1), outcome(2)]), (2, [outcome(2)])):
             found = journal.run(run_id(number))
             assert found is not None

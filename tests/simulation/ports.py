@@ -251,9 +251,9 @@ class TroubledJournal(Calls):
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
+    ) -> bool:
         told = self.world.journal
-        self.run("commit", "journal tell", lambda: told.tell(run_id, part, outcomes, counts, unless=unless))
+        return self.run("commit", "journal tell", lambda: told.tell(run_id, part, outcomes, counts, unless=unless))
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self.run("commit", "journal conflicts", lambda: self.world.journal.conflicts(run_id, part, entries))

@@ -79,11 +79,13 @@ class SimJournal:
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
+    ) -> bool:
         del counts
-        if not {(run_id, part), (run_id, unless)} & self.parts:
-            self.parts.add((run_id, part))
-            self.outcomes.extend(outcomes)
+        if {(run_id, part), (run_id, unless)} & self.parts:
+            return False
+        self.parts.add((run_id, part))
+        self.outcomes.extend(outcomes)
+        return True
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         if (run_id, part) not in self.conflict_parts:

@@ -283,7 +283,10 @@ def test_every_outcome_can_be_told(code: str) -> None:
     ],
 )
 def test_a_callback_goes_to_the_vendor(url: str) -> None:
-    callback_origin(url, parse_settings(SETTINGS), frozenset({"127.0.0.1:8443"}))
+    origin = callback_origin(url, parse_settings(SETTINGS), frozenset({"127.0.0.1:8443"}))
+    origin.pin(url)  # every later part of the call is held to it
+    with pytest.raises(GuardTripped):
+        origin.pin("https://evil.example/")
 
 
 @pytest.mark.parametrize(

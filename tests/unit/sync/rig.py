@@ -91,13 +91,14 @@ class MemoryJournal:
         counts: Mapping[str, int],
         *,
         unless: str = "",
-    ) -> None:
+    ) -> bool:
         if {(run_id, part), (run_id, unless)} & self._told:
-            return
+            return False
         self._told.add((run_id, part))
         self.outcomes.extend(outcomes)
         for code, count in counts.items():
             self.counts[code] = self.counts.get(code, 0) + count
+        return True
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
         self.entries.extend(entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from shared.connectors.memory import KindDesign
 from shared.domain.identity import crm_id_for
 from shared.domain.records import FieldName, FieldSpec, FieldType, Kind, Ref, Side
 from shared.errors import AuthError, Rejected, SyncError, Transient
-from shared.ports.connector import Connector, CreateKey, Deletes, FeedKind, KindCapabilities, Op
+from shared.ports.connector import Connector, CreateKey, Deletes, FeedKind, KindCapabilities, Op, Write, WriteResult
 from shared.state.model import Command
 from shared.sync.rehearse import rehearse
 from shared.sync.suppression import record_key
@@ -273,6 +273,28 @@ def test_a_log_that_fails_time_after_time_holds_nothing_else_up() -> None:
     mails = {person["mail"] for person in world.people()}
     assert {f"new{number}@example.org" for number in range(5)} <= mails
     world.engine = replace(world.engine, partner=whole)
+    world.run(2)
+    assert len(timeline(world)) == 1
+
+
+def test_a_fault_of_dynamics_is_not_told_as_one_of_the_partners_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the rows of a log meet on the other side stops the connection, as with any row."""
+    world = rig()
+    _, ref = someone(world)
+    happen(world, ref)
+    write = world.engine.crm.write
+
+    def refused(writes: Sequence[Write]) -> Sequence[WriteResult]:
+        if writes[0].ref.kind == TASK:
+            raise AuthError("no", code="privilege_missing")
+        return write(writes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engine.crm, "write", refused)
+        world.run()
+    assert world.lane.peek().facts["broken"] == "privilege_missing"
+    assert "failed:feed_refused" not in world.journal.counts
+    world.engine.enqueue(Command(key="resume", op="resume"))
     world.run(2)
     assert len(timeline(world)) == 1
 
