@@ -37,7 +37,6 @@ def get_schema(call: Call) -> Answer:
     """The fields of a kind as its system describes them now, with what the connection may do with each."""
     side = Side(call.places["side"])
     schema = trust.describing(call.app, call.config(), oldest=0.0).schema(side, call.places["kind"])
-    call.app.give_back_budgets()
     fields = [_spec(spec) for spec in schema.fields.values()]
     return Answer(body={"side": side.value, "kind": schema.kind, "fields": fields, "digest": schema.digest()})
 
@@ -118,7 +117,6 @@ def _saved(call: Call, data: Mapping[str, object]) -> Answer:
 def suggest_fields(call: Call) -> Answer:
     """Pairs of fields that seem to belong together and are not mapped yet, the likeliest first."""
     found = _asking(call).suggested(call.places["entity"])
-    call.app.give_back_budgets()
     return call.listed(
         [
             {"crm": item.crm, "partner": item.partner, "direction": item.direction.value, "score": round(item.score, 3)}
@@ -139,7 +137,6 @@ def suggest_fields(call: Call) -> Answer:
 def validate_map(call: Call) -> Answer:
     """Everything that is wrong with a map against both schemas as they are now, each with its place."""
     found = _asking(call).mistakes(_map(call))
-    call.app.give_back_budgets()
     mistakes = [{"code": item.code, "message": item.message, "target": item.place} for item in found]
     return Answer(body={"valid": not mistakes, "mistakes": mistakes})
 
@@ -157,7 +154,6 @@ def preview_record(call: Call) -> Answer:
     """A real record as a map would carry it to the other side, field by field. Nothing is written."""
     side = Side(str(call.body["side"]))
     record, fields, broken = _asking(call).previewed(_map(call), side, str(call.body["record"]))
-    call.app.give_back_budgets()
     shown = [_previewed(item) for item in fields]
     return Answer(body={"kind": record.ref.kind, "id": record.ref.id, "fields": shown, "broken": dict(broken)})
 
@@ -175,7 +171,6 @@ def count_rows(call: Call) -> Answer:
     """How many Dynamics rows meet the criteria, now. Dynamics stops counting at 5,000: `exact` goes on."""
     asking = _asking(call)
     found = asking.counted(call.places["entity"], call.body.get("criteria"), exact=call.body.get("exact") is True)
-    call.app.give_back_budgets()
     return Answer(
         body={
             "count": found.count,

@@ -34,7 +34,6 @@ def make_plan(call: Call) -> Answer:
     Stops after `seconds`; `complete` says whether it came to the end.
     """
     plan = trust.planned(call.app, call.config(), seconds=float(call.body.get("seconds", 60)))
-    call.app.give_back_budgets()
     return Answer(body=_plan(plan))
 
 
@@ -63,7 +62,6 @@ def look_up(call: Call) -> Answer:
     looking = trust.looking_up(call.app, config)
     entity = str(body["entity"])
     found = looking.by_match(entity, str(match)) if match else looking.by_id(entity, Side(str(side)), str(record))
-    call.app.give_back_budgets()
     when = call.app.desk.operations.next_run(config).isoformat() if config.switch.value == "on" else ""
     return Answer(body={**_found(found), "nextRun": when, "switch": config.switch.value})
 

@@ -92,10 +92,8 @@ def contact_request(
             if followed.more:
                 more.set([json.dumps(item) for item in followed.more])
             return
-        try:
+        with app.asking():
             request = app.desk.contact_requests(stored.config).work(key, message.dequeue_count or 1)
-        finally:
-            app.give_back_budgets()
         state, code = (request.state.value, request.code) if request is not None else ("gone", "")
         event(_requests, "request_worked", connection=connection, request=key, state=state, code=code)
 
@@ -119,10 +117,8 @@ def contact_request_poison(message: func.QueueMessage, context: func.Context) ->
 
 def _flow(config: ConnectionConfig, key: str, page: int | None) -> Followed:
     app = application()
-    try:
+    with app.asking():
         followed = app.desk.work_flow(config, key, page)
-    finally:
-        app.give_back_budgets()
     name = "flow_answer" if page is None else "flow_page"
     event(_requests, name, connection=config.id, request=key, page=page, state=followed.state, code=followed.code)
     return followed

@@ -77,7 +77,6 @@ def edit_connection(call: Call) -> Answer:
     if to == Switch.ON.value:
         trust.confirm_plan(call.app, stored.config, plan)
     switched = call.app.connections.switch(stored, Switch(str(to)))
-    call.app.give_back_budgets()
     return _shown(switched)
 
 
@@ -108,7 +107,6 @@ def delete_connection(call: Call) -> Answer:
 def check_connection(call: Call) -> Answer:
     """Every step in order, each passed, failed or skipped, with reason and next step."""
     steps = [step_body(item) for item in call.app.check(call.connection)]
-    call.app.give_back_budgets()
     return Answer(body={"passed": all(step["state"] != "failed" for step in steps), "steps": steps})
 
 

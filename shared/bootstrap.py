@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -20,6 +21,7 @@ from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.records import Kind, Side
 from shared.domain.schedule import parse_rhythm
+from shared.errors import Transient
 from shared.ports.calls_seen import Observed
 from shared.ports.state import PartitionStore
 from shared.ports.telemetry import Telemetry
@@ -66,6 +68,7 @@ class Application:
     _endings_told: dict[str, float] = field(default_factory=dict)
     _making: RLock = field(default_factory=RLock)
     _budgets: list[SharedBudget] = field(default_factory=list)
+    _asking: int = 0
 
     def __post_init__(self) -> None:
         self.clock = SystemClock(self.settings.clock_file)
@@ -191,10 +194,21 @@ class Application:
         self._budgets.append(budget)
         return budget
 
-    def give_back_budgets(self) -> None:
-        """This process asks nothing more for now: its share of every account goes to those that work."""
-        for budget in self._budgets:
-            budget.release()
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around each piece of work that may call a vendor. When the last one of this process is over, its share of
+        every account goes to those that work; it would keep them waiting for the length of a lease."""
+        with self._making:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._making:
+                self._asking -= 1
+                over = not self._asking
+            for budget in self._budgets if over else ():
+                with suppress(Transient):  # then the lease ends by itself
+                    budget.release()
 
     def _surroundings(self, connection: ConnectionConfig, side: str, oldest: float) -> Surroundings:
         from shared.connectors.registry import CRM
@@ -337,14 +351,12 @@ class Application:
         stored = self.connections.store.get(connection_id)
         if stored is None:
             return SliceResult(ran=False)
-        try:
+        with self.asking():
             if trust.runner(self, stored.config).work(owner, self.settings.slice_seconds):
                 return SliceResult(ran=True, more=True)
             if stored.config.switch is not Switch.ON:
                 return SliceResult(ran=False)
             return self.engine(stored.config, shard, follow).run_slice(owner)
-        finally:
-            self.give_back_budgets()
 
     @property
     def desk(self) -> Desk:

@@ -135,7 +135,7 @@ class Desk:
         crm: Any = self.app.crm(connection, also=kinds)  # beside the port: only Dynamics has them
         found: list[tuple[Ref, str]] = []
         closed: list[AuthError] = []
-        try:
+        with self.app.asking():
             for kind in kinds:
                 try:
                     found += crm.choices(kind, most)
@@ -143,8 +143,6 @@ class Desk:
                     if error.code != "missing_privilege":
                         raise
                     closed.append(error)
-        finally:
-            self.app.give_back_budgets()
         if closed and len(closed) == len(kinds):
             raise closed[0]
         return found[:most]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.connection import ConnectionConfig, Switch
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shared.azure.episodes import TableEpisodes
     from shared.bootstrap import Application
     from shared.manage.notifying import Condition
+    from shared.ports.journal import FailureStore
 
 NAME: Final = "notifications-webhook"
 _TWO: Final = 2
@@ -89,17 +91,16 @@ def _wrong(app: Application, config: ConnectionConfig) -> Iterator[Condition]:
         yield Condition("backlog", config.id, name, "it is more than two of its intervals late", step)
 
 
+def _codes(store: FailureStore) -> Counter[str]:
+    from shared.ports.journal import FailureFilter, each
+
+    found = each(lambda after: store.list(FailureFilter(), limit=500, after=after))
+    return Counter(item.code for item in islice(found, _COUNTED))
+
+
 def _digest(app: Application) -> Iterator[tuple[str, str, Mapping[str, int]]]:
     """Failing records of each connection by code, as many as are counted."""
-    from shared.ports.journal import FailureFilter
-
     for stored in app.connections.all():
-        store, counts, after = app.desk.failing(stored.config).store, Counter[str](), ""
-        while counts.total() < _COUNTED:
-            page = store.list(FailureFilter(), limit=500, after=after)
-            counts.update(item.code for item in page.items)
-            after = page.next
-            if not after:
-                break
+        counts = _codes(app.desk.failing(stored.config).store)
         if counts:
             yield stored.config.name, stored.config.id, counts

@@ -243,13 +243,11 @@ def _end_jobs(app: Application, ends: Callable[[str], bool]) -> None:
 
 def deleted_connections(app: Application) -> list[str]:
     """The ids of connections that are gone and whose activity log may still be there."""
-    log, found, place = audit(app, APP), [], ""
-    while True:
-        page = log.list(limit=500, after=place, action=DELETED)
-        found += [entry.details["connection"] for entry in page.items if "connection" in entry.details]
-        place = page.next
-        if not place:
-            return found
+    from shared.ports.journal import each
+
+    log = audit(app, APP)
+    entries = each(lambda after: log.list(limit=500, after=after, action=DELETED))
+    return [entry.details["connection"] for entry in entries if "connection" in entry.details]
 
 
 def runner(app: Application, connection: ConnectionConfig) -> JobRunner:

@@ -80,7 +80,8 @@ def _served(call: Call) -> func.HttpResponse:
     call.body = judged_body(route, call.request)
     if route.current is not None:
         _expect(call)
-    answer = route.handler(call)
+    with call.app.asking():
+        answer = route.handler(call)
     response = _response(answer, route)
     if route.audit:
         note(call, answer)

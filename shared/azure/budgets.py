@@ -141,7 +141,7 @@ class SharedBudget:
             while (wait := self._take(interactive=interactive)) > 0:
                 if waited + wait > patience:
                     raise Throttled(
-                        f"the limit of {self._account} is used up for {wait:.1f} s",
+                        f"the limit of calls to {self._account.replace('|', ' at ')} is used up for {wait:.1f} s",
                         retry_after=wait,
                         scope=self._account,
                         next_step="Nothing to do: the work goes on by itself.",
@@ -156,8 +156,11 @@ class SharedBudget:
             self._update(close=seconds)
 
     def release(self) -> None:
-        """Gives the share back; what was spent stays on the row until it leaves the window."""
+        """Gives the share back; what was spent stays on the row until it leaves the window. Does nothing where none
+        was taken since."""
         with self._lock:
+            if not self._good_until:
+                return
             self._update(leave=True)
             self._share, self._good_until = 0, 0.0
             self._seen_at = self._renewed_at = -1e9  # who works again soon asks for a share at once

@@ -71,6 +71,11 @@ _WAITING: Final = (
         "The partner's answer was lost; nothing is sent again before it is known what became of it.",
         "Nothing; it is looked again within minutes.",
     ),
+    (
+        "waiting:limit",
+        "A system's limit is reached; the request goes on when it allows.",
+        "Nothing; it goes on by itself.",
+    ),
     ("waiting:initial", "The initial sync has not been run yet.", "Finish the set-up and switch the sync on."),
     ("waiting:slot", "The change waits for the next scheduled run, as the partner's own rules ask.", _NOTHING),
     (

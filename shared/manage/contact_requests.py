@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.entity_file import parse_entity_map
@@ -17,16 +17,18 @@ from shared.domain.entity_map import EntityMap
 from shared.domain.identity import LinkState
 from shared.domain.labels import Labels
 from shared.domain.records import Gone, Record, Ref, RemoteId, Side
-from shared.errors import Rejected, SyncError, Transient
+from shared.errors import Rejected, SyncError, Throttled, Transient
 from shared.manage.ports import Systems
 from shared.ports.ambient import Clock
 from shared.ports.connector import Connector, Op, Outcome, Write
+from shared.ports.journal import each
 from shared.ports.requests import ContactRequest, RequestState, RequestStore, request_id
 from shared.state.model import Command
 
 REQUEST = "request"
 """The name under which a command of the lane carries the key of its request."""
 
+LIMIT = "waiting:limit"
 _STALE_SECONDS = 600
 _PAGES = 10
 
@@ -99,6 +101,7 @@ class ContactRequests:
 
     def work(self, key: str, tries: int) -> ContactRequest | None:
         """One attempt. What went wrong is noted on the request and raised again; the queue decides about the next try.
+        Where a limit asks to wait the request is held as long, and no try is used up.
 
         A request that is not queued any more (a message that came twice) is left as it is.
         """
@@ -107,6 +110,9 @@ class ContactRequests:
             return request
         try:
             done = self._attempt(request)
+        except Throttled as limit:
+            until = self.clock.now() + timedelta(seconds=limit.retry_after)
+            done = held(self.store.get(key) or request, LIMIT, until)
         except SyncError as error:
             self.store.save(self._failed(self.store.get(key) or request, error, tries))
             raise
@@ -259,13 +265,7 @@ class ContactRequests:
 
     def _listed(self, state: RequestState) -> Iterator[ContactRequest]:
         """Some pages of a list: one that waits for its time keeps nobody behind it from being found."""
-        after = ""
-        for _ in range(_PAGES):
-            page = self.store.list(state, limit=100, after=after)
-            yield from page.items
-            after = page.next
-            if not after:
-                return
+        return each(lambda after: self.store.list(state, limit=100, after=after), _PAGES)
 
 
 def _on_request(entity: EntityMap) -> bool:
@@ -275,3 +275,8 @@ def _on_request(entity: EntityMap) -> bool:
 def finished(request: ContactRequest, code: str, message: str = "", next_step: str = "") -> ContactRequest:
     """The request as it ended; `message` and `next_step` where they say more than the code's own words."""
     return replace(request, state=RequestState.FINISHED, code=code, message=message, next_step=next_step, adding=None)
+
+
+def held(request: ContactRequest, code: str, until: datetime) -> ContactRequest:
+    """The request, tried again at a time of its own."""
+    return replace(request, state=RequestState.HELD, run_at=until, code=code, message="", next_step="")

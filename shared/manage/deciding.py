@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from shared.domain.records import FieldState, Side
@@ -14,7 +15,7 @@ from shared.errors import StaleRevision
 from shared.manage.sweeping import A_STEP, AT_ONCE, PAGE, asked_once, stretch
 from shared.ports.ambient import Clock, IdSource
 from shared.ports.care import Job, JobStore
-from shared.ports.journal import ConflictStore, KeptConflict, Listing
+from shared.ports.journal import ConflictStore, KeptConflict, Listing, each
 from shared.state.lane import Held, LaneStore
 from shared.state.model import Command, about_pair
 
@@ -122,14 +123,8 @@ class Deciding:
 
     def _few(self, where: ConflictFilter) -> Sequence[str]:
         """The ids that a filter finds, as far as they are few."""
-        found, after = list[str](), ""
-        while len(found) <= AT_ONCE:
-            page = self.list(where, waiting=True, limit=AT_ONCE + 1, after=after)
-            found += [conflict.id for conflict in page.items]
-            after = page.next
-            if not after:
-                break
-        return found
+        found = each(lambda after: self.list(where, waiting=True, limit=AT_ONCE + 1, after=after))
+        return [conflict.id for conflict in islice(found, AT_ONCE + 1)]
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from shared.domain.identity import Link, LinkState
 from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, Record, Ref, RemoteId, Side
 from shared.errors import OutcomeUnknown, Rejected, SyncError, Transient
-from shared.manage.contact_requests import finished
+from shared.manage.contact_requests import LIMIT, finished, held
 from shared.ports.ambient import Clock
 from shared.ports.connector import Connector
 from shared.ports.enrolling import Automation, Enrols, Refusal
@@ -159,7 +159,7 @@ class Enrolling:
             if entries.last > request.seen:
                 return finished(request, "enrolled")
             if request.adding is not None and now < request.adding + _IN_FLIGHT:
-                return _held(request, "waiting:answer", request.adding + _IN_FLIGHT)
+                return held(request, "waiting:answer", request.adding + _IN_FLIGHT)
         elif entries is not None and entries.inside:
             return finished(request, "skipped:enrolled")
         begun = self.store.begin(request, seen=entries.last if entries is not None else 0, now=now)
@@ -188,7 +188,7 @@ class Enrolling:
         now = self.clock.now()
         if now > begun.at + _PATIENCE:
             raise _unknown(begun)
-        return _held(begun, "waiting:answer", (begun.adding or now) + _IN_FLIGHT)
+        return held(begun, "waiting:answer", (begun.adding or now) + _IN_FLIGHT)
 
     def _unlinked(self, request: ContactRequest, looked: LookUp, link: Link | None) -> ContactRequest:
         """Held while the next runs give the record a counterpart; else it ends with the engine's own reason."""
@@ -199,8 +199,8 @@ class Enrolling:
         now = self.clock.now()
         if now > request.at + _PATIENCE:
             return finished(request, "failed:never_linked")
-        if request.run_at is not None or awaited:
-            return _held(request, code, now + _LOOK_AGAIN)
+        if awaited or (request.run_at is not None and request.code != LIMIT):  # else the lane may know of nothing yet
+            return held(request, code, now + _LOOK_AGAIN)
         run_at = self.round_up(now)
         self.lane.put_command(
             Command(
@@ -213,7 +213,7 @@ class Enrolling:
                 trace=request.trace,
             )
         )
-        return _held(request, code, run_at)
+        return held(request, code, run_at)
 
     def _judged(self, request: ContactRequest, looked: LookUp) -> str:
         """What keeps the record without a counterpart, in the engine's words. Two that agree and are not linked are
@@ -237,10 +237,6 @@ def _opted_out(compiled: CompiledMap, row: Record, partner: Enrols) -> bool:
     ]
     values = [(item, item.take(row, Side.CRM)) for item in fields]
     return any(value is not ABSENT and item.policy.rank(value) == 0 for item, value in values)
-
-
-def _held(request: ContactRequest, code: str, until: datetime) -> ContactRequest:
-    return replace(request, state=RequestState.HELD, run_at=until, code=code, message="", next_step="")
 
 
 def _unknown(request: ContactRequest) -> Rejected:

@@ -22,6 +22,7 @@ from shared.manage.ports import Systems
 from shared.ports.ambient import Clock
 from shared.ports.connector import Connector
 from shared.ports.flow import AnswerTo, CallState, FlowCall, FlowPartner, FlowStore, PeoplePage, Phase, Told
+from shared.ports.journal import each
 from shared.ports.report import RecordOutcome
 
 MOST: Final = 20_000
@@ -212,13 +213,7 @@ class FlowSteps:
 
     def _listed(self, state: CallState) -> Iterator[FlowCall]:
         """Some pages of a list: calls that wait for their time keep nobody behind them from being found."""
-        after = ""
-        for _ in range(_LISTS):
-            listing = self.store.list(state, limit=100, after=after)
-            yield from listing.items
-            after = listing.next
-            if not after:
-                return
+        return each(lambda after: self.store.list(state, limit=100, after=after), _LISTS)
 
     def _wants_work(self, call: FlowCall, page: PeoplePage) -> bool:
         """Who waits in the lane is looked at later than who was not worked yet, and never before the run. A page that

@@ -14,7 +14,7 @@ from shared.domain.mapping import CompiledMap
 from shared.domain.plan import Change
 from shared.domain.records import Record, Ref, RemoteId, Side
 from shared.errors import Rejected
-from shared.ports.journal import ConflictStore, Failure, FailureStore, RunLog
+from shared.ports.journal import ConflictStore, Failure, FailureStore, RunLog, each
 from shared.ports.report import RecordOutcome
 from shared.sync.engine import Engine
 from shared.sync.rehearse import Verdict
@@ -187,10 +187,4 @@ class LookUp:
         return found[-1] if found else None
 
     def _outcomes(self, run: str) -> Iterator[RecordOutcome]:
-        after = ""
-        for _ in range(_LOOKED_AT):
-            page = self.runs.list_outcomes(run, limit=1000, after=after)
-            yield from page.items
-            after = page.next
-            if not after:
-                return
+        return each(lambda after: self.runs.list_outcomes(run, limit=1000, after=after), _LOOKED_AT)

@@ -7,9 +7,10 @@ may raise Transient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Protocol
 
 from shared.domain.connection import ConnectionConfig
@@ -27,6 +28,18 @@ class Listing[T]:
 
     items: Sequence[T]
     next: str = ""
+
+
+def each[T](page: Callable[[str], Listing[T]], most: int | None = None) -> Iterator[T]:
+    """The items of a list, read page by page as they are asked for, at most so many pages. `page` reads what follows
+    a place."""
+    place = ""
+    for _ in count() if most is None else range(most):
+        listing = page(place)
+        yield from listing.items
+        place = listing.next
+        if not place:
+            return
 
 
 class AlreadyThere(Exception):

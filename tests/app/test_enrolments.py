@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shared import config
+from shared.bootstrap import Application
+from shared.state import envelope
 from tests.app.conftest import World
 from tests.app.test_care import row
 from tests.app.test_requests import settled
@@ -248,6 +253,50 @@ def hurried(world: World, seconds: float) -> None:
     world.advance(seconds)
     world.tick()
     time.sleep(1.5)
+
+
+def shares(world: World) -> dict[str, tuple[datetime, bool]]:
+    """Until when each worker holds a share of an account's limit, and whether it gave it back."""
+    key = b64encode(bytes(32)).decode()
+    app = Application(config.load({"AzureWebJobsStorage": world.host.storage_connection, "DYNASYNC_STATE_KEY": key}))
+    rows = app.store("budgets").scan("budgets", "0", "z")
+    return {worker: (until, gone) for row in rows for worker, _, until, _, gone in envelope.read("budgets", row)}
+
+
+@pytest.mark.feature("HUB-17.1", system="activecampaign")
+@pytest.mark.parametrize("answer", [200, 403])
+def test_who_asked_for_somebody_keeps_no_share_of_the_limit_that_another_worker_waits_for(
+    world: World, answer: int
+) -> None:
+    connection = world.begun(people=1)
+    automation(world)
+    if answer != 200:
+        fault(world, {"status": answer, "body": '{"message": "Forbidden"}'}, "GET", "automations$")
+    before = shares(world)
+    world.call("GET", f"connections/{connection}/automations", status=200 if answer == 200 else None)
+    asked = [gone for worker, (until, gone) in shares(world).items() if (until, gone) != before.get(worker)]
+    assert asked
+    assert all(asked)
+
+
+@pytest.mark.feature("HUB-17.2", system="activecampaign")
+@pytest.mark.feature("AC-12.2", system="activecampaign")
+def test_a_limit_holds_a_request_as_long_as_the_vendor_asks_and_uses_up_no_try(world: World) -> None:
+    connection = world.begun(people=1)
+    to = automation(world)
+    [row] = people(world).values()
+    fault(world, {"status": 429, "headers": [["Retry-After", "7"]], "body": ""}, times=1)
+    [item] = enrol(world, connection, to, row)
+    found = settled(world, connection, item["id"], "held")
+    assert (found["code"], found["tries"], entries(world, to)) == ("waiting:limit", 1, [])
+    wait = datetime.fromisoformat(found["runsAt"]) - world.now()
+    assert timedelta(seconds=2) < wait < timedelta(seconds=10)
+    world.tick()  # too early: it stays as it is
+    time.sleep(wait.total_seconds())
+    assert settled(world, connection, item["id"], "held", seconds=1)["tries"] == 1
+    world.tick()
+    assert ended(world, connection, item["id"])["code"] == "enrolled"
+    assert len(entries(world, to)) == 1
 
 
 @pytest.mark.feature("AC-12.2", system="activecampaign")

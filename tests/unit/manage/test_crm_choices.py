@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,8 +34,12 @@ class App:
             raise AuthError(f"{kind} may not be read", code=found)
         return [(Ref(kind, RemoteId(name)), name) for name in found][:most]
 
-    def give_back_budgets(self) -> None:
-        self.given_back += 1
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.given_back += 1
 
 
 def choices(app: App, most: int = 10) -> list[str]:
