@@ -7,6 +7,7 @@ because they honour a Retry-After of two minutes and would eat a slice. Reads ar
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ READ_SECONDS: Final = 7
 _PAUSES: Final = (0.1, 0.4, 1.5)
 _PAGE: Final = 1000
 _STALE_SECONDS: Final = 60.0
+_LOOK_AFTER: Final = 500
 _HALF: Final = timedelta(seconds=0.5)
 
 
@@ -138,6 +140,7 @@ class AzurePartitionStore:
         self._tables = tables
         self._client = client
         self._usage = StoreUsage()
+        self._unseen = 0
         self._lock = threading.Lock()
 
     @property
@@ -234,11 +237,16 @@ class AzurePartitionStore:
             parameters={"partition": partition, "first": first, "last": last},
             results_per_page=size,
         ).by_page(token)
+        rows: list[Row] = []
+        following: Any = None
         try:
-            rows = [to_row(entity) for entity in next(pages)]
+            rows.extend(to_row(entity) for entity in next(pages))
+            following = pages.continuation_token  # type: ignore[attr-defined]
         except StopIteration:
-            return [], None
-        return rows, pages.continuation_token  # type: ignore[attr-defined]
+            pass
+        finally:
+            vars(pages).clear()  # it holds its own methods, and so the answer twice over, until cycles are looked for
+        return rows, following
 
     def _create_table(self) -> None:
         from azure.core.exceptions import ResourceExistsError
@@ -267,6 +275,10 @@ class AzurePartitionStore:
         with self._lock:
             self._usage.rows_written += len(operations)
             self._usage.bytes_written += size
+            self._unseen += len(operations)
+            look, self._unseen = self._unseen >= _LOOK_AFTER, self._unseen % _LOOK_AFTER
+        if look:
+            gc.collect(0)  # for each row of an answer the SDK's parser makes three classes: cycles of some 2 kB
 
 
 class _Missing(Exception):

@@ -63,7 +63,7 @@ ROLES = frozenset(
 """Local parts of mailboxes that several people share. They match only when nobody else on the side has the address."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def match_value(text: str | None) -> str | None:
     """The canonical form of an address for matching, or None when it can match nobody.
 

@@ -112,12 +112,15 @@ class Link:
         return copy
 
 
+_A_PAGE = 4096
+"""What is asked for several times a record is worked out once; a page has some three thousand of them."""
+
 _PLACES = {item.name: place for place, item in enumerate(fields(Link))}
 _OF_LINK = attrgetter(*_PLACES)
 _SLOTS = tuple(getattr(Link, name).__set__ for name in _PLACES)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_A_PAGE)
 def link_key(crm: Ref) -> LinkKey:
     """The key of the link of a Dynamics record."""
     return LinkKey(blake2b(f"{crm.kind}|{crm.id.lower()}".encode(), digest_size=12).digest())
@@ -134,9 +137,8 @@ def _keyed(secret: bytes) -> blake2b:
     return blake2b(key=secret, digest_size=16)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_A_PAGE)
 def _match_key(secret: bytes, canonical: str) -> MatchKey:
-    """Asked for several times a record; a page has some thousand of them."""
     return MatchKey(blake2b(canonical.encode(), key=secret, digest_size=12, person=b"match").digest())
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from shared.domain.identity import Link, LinkKey, MatchKey
 from shared.domain.records import Ref
 from shared.ports.state import Operation
-from shared.state.layers import Claim
+from shared.state.layers import Claim, add_one
 from shared.state.lease import Fence
 from shared.state.links import tally
 from shared.state.model import Fact, MatchEntry
@@ -69,7 +69,7 @@ class Fold:
         self._old_matches = set(reader.stale.matches)
         self._old_candidates = set(reader.stale.candidates)
         self._settled: set[bytes] = set()
-        self._added_links: dict[bytes, set[LinkKey]] = {}
+        self._added_links: dict[bytes, tuple[LinkKey, ...]] = {}
         self._added_candidates: dict[bytes, set[Ref]] = {}
 
     def run(self, loose: Iterable[Sequence[Operation]], last: Sequence[Operation], facts: Mapping[str, Fact]) -> int:
@@ -91,9 +91,9 @@ class Fold:
     # -- reverse entries that will be true ------------------------------------------------------------------------
 
     def _add_partners(self) -> None:
-        linked: dict[bytes, set[LinkKey]] = {}
+        linked: dict[bytes, tuple[LinkKey, ...]] = {}
         for key, place in self._places.items():
-            linked.setdefault(place, set()).add(key)
+            add_one(linked, place, key)
         matches = {partner_key(ref): match for ref, match in self._target.candidates.items()}
         names = self._names | {partner_key(ref): ref for ref in self._target.candidates}
         for page, wanted in self._walk(Tree.PARTNERS, names):
@@ -113,7 +113,7 @@ class Fold:
         links, candidates = self._added_links, self._added_candidates
         for key, claim in self._target.claims.items():
             if claim.match is not None:
-                links.setdefault(claim.match, set()).add(key)
+                add_one(links, claim.match, key)
         for ref, match in self._target.candidates.items():
             if match is not None and partner_key(ref) not in self._live:
                 candidates.setdefault(match, set()).add(ref)
@@ -145,7 +145,7 @@ class Fold:
             for place in wanted:
                 key = LinkKey(place)
                 claim = self._target.claims.get(key)
-                before[key] = old = self._reader.link_in(page, key)
+                before[key] = old = self._reader.link_in(page, key, keep=False)
                 self._retire(key, old, claim)
                 edits.extend(_edit(page, key, None if claim is None else self._target.packed(key, page.words)))
             count = partial(self._count, before) if self._target.tallies is not None else None

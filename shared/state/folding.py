@@ -62,6 +62,10 @@ class Folding:
         self._reader.changed()
         return commits
 
+    def merge_when_ready(self) -> int:
+        """Merges when there is enough to merge; for a moment in which nothing else is in hand."""
+        return self.merge() if self._reader.pages.layers().ready() else 0
+
     def merge(self) -> int:
         """Brings all layers into the pages. Cut short, it is done again: the layers lie on top until it ended.
 
@@ -70,6 +74,7 @@ class Folding:
         found = self._reader.pages.layers()
         if not found:
             return 0
+        self._reader.changed()
         target = Target(
             claims={key: claim for key, claim in found.claims.items() if claim is not None},
             packed=self._layered,

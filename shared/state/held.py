@@ -266,6 +266,12 @@ class Held:
         with self._guarded():
             return self._folding.merge()
 
+    def merge_when_ready(self) -> int:
+        """Merges when it is worth it, in how many transactions. For the moment between two pages of work, whose memory
+        is free then; a fold waits longer before it merges by itself."""
+        with self._guarded():
+            return self._folding.merge_when_ready()
+
     # -- repair -----------------------------------------------------------------------------------------------------
 
     def mend(self) -> list[str]:

@@ -30,9 +30,14 @@ LARGE_FOLD: Final = 300
 MANY_PAGES: Final = 20
 """A fold of so many changes over so many pages of links becomes a layer (docs/adr/0002)."""
 
-MERGE_AT: Final = 16_000
-MERGE_BYTES: Final = 16 * 1024 * 1024
-"""Layers of so many links, or bytes, are merged at once: what they take in memory stays bounded."""
+READY_AT: Final = 16_000
+READY_BYTES: Final = 16 * 1024 * 1024
+"""Layers of so many links, or bytes, are merged as soon as no page of work is in hand: both at once take a quarter more
+memory."""
+
+MERGE_AT: Final = 24_000
+MERGE_BYTES: Final = 24 * 1024 * 1024
+"""From so many on the fold that finds them merges them itself: what they take in memory stays bounded."""
 
 _KEY: Final = re.compile(r"x\.([0-9]{8})\.([0-9]{3})")
 _REMOVED: Final = b""
@@ -109,6 +114,9 @@ class Layers:
 
     def __contains__(self, key: object) -> bool:
         return key in self._where
+
+    def ready(self) -> bool:
+        return len(self._where) >= READY_AT or self._size >= READY_BYTES
 
     def full(self) -> bool:
         return len(self._where) >= MERGE_AT or self._size >= MERGE_BYTES
@@ -188,18 +196,18 @@ class Layers:
         if claim is None:
             return
         if claim.place is not None:
-            _add(self._partners, claim.place, key)
+            add_one(self._partners, claim.place, key)
         if claim.match is not None:
-            _add(self._matches, claim.match, key)
+            add_one(self._matches, claim.match, key)
 
     def _remember(self, ref: Ref, match: MatchKey | None) -> None:
         self.candidates[ref] = match
         self._places[partner_key(ref)] = match
         if match is not None:
-            _add(self._carried, match, ref)
+            add_one(self._carried, match, ref)
 
 
-def _add[Place, Item](table: dict[Place, tuple[Item, ...]], place: Place, item: Item) -> None:
+def add_one[Place, Item](table: dict[Place, tuple[Item, ...]], place: Place, item: Item) -> None:
     """A tuple takes a quarter of the memory of a set, and there is one a link, mostly of one."""
     known = table.get(place, ())
     if item not in known:

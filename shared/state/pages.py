@@ -24,7 +24,7 @@ DIRECTORY_KEY: Final = "tree"
 WINDOW: Final = 48
 """Pages read at a time: about 2 MiB in memory."""
 
-CACHE_BYTES: Final = 24 * 1024 * 1024
+CACHE_BYTES: Final = 16 * 1024 * 1024
 """Memory for pages that were read, kept as they are packed: to decode one takes a twentieth of what reading it takes.
 When it is full, what is in it stays and nothing more comes in: keys are digests, so no page is wanted more than
 another, and each fold of a first load walks all of them in a circle."""
@@ -100,10 +100,14 @@ class Pages:
         `overlay` answers a page that was changed here and is not written yet.
         """
         for window in batched(self.groups(tree, keys), WINDOW, strict=False):
-            changed = {prefix: page for prefix, _ in window if overlay and (page := overlay(row_key(tree, prefix)))}
-            read = self.read(tree, [prefix for prefix, _ in window if prefix not in changed])
+            pages = {
+                prefix: page
+                for prefix, _ in window
+                if overlay and (page := overlay(row_key(tree, prefix))) is not None  # one without entries counts, too
+            }
+            pages |= self.read(tree, [prefix for prefix, _ in window if prefix not in pages])
             for prefix, wanted in window:
-                page = changed.get(prefix) or read[prefix]
+                page = pages.pop(prefix)
                 if page.prefix == prefix:
                     yield page, wanted
                 else:  # it was split since the directory was read

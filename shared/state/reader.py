@@ -147,9 +147,9 @@ class LaneReader:
                 links[name] = layered
         return [links[key] for key in sorted(links)], None if end >> KEY_BITS else end
 
-    def link_in(self, page: Page, key: bytes) -> Link | None:
+    def link_in(self, page: Page, key: bytes, *, keep: bool = True) -> Link | None:
         """The link a page has under a key. Between two folds the same link is asked for several times: it is decoded
-        once, as long as the page holds the very same bytes."""
+        once, as long as the page holds the very same bytes. `keep` is False for the last who asks."""
         blob = page.get(key)
         if blob is None:
             return None
@@ -160,7 +160,8 @@ class LaneReader:
             link = unpack_link(blob, page.words)
         except ValueError as error:
             raise self.damaged(Tree.LINKS, page, error) from error
-        self._remember(key, blob, link)
+        if keep:
+            self._remember(key, blob, link)
         return link
 
     def partner_entries(self, keys: Iterable[bytes]) -> dict[bytes, PartnerEntry]:

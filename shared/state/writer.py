@@ -125,6 +125,7 @@ class Writer:
         ]
         if self._split:
             operations.append(self._pages.directory_row())
+        self._dirty.clear()  # what is sent takes memory enough
         deltas = dict(self.counts)
 
         def edit(row: LaneRow) -> LaneRow:
@@ -134,7 +135,6 @@ class Writer:
         for key, body in bodies.items():
             if body is not None:
                 self._pages.keep(key, body)
-        self._dirty.clear()
         self._weights.clear()
         self._loose.clear()
         self._loose_weight = 0

@@ -273,6 +273,7 @@ class Cycle:
 
     def _between(self) -> None:
         self.work.tick()
+        self.work.held.merge_when_ready()
         if self.work.engine.clock.monotonic() - self._looked >= self.work.engine.options.inbox_every:
             self._inbox()
 

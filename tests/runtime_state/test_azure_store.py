@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from email.headerregistry import BaseHeader
 from http.client import BadStatusLine
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,7 +18,9 @@ from uuid import uuid4
 
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.paging import PageIterator
 from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableEntity
 
 from shared.azure.ambient import RandomIds, SystemClock
 from shared.azure.tables import AzurePartitionStore, Tables
@@ -129,6 +133,39 @@ class TestAzurePartitionStore(PartitionStoreContract):
     @pytest.fixture
     def store(self, tables: Tables) -> AzurePartitionStore:
         return tables.store(uuid4().hex)
+
+
+def test_what_a_range_was_read_into_goes_at_once_and_not_when_cycles_are_looked_for(bench: Bench) -> None:
+    bench.store.transact("p", [Insert(f"row{number}", {"body": b"x" * 1000}) for number in range(20)])
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(bench.store.scan("p", "row", "rox")) == 20
+        assert not bench.store.scan("p", "s", "t")
+        left = [found for found in gc.get_objects() if isinstance(found, TableEntity | PageIterator)]
+    finally:
+        gc.enable()
+    assert not left
+
+
+def _made_classes() -> int:
+    """Classes of headers of answers, which live until somebody looks for cycles."""
+    return sum(isinstance(found, type) and issubclass(found, BaseHeader) for found in gc.get_objects())
+
+
+def test_what_the_sdk_makes_of_answers_to_writes_does_not_pile_up(bench: Bench) -> None:
+    gc.collect()
+    before = _made_classes()
+    counts = []
+    gc.disable()
+    try:
+        for start in range(0, 1000, 50):
+            bench.store.transact("p", [Insert(f"many{number}", {}) for number in range(start, start + 50)])
+            counts.append(_made_classes() - before)
+    finally:
+        gc.enable()
+    assert counts[8] > 1000  # it does make some: else there is nothing to look for any more
+    assert max(counts) <= 1.2 * counts[8]
 
 
 def times(count: int, fault: Callable[[Any, Send], Any]) -> Callable[[Any, Send], Any]:

@@ -81,6 +81,21 @@ def test_layers_are_merged_when_they_hold_enough(world: World, monkeypatch: pyte
     assert {found.crm_revision for found in held.scan_links()} == {'W/"1005"'}
 
 
+def test_between_two_pages_layers_are_merged_sooner_than_by_a_fold(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.state.layers.READY_AT", 60)
+    held = world.acquire()
+    counts = []
+    for start in range(0, 150, 25):
+        held.fold(LaneChanges(links=[link(number, version=5) for number in range(start, start + 25)]))
+        counts.append(len(_layers(world)))
+        assert bool(held.merge_when_ready()) == (start % 75 == 50)
+    assert counts == [1, 2, 3, 1, 2, 3]
+    assert not _layers(world)
+    assert {found.crm_revision for found in held.links([key(number) for number in range(150)]).values()} == {'W/"1005"'}
+
+
 def test_a_new_holder_and_a_reader_without_the_lease_see_layers_too(world: World) -> None:
     held = world.acquire()
     model = Model()

@@ -7,7 +7,8 @@ import pytest
 from shared.domain.identity import LinkKey
 from shared.ports.state import MAX_OPERATIONS
 from shared.state import LaneChanges, LaneId, LaneStore
-from shared.state.pages import WINDOW, Tree
+from shared.state.page import Page
+from shared.state.pages import WINDOW, Pages, Tree, row_key
 from tests.fakes.partition_store import Call, Fault
 from tests.unit.state.world import LANE, World, key, link, match, partner
 
@@ -208,3 +209,13 @@ def test_no_key_and_no_cell_tells_an_address(thousand: World) -> None:
         assert set(name) <= set("0123456789abcdefghijklmnopqrstuvwxyz.")
         assert not any(isinstance(cell, bytes) and b"example.com" in cell for cell in row.cells.values())
     assert thousand.lane.reader().by_match([match(3)])[match(3)].links == (key(3),)
+
+
+def test_a_page_that_a_fold_left_without_entries_is_walked_as_it_is_and_not_read_again() -> None:
+    world = World()
+    held = world.acquire()
+    held.fold(LaneChanges(links=[link(1)]))
+    pages, emptied = Pages(world.store, LANE.partition), Page("")
+    walked = list(pages.walk(Tree.LINKS, [key(1)], {row_key(Tree.LINKS, ""): emptied}.get))
+    assert walked == [(emptied, [key(1)])]
+    assert [len(page) for page, _ in pages.walk(Tree.LINKS, [key(1)])] == [1]
