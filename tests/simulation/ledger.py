@@ -105,7 +105,7 @@ class Ledger:
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
     entered: dict[FieldName, list[tuple[Side, Value | None]]] = field(default_factory=dict)  # what users ever entered
-    met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen
+    met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen living
     known: set[tuple[Ref, Ref]] = field(default_factory=set)  # pairs that were linked once, where ids come later
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
@@ -358,8 +358,10 @@ class Ledger:
         earlier = self.of[event.side, event.ref][:-1]
         if event.op != "create" or event.afterwards or not earlier:
             return []
-        made = next(known for known in reversed(earlier) if known.op in {"create", "restore"})
-        if made.by_hub and made.doubtful and not any(known.by_hub for known in earlier if known.number > made.number):
+        made = next(known for known in reversed(earlier) if known.op == "create")
+        since = [known for known in earlier if known.number > made.number]
+        seen = (event.side, event.ref.id) in self.met and any(known.op == "restore" for known in since)
+        if made.by_hub and made.doubtful and not seen and not any(known.by_hub for known in since):
             return []
         return [f"I6 the hub made {event.side} {event.ref} again, which had been deleted"]
 

@@ -56,7 +56,7 @@ class TroubledConnector(Calls):
             self._whole_look(kind, cursor, page, seen)
             self._followed(kind, cursor, page)
             for item in page.items:
-                self._saw(item.ref.id, seen)
+                self._saw(item.ref.id, seen, item)
             return page
 
         what = f"{self.side} changes {kind}{' from the start' if cursor is None else ''}"
@@ -73,9 +73,10 @@ class TroubledConnector(Calls):
             told = self.worker.began.get(where, 0) if walking else seen
             self.worker.told[where] = max(told, self.worker.told.get(where, 0))
 
-    def _saw(self, row: RemoteId, when: int) -> None:
+    def _saw(self, row: RemoteId, when: int, told: Record | Gone) -> None:
         self.worker.read[self.side, row] = when
-        self.world.ledger.met.add((self.side, row))
+        if isinstance(told, Record):
+            self.world.ledger.met.add((self.side, row))
 
     def _followed(self, kind: Kind, cursor: Cursor | None, page: ChangePage) -> None:
         """Changes of Dynamics are carried over once the partner's own were taken: who read a page of them (no walk)
@@ -101,8 +102,8 @@ class TroubledConnector(Calls):
             found = self._inner.read(kind, ids, fields)
             if self.lag is not None:
                 found = self._undenied(kind, found, fields)
-            for row in found:
-                self._saw(row, seen)
+            for row, told in found.items():
+                self._saw(row, seen, told)
             return found
 
         return self._lagging(f"{self.side} read {kind} {', '.join(ids)}", do)
@@ -122,7 +123,7 @@ class TroubledConnector(Calls):
             found = self._inner.find(kind, values, fields)
             for records in found.values():
                 for record in records:
-                    self._saw(record.ref.id, self.world.ledger.now)
+                    self._saw(record.ref.id, self.world.ledger.now, record)
             return found
 
         return self.run("remote", f"{self.side} find {kind} {', '.join(values)}", do)
@@ -131,7 +132,7 @@ class TroubledConnector(Calls):
         def do() -> Record | None:
             found = self._inner.stamped(kind, stamp, fields)
             if found is not None:
-                self._saw(found.ref.id, self.world.ledger.now)
+                self._saw(found.ref.id, self.world.ledger.now, found)
             return found
 
         return self.run("remote", f"{self.side} stamped {kind}", do)

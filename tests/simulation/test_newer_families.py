@@ -273,6 +273,16 @@ FAMILIES: dict[str, Family] = {
             A,
         ),
     ),
+    "a row that was deleted, restored and deleted again before anybody could know of it is made once more": (
+        "mailbox",
+        (
+            ("create", "partner", "fresh", 5, 2),
+            met("write", 0, "crash_after"),
+            ("delete", "crm", 0),
+            ("restore", "crm", 0),
+            ("delete", "crm", 0),
+        ),
+    ),
     "a row that a late create brings back after it was deleted is told as a duplicate of its successor": (
         "mailbox",
         (
