@@ -134,9 +134,10 @@ class Page:
         return bool(suppressed) and kept_away(suppressed, keys_of(engine.digester, engine.connection.id, case))
 
     def _step_aside(self, case: Case) -> None:
-        """A case whose Dynamics row was linked to another partner record meanwhile goes back to being its own."""
+        """A case whose Dynamics row was linked to another partner record meanwhile goes back to being its own; one that
+        knew of none goes on with that one."""
         link = self.links.link(case.key)
-        if link is None or link.partner is None or case.partner_ref in {None, link.partner}:
+        if link is None or link.partner is None or case.partner_ref == link.partner:
             return
         if link.state is not LinkState.LINKED:
             return

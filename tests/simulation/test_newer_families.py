@@ -283,6 +283,21 @@ FAMILIES: dict[str, Family] = {
             ("delete", "crm", 0),
         ),
     ),
+    "a pair whose row was merged twice in one page goes on with the row that stays": (
+        "late",
+        (
+            A,
+            ("create", "partner", "fresh", 0, 0),
+            ("tick", 59),
+            met("after", 4, "crash_after"),
+            ("create", "crm", "twin", 0, 0),
+            ("merge", "crm", 0, 1),
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "crm", "twin", 0, 0),
+            ("create", "partner", "match", 0, 0),
+            ("merge", "crm", 0, 1),
+        ),
+    ),
     "a row that a late create brings back after it was deleted is told as a duplicate of its successor": (
         "mailbox",
         (
