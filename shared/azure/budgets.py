@@ -99,6 +99,28 @@ class Row:
         return replace(self, members=members)
 
 
+class Line:
+    """A lock that threads get in the order they came (`threading.Lock` promises none)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        turn = threading.Event()
+        with self._lock:
+            self._waiting.append(turn)
+            first = len(self._waiting) == 1
+        if not first:
+            turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._waiting.popleft()
+            if self._waiting:
+                self._waiting[0].set()
+
+
 class SharedBudget:
     """`RequestBudget` of one account for one worker. `worker` is an id no other worker has; several threads may use it.
 
@@ -126,6 +148,7 @@ class SharedBudget:
         self._block = max(1, int(rate.calls * min(1.0, lease_seconds / rate.seconds)))
         self._capped = False
         self._lock = threading.RLock()
+        self._line = Line()
         self._given: deque[float] = deque()
         self._share = 0
         self._good_until = 0.0
@@ -134,9 +157,19 @@ class SharedBudget:
         self._closed_until = 0.0
 
     def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
-        """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones."""
+        """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones.
+
+        Threads of this worker get leave in the order they came: one that always lost the race for the next moment would
+        be refused although the limit is not used up. A person's call passes the line.
+        """
+        if interactive:
+            self._acquire(calls, _A_PERSONS_PATIENCE, interactive=True)
+            return
+        with self._line:
+            self._acquire(calls, PATIENCE, interactive=False)
+
+    def _acquire(self, calls: int, patience: float, *, interactive: bool) -> None:
         waited = 0.0
-        patience = _A_PERSONS_PATIENCE if interactive else PATIENCE
         for _ in range(calls):
             while (wait := self._take(interactive=interactive)) > 0:
                 if waited + wait > patience:
