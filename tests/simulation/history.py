@@ -149,7 +149,7 @@ class _Telling:
         mine = _held_at(story.item, self.events, written.side, written.knew())
         theirs = _source_then(story.item, self.events, written, self.value)
         if not same(story.item, mine, theirs, at=(written.side, written.side.other)):
-            self.agreed = []
+            self.agreed = _nothing_to_give(story.item, {written.side: mine, written.side.other: theirs})
             story.bases = {edit: [] for edit in story.bases}
 
     def _carried(self, event: Event) -> None:
@@ -220,6 +220,12 @@ def _agreed_empty(
         return [dict(value)]
     empty = event.number == met and not value[event.side] and not _source_then(item, events, event, value)
     return [dict.fromkeys(Side)] if empty else []
+
+
+def _nothing_to_give(item: SimField, held: Mapping[Side, Value | None]) -> list[dict[Side, Value | None]]:
+    """What two records agreed on at their first meeting where a field goes one way and its source was empty: each
+    side's own value."""
+    return [dict(held)] if len(item.into) == 1 and all(is_empty(held[side.other]) for side in item.into) else []
 
 
 def _agreed_then(

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.domain.draft import Draft, Pair
+from shared.domain.records import Side
+from tests.simulation.broken import MUTANTS
 from tests.simulation.families import A, Family, met, told
+from tests.simulation.steps import Step
 
 FAMILIES: dict[str, Family] = {
     "a choice that was taken away while it was carried over for the first time stays away": (
@@ -320,9 +324,62 @@ FAMILIES: dict[str, Family] = {
             A,
         ),
     ),
+    "the source of a one-way field that was empty at the first meeting, filled and emptied since, did not move": (
+        "logbook",
+        (
+            ("create", "partner", "fresh", 0, 691),
+            ("create", "crm", "case", 0, 0),
+            A,
+            ("edit", "crm", 0, "code", 0),
+            ("clear", "crm", -1, "code"),
+        ),
+    ),
+    "a partner that was empty at the first meeting takes nothing from Dynamics when it is filled and emptied again": (
+        "tags",
+        (
+            ("create", "crm", "fresh", 3, 1594),
+            ("create", "partner", "copy", 0, 0),
+            met("commit", 4, "users_before", ("clear", "partner", 0, "phone")),
+            ("edit", "partner", 0, "city", 5),
+            ("clear", "partner", 0, "city"),
+        ),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_that_was_mended_holds(name: str) -> None:
     assert told(FAMILIES[name]) == ""
+
+
+EMPTY_SOURCE: tuple[Step, ...] = (
+    ("create", "partner", "fresh", 0, 691),
+    ("create", "crm", "case", 0, 0),
+    A,
+    ("edit", "crm", 0, "code", 0),
+)
+"""A pair whose one-way field was empty at its source when the two met, and was filled since."""
+
+
+def test_a_source_that_was_seen_filled_and_is_not_followed_when_it_is_emptied_is_seen() -> None:
+    emptied: Family = ("logbook", (*EMPTY_SOURCE, A, ("clear", "crm", 0, "code")))
+    assert told(emptied) == ""
+    with MUTANTS["clear_not_carried"].at_work():
+        assert "I1 a one-way field did not arrive" in told(emptied)
+
+
+def test_a_source_that_was_empty_at_first_and_is_not_followed_when_it_is_filled_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filled: Family = ("logbook", EMPTY_SOURCE)
+    assert told(filled) == ""
+    write = Draft.write
+
+    def agreed_unwritten(draft: Draft, pair: Pair, target: Side) -> bool:
+        if pair.field.id != "code":
+            return write(draft, pair, target)
+        draft.settle(pair)
+        return True
+
+    monkeypatch.setattr(Draft, "write", agreed_unwritten)
+    assert "I1 a one-way field did not yield to its source" in told(filled)
