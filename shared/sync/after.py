@@ -136,13 +136,15 @@ def adopted(link: Link, found: Record) -> Link:
     return met.with_(flags=link.flags - {MISSED})
 
 
-def found_again(link: Link, entry: Entry, found: Record, *, stamped: bool) -> Link:
-    """The link of a create whose answer was lost, with the record that was found. One that was known by its match value
-    and some values may be older than the create: in doubt it does not count as made."""
-    if entry.op is not Op.CREATE or stamped or (entry.partner is not None and entry.partner.id):
+def found_again(link: Link, entry: Entry, found: Record, *, stamped: bool, as_sent: bool) -> Link:
+    """The link of a create whose answer was lost, with the record that was found. One that is older than the create, or
+    that does not hold just what was sent (`as_sent`), may be somebody's own: of the same match value, or one that users
+    merged ours into, stamp and all. In doubt it does not count as made."""
+    if entry.op is not Op.CREATE or (entry.partner is not None and entry.partner.id):
         return link
     at, born = entry.facts.get("at"), found.created_at
-    ours = isinstance(at, int) and born is not None and born.timestamp() >= at
+    since = born.timestamp() >= at if isinstance(at, int) and born is not None else stamped
+    ours = as_sent and since
     return link if ours or link.made != Side.PARTNER.value else link.with_(made="")
 
 

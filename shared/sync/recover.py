@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState
-from shared.domain.mapping import CompiledMap
+from shared.domain.mapping import CompiledField, CompiledMap
 from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.errors import Throttled, Transient
 from shared.ports.connector import Op, Outcome
@@ -213,7 +213,8 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         return None
     _retire_former(page, entry)
     after = link_after(link_before(known, entry), entry, batch.side, ref=seen.ref)
-    again = found_again(after, entry, seen, stamped=_stamped(page, batch, entry))
+    as_sent = entry.op is Op.CREATE and _is_as_sent(page, batch, entry, compiled, seen)
+    again = found_again(after, entry, seen, stamped=_stamped(page, batch, entry), as_sent=as_sent)
     page.links.put(replace(again, flags=again.flags | {DIVERGED}))  # what follows from it may not be sent
     _found(page, page.tally, batch, entry, seen.ref)
     case = Case(map=compiled, crm_ref=entry.crm, key=entry.key)
@@ -275,13 +276,30 @@ def _is_ours(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, now:
     told = {name: agreed.of(batch.side) for name, agreed in entry.intended.items() if name in now}
     if (ref is not None and ref.id) or all(now[name] == digest for name, digest in told.items()):
         return True
-    draw = page.reconciler.digester.raw
+    return any(
+        now[item.id] == told[item.id] and now[item.id] not in _empties(page, item, batch.side)
+        for item in compiled.fields
+        if item.id in _telling(compiled, told, batch.side) and item.id != compiled.entity.match
+    )
+
+
+def _is_as_sent(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> bool:
+    """Whether a record holds what a create sent and nothing beside it. A reference is spoken of as a link there, and
+    says nothing here."""
+    side, sent = batch.side, {**entry.settled, **entry.intended}
+    now = digests(compiled, seen, side, page.reconciler.digester)
     for item in compiled.fields:
-        if item.id in _telling(compiled, told, batch.side) and item.id != compiled.entity.match:
-            empty = {draw(item.prefix + item.canonical(value, batch.side)) for value in (None, "")}
-            if now[item.id] == told[item.id] and now[item.id] not in empty:
-                return True
-    return False
+        if item.id not in sent or item.id not in now or item.spec(side).type is FieldType.REFERENCE:
+            continue
+        both = {now[item.id], sent[item.id].of(side)}
+        if len(both) > 1 and not both <= _empties(page, item, side):
+            return False
+    return True
+
+
+def _empties(page: Page, item: CompiledField, side: Side) -> set[bytes]:
+    """The digests of a field that holds nothing."""
+    return {page.reconciler.digester.raw(item.prefix + item.canonical(value, side)) for value in (None, "")}
 
 
 def _telling(compiled: CompiledMap, names: Iterable[str], side: Side) -> list[str]:

@@ -71,14 +71,17 @@ def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence
         return ""
     if _excused(story, values):
         return ""
-    if any(holds(story.item, [edit], values[edit.side], edit.side) for edit in story.half_heard):
-        return _unlogged(frontier, disputes, values)
+    stands = [edit for edit in story.half_heard if holds(story.item, [edit], values[edit.side], edit.side)]
+    if stands:
+        met = any(edit.number in story.half_met for edit in stands)
+        return _unlogged([edit for edit in frontier if not (met and is_empty(edit.value))], disputes, values)
     expected = " or ".join(_show(edit.value) for edit in frontier) or "nothing"
     return f"I4 an edit was lost: expected {expected}, but {_differ(values)}"
 
 
 def _unlogged(frontier: Sequence[Edit], disputes: Sequence[ConflictEntry], values: Mapping[Side, Value | None]) -> str:
-    """Nobody could tell whether a write was made: what differed from it was a conflict, and the loser is in the log."""
+    """Nobody could tell whether a write was made: what differed from it was a conflict, and the loser is in the
+    log. What a user emptied before a first meeting was finished is not asked for: it is filled."""
     lost = next((edit for edit in frontier if not edit.foreign and not _logged(edit, disputes)), None)
     return f"I5 the losing value {_show(lost.value)} is in no conflict log: {_differ(values)}" if lost else ""
 

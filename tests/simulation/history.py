@@ -37,7 +37,7 @@ class Story:
     `replaced`: the partner record was taken for one that the hub had made, and a user had deleted.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
-    nobody can tell whether it was made.
+    nobody can tell whether it was made. `half_met` numbers those of them that a first meeting of two records made.
     `bases` holds what both sides may have agreed on when an edit was made.
     """
 
@@ -49,6 +49,7 @@ class Story:
     late: set[Edit] = field(default_factory=set)
     returned: set[Edit] = field(default_factory=set)
     half_heard: list[Edit] = field(default_factory=list)
+    half_met: set[int] = field(default_factory=set)
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
@@ -99,6 +100,7 @@ def tell(item: SimField, events: Sequence[Event], pairing: Pairing, *, generous:
         telling.take(event)
     story, stamped = telling.story, pairing.stamped
     story.half_heard = [edit for event in events if (edit := _half_heard(item, events, event, stamped)) is not None]
+    story.half_met = {edit.number for edit in story.half_heard if _is_of_the_meeting(story, events, edit)}
     return story
 
 
@@ -209,6 +211,17 @@ def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: f
         if event.hidden or event.fields.keys() & sent.fields.keys():
             return Edit(sent.number, sent.side, sent.fields[item.name], foreign=True)
     return None
+
+
+def _is_of_the_meeting(story: Story, events: Sequence[Event], half: Edit) -> bool:
+    """Whether a write was of the first meeting of two records that were there before: the first one to its side, by the
+    slice that met them. Nothing was agreed before on what it carries."""
+    if story.first_hub is None or story.first_hub <= story.met:
+        return False
+    writes = [event for event in events if event.by_hub and story.first_hub <= event.number <= half.number]
+    begun, made = writes[0].sent, writes[-1].sent
+    same_slice = begun is not None and made is not None and begun.worker == made.worker
+    return same_slice and sum(event.side is half.side for event in writes) == 1
 
 
 def _agreed_empty(

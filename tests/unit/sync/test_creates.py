@@ -10,8 +10,8 @@ import pytest
 
 from shared.domain.entity_file import parse_entity_map
 from shared.domain.entity_map import MapErrors
-from shared.domain.records import Record, Side
-from shared.ports.connector import ChangePage, Deletes, FeedKind, Op, Outcome, Write, WriteResult
+from shared.domain.records import FieldName, FieldSpec, FieldType, Record, Ref, Side
+from shared.ports.connector import ChangePage, CreateKey, Deletes, FeedKind, Op, Outcome, Write, WriteResult
 from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, NAME, NOTE, PARTNER_CAPABILITIES, PERSON, Rig
 
 TELLING = replace(PARTNER_CAPABILITIES, deletes=Deletes.TOLD, feed=FeedKind.DELTA, asynchronous_create=False)
@@ -174,3 +174,50 @@ def test_who_takes_the_place_of_a_create_that_was_refused_does_not_count_as_made
     made.partner.create(PERSON, {MAIL: "p@example.org", NAME: "P"})
     made.run(4)
     assert links(made)[row] == ("linked", "")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "maker"),
+    [("nothing", "partner"), ("an edit", ""), ("a merge into a newer", ""), ("into an older", "")],
+)
+def test_who_is_found_by_the_stamp_of_a_lost_create_counts_as_made_when_it_can_be_no_other(
+    meanwhile: str, maker: str
+) -> None:
+    stamp = FieldName("stamp")
+    made = Rig(
+        partner=replace(TELLING, create_key=CreateKey.NONE, stamp=stamp),
+        fields=[FieldSpec(name=stamp, type=FieldType.TEXT)],
+    )
+    made.run()
+    row = made.crm.create(CONTACT, {MAIL: "p@example.org", NAME: "Ann"}).id
+    connector = made.engine.partner
+    find, write = connector.find, connector.write
+    theirs: list[Ref] = []
+
+    def types_in(*asked: Any) -> Any:
+        told = find(*asked)
+        if meanwhile == "into an older":
+            theirs.append(made.partner.create(PERSON, {NAME: "Ann"}))
+        made.clock.advance(60)
+        return told
+
+    def dies(writes: Sequence[Write]) -> Sequence[WriteResult]:
+        write(writes)
+        raise RuntimeError("killed")
+
+    connector.find = types_in  # type: ignore[method-assign, assignment]
+    connector.write = dies  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        made.run()
+    connector.find = find  # type: ignore[method-assign]
+    connector.write = write  # type: ignore[method-assign]
+    (person,) = [ref for ref, _ in made.refs(PERSON) if ref not in theirs]
+    if meanwhile == "an edit":
+        made.partner.edit(person, {NOTE: "met at the fair"})
+    if meanwhile == "a merge into a newer":
+        theirs.append(made.partner.create(PERSON, {NAME: "Theirs"}))
+    for own in theirs:
+        made.partner.merge(person, own)
+    made.clock.advance(600)
+    made.run(4)
+    assert links(made)[row] == ("linked", maker)
