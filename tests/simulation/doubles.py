@@ -64,9 +64,21 @@ def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref])
         for (where, ref), events in court.ledger.of.items()
         if where is side.other and events[0].fields.get(TAG) == tag
     }
-    living = sum(court.row(side.other, ref) is not None for ref in origins)
+    living = sum(court.row(side.other, ref) is not None or _merged_later(court, side, ref, refs) for ref in origins)
     given_away = any(_is_anothers(court, side, ref, origins) or _taken(court, side, ref, origins) for ref in refs)
     return (given_away or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
+
+
+def _merged_later(court: Court, side: Side, origin: Ref, refs: Iterable[Ref]) -> bool:
+    """Whether users merged a record away when each of these was there already, and the hub told whom that leaves: two
+    whose counterparts are merged are doubles, which are left to a person."""
+    last = court.ledger.of[side.other, origin][-1]
+    if last.op != "merge" or any(court.ledger.of[side, ref][0].number > last.number for ref in refs):
+        return False
+    return any(
+        outcome.code == "conflicted:merged" and origin == (outcome.partner if side is Side.CRM else outcome.crm)
+        for outcome in court.world.journal.outcomes
+    )
 
 
 def _is_anothers(court: Court, side: Side, ref: Ref, origins: Iterable[Ref]) -> bool:

@@ -312,6 +312,19 @@ FAMILIES: dict[str, Family] = {
             A,
         ),
     ),
+    "who came back got a row of its own: the two rows are told and stay, though users merge their counterparts": (
+        "nested",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            A,
+            ("rename", "crm", 0, "fresh", 0),
+            ("delete", "partner", 0),
+            A,
+            ("restore", "partner", 0),
+            A,
+            ("merge", "partner", 1, 0),
+        ),
+    ),
     "who was edited and had no match value by which to be made again is made once it has one": (
         "log",
         (
