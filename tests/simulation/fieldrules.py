@@ -74,15 +74,18 @@ def _owned(story: Story, values: Mapping[Side, Value | None], disputes: Sequence
     stands = [edit for edit in story.half_heard if holds(story.item, [edit], values[edit.side], edit.side)]
     if stands:
         met = any(edit.number in story.half_met for edit in stands)
-        return _unlogged([edit for edit in frontier if not (met and is_empty(edit.value))], disputes, values)
+        filled = [edit for edit in frontier if met and is_empty(edit.value)]
+        changes = [edit for edit in frontier if edit not in filled and not story.puts_back(edit, stands)]
+        return _unlogged(changes, disputes, values)
     expected = " or ".join(_show(edit.value) for edit in frontier) or "nothing"
     return f"I4 an edit was lost: expected {expected}, but {_differ(values)}"
 
 
-def _unlogged(frontier: Sequence[Edit], disputes: Sequence[ConflictEntry], values: Mapping[Side, Value | None]) -> str:
+def _unlogged(changes: Sequence[Edit], disputes: Sequence[ConflictEntry], values: Mapping[Side, Value | None]) -> str:
     """Nobody could tell whether a write was made: what differed from it was a conflict, and the loser is in the
-    log. What a user emptied before a first meeting was finished is not asked for: it is filled."""
-    lost = next((edit for edit in frontier if not edit.foreign and not _logged(edit, disputes)), None)
+    log. What a user emptied before a first meeting was finished is not asked for: it is filled. Nor is what put back
+    the value that was agreed before the write: that is no change."""
+    lost = next((edit for edit in changes if not edit.foreign and not _logged(edit, disputes)), None)
     return f"I5 the losing value {_show(lost.value)} is in no conflict log: {_differ(values)}" if lost else ""
 
 

@@ -38,6 +38,7 @@ class Story:
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
     nobody can tell whether it was made. `half_met` numbers those of them that a first meeting of two records made.
+    `before` is what may have been agreed when such a write was made, by its number.
     `bases` holds what both sides may have agreed on when an edit was made.
     """
 
@@ -50,6 +51,7 @@ class Story:
     returned: set[Edit] = field(default_factory=set)
     half_heard: list[Edit] = field(default_factory=list)
     half_met: set[int] = field(default_factory=set)
+    before: dict[int, list[dict[Side, Value | None]]] = field(default_factory=dict)
     bases: dict[Edit, list[Value | None]] = field(default_factory=dict)
     doubt: bool = False
     revived: bool = False
@@ -63,6 +65,17 @@ class Story:
         for edit in self.edits:
             seen |= self.past[edit]
         return [edit for edit in self.edits if edit not in seen]
+
+    def puts_back(self, edit: Edit, stands: Sequence[Edit]) -> bool:
+        """Whether a user entered, on the side that one of these half-heard writes came from, what was agreed before it:
+        to the hub that side did not move."""
+        side = edit.side
+        return any(
+            half.side is not side
+            and half.number < edit.number
+            and any(carries(self.item, held[side], edit.value, (side, side)) for held in self.before[half.number])
+            for half in stands
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +169,7 @@ class _Telling:
 
     def _carried(self, event: Event) -> None:
         self.unsure |= {event.side} if event.doubtful else set()
+        self.story.before[event.number] = self.agreed
         elsewhere = self.pairing.is_anothers(event)
         self.known[event.side] |= _written(
             self.story, event, self.value, self.known, self.pairing.conditional, elsewhere

@@ -325,6 +325,29 @@ FAMILIES: dict[str, Family] = {
             ("merge", "partner", 1, 0),
         ),
     ),
+    "what a user empties while nobody can tell whether a first meeting had carried it is filled": (
+        "plain",
+        (
+            ("create", "partner", "match", 0, 0),
+            ("create", "crm", "match", 3, 489),
+            met("commit", 5, "crash_before"),
+            ("edit", "crm", 0, "title", 7),
+            ("contest", 0, "name", (5, 2), "partner"),
+        ),
+    ),
+    "an address that is put back while nobody can tell whether its change was carried is no change": (
+        "coarse",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("create", "crm", "match", 0, 0),
+            ("edit", "crm", 0, "name", 0),
+            ("rename", "crm", 0, "fresh", 0),
+            met("write", 0, "error_after"),
+            ("edit", "partner", 0, "name", 0),
+            ("swap", "crm", 0, 1),
+        ),
+    ),
     "who was edited and had no match value by which to be made again is made once it has one": (
         "log",
         (
