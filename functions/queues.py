@@ -15,6 +15,7 @@ from shared.bootstrap import application
 from shared.desk import Follow, Followed
 from shared.domain.connection import ConnectionConfig
 from shared.errors import ConfigError
+from shared.ports.coordination import somebody_waits
 from shared.ports.telemetry import GIVEN_UP
 
 blueprint = func.Blueprint()
@@ -92,7 +93,7 @@ def contact_request(
             if followed.more:
                 more.set([json.dumps(item) for item in followed.more])
             return
-        with app.asking():
+        with app.asking(), somebody_waits():
             request = app.desk.contact_requests(stored.config).work(key, message.dequeue_count or 1)
         state, code = (request.state.value, request.code) if request is not None else ("gone", "")
         event(_requests, "request_worked", connection=connection, request=key, state=state, code=code)
@@ -117,7 +118,7 @@ def contact_request_poison(message: func.QueueMessage, context: func.Context) ->
 
 def _flow(config: ConnectionConfig, key: str, page: int | None) -> Followed:
     app = application()
-    with app.asking():
+    with app.asking(), somebody_waits():
         followed = app.desk.work_flow(config, key, page)
     name = "flow_answer" if page is None else "flow_page"
     event(_requests, name, connection=config.id, request=key, page=page, state=followed.state, code=followed.code)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -27,6 +28,7 @@ from typing import Any, Final
 from shared.errors import Throttled, Transient
 from shared.http.budget import PATIENCE, Rate, gap
 from shared.ports.ambient import Clock
+from shared.ports.coordination import is_waited_for
 from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Replace
 from shared.state import envelope
 
@@ -148,7 +150,7 @@ class SharedBudget:
         self._block = max(1, int(rate.calls * min(1.0, lease_seconds / rate.seconds)))
         self._capped = False
         self._lock = threading.RLock()
-        self._line = Line()
+        self._lines = {urgent: Line() for urgent in (False, True)}
         self._given: deque[float] = deque()
         self._share = 0
         self._good_until = 0.0
@@ -157,21 +159,22 @@ class SharedBudget:
         self._closed_until = 0.0
 
     def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
-        """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones.
+        """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones and to what somebody
+        waits for.
 
         Threads of this worker get leave in the order they came: one that always lost the race for the next moment would
-        be refused although the limit is not used up. A person's call passes the line.
+        be refused although the limit is not used up. What somebody waits for has a line of its own, a person's call
+        none.
         """
-        if interactive:
-            self._acquire(calls, _A_PERSONS_PATIENCE, interactive=True)
-            return
-        with self._line:
-            self._acquire(calls, PATIENCE, interactive=False)
+        urgent = interactive or is_waited_for()
+        patience = _A_PERSONS_PATIENCE if urgent else PATIENCE
+        with nullcontext() if interactive else self._lines[urgent]:
+            self._acquire(calls, patience, urgent=urgent, spaced=not interactive)
 
-    def _acquire(self, calls: int, patience: float, *, interactive: bool) -> None:
+    def _acquire(self, calls: int, patience: float, *, urgent: bool, spaced: bool) -> None:
         waited = 0.0
         for _ in range(calls):
-            while (wait := self._take(interactive=interactive)) > 0:
+            while (wait := self._take(urgent=urgent, spaced=spaced)) > 0:
                 if waited + wait > patience:
                     raise Throttled(
                         f"the limit of calls to {self._account.replace('|', ' at ')} is used up for {wait:.1f} s",
@@ -200,7 +203,7 @@ class SharedBudget:
 
     # -- spending ---------------------------------------------------------------------------------------------------
 
-    def _take(self, *, interactive: bool) -> float:
+    def _take(self, *, urgent: bool, spaced: bool) -> float:
         """Takes leave for one call and answers 0, or answers how long to wait."""
         with self._lock:
             now = self._clock.monotonic()
@@ -212,14 +215,14 @@ class SharedBudget:
                 return self._closed_until - now
             while self._given and self._given[0] + self._window <= now:
                 self._given.popleft()
-            allowed = self._allowed(now, interactive=interactive)
+            allowed = self._allowed(now, urgent=urgent)
             if len(self._given) >= allowed and self._capped:
                 self._update()
                 now = self._clock.monotonic()
-                allowed = self._allowed(now, interactive=interactive)
+                allowed = self._allowed(now, urgent=urgent)
             if len(self._given) < allowed:
                 early = gap(self._rate, allowed) - (now - self._given[-1]) if self._given else 0.0
-                if early > _INSTANT and not interactive:
+                if early > _INSTANT and spaced:
                     return max(early, 2 * _INSTANT)
                 self._given.append(now)
                 return 0.0
@@ -227,9 +230,9 @@ class SharedBudget:
                 return min(LOOK_SECONDS, max(1.0, self._rate.seconds / 4))
             return max(self._given[len(self._given) - allowed] + self._window - now, 0.001)
 
-    def _allowed(self, now: float, *, interactive: bool) -> int:
+    def _allowed(self, now: float, *, urgent: bool) -> int:
         share = self._share if now < self._good_until else 0
-        return share if interactive else max(min(share, 1), share - share // 10)
+        return share if urgent else max(min(share, 1), share - share // 10)
 
     def _keep_up(self, now: float) -> None:
         """Renews the lease in time, and looks whether others closed the row or want a share. While the lease is good,

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+_WAITED_FOR: Final[ContextVar[bool]] = ContextVar("waited_for", default=False)
+
+
+@contextmanager
+def somebody_waits() -> Iterator[None]:
+    """Around work that a person, or another system's call, waits for: what it asks of a vendor goes before the
+    back-fill, as `interactive` calls do, and is spaced as any other."""
+    token = _WAITED_FOR.set(True)
+    try:
+        yield
+    finally:
+        _WAITED_FOR.reset(token)
+
+
+def is_waited_for() -> bool:
+    """Whether the caller is inside `somebody_waits`, also on another thread that has a copy of its context."""
+    return _WAITED_FOR.get()
 
 
 class RequestBudget(Protocol):

@@ -10,6 +10,8 @@ from shared.azure.ambient import SystemClock
 from shared.azure.budgets import SharedBudget
 from shared.errors import Throttled
 from shared.http.budget import Rate
+from shared.http.parallel import run_all
+from shared.ports.coordination import somebody_waits
 from tests.fakes.clock import FakeClock
 from tests.fakes.partition_store import MemoryPartitionStore
 
@@ -52,3 +54,16 @@ def test_who_is_refused_keeps_nobody_behind_it_waiting() -> None:
             budget.acquire()
     clock.advance(61)
     budget.acquire()
+
+
+@pytest.mark.feature("HUB-17.3")
+def test_what_somebody_waits_for_has_a_part_of_the_share_that_a_back_fill_leaves_alone() -> None:
+    clock = FakeClock()
+    budget = SharedBudget(MemoryPartitionStore(clock), "acme", Rate(20, 60), clock=clock, worker="w")
+    budget.acquire(18)
+    with pytest.raises(Throttled):
+        budget.acquire()
+    with somebody_waits():
+        assert run_all([budget.acquire, budget.acquire], at_once=2) == [None, None]  # on other threads, too
+        with pytest.raises(Throttled):
+            budget.acquire()

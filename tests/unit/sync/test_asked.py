@@ -10,6 +10,8 @@ import pytest
 
 from shared.connectors.memory import KindDesign
 from shared.domain.records import Kind, Ref, Side
+from shared.ports.connector import Connector
+from shared.ports.coordination import is_waited_for
 from shared.ports.report import RecordOutcome
 from shared.state.model import Command, Fact
 from shared.sync.requests import MAKE
@@ -123,3 +125,29 @@ def test_a_row_that_is_there_is_not_made_anew_though_it_was_said_to_be_gone() ->
     outcome = steps.ask(person, "contact", gone=True)
     assert (outcome.code, outcome.crm) == ("unchanged", first)
     assert len(steps.rows(CONTACT)) == 1
+
+
+class Watched:
+    """A connector that notes which of its calls somebody waits for."""
+
+    def __init__(self, real: Connector) -> None:
+        self._real = real
+        self.waited_for: dict[str, set[bool]] = {}
+
+    def __getattr__(self, name: str) -> object:
+        if name in {"read", "changes", "write"}:
+            self.waited_for.setdefault(name, set()).add(is_waited_for())
+        return getattr(self._real, name)
+
+
+@pytest.mark.feature("HUB-17.3")
+def test_what_is_asked_of_a_vendor_for_somebody_who_waits_goes_before_what_a_run_asks() -> None:
+    steps = Steps()
+    person = steps.rig.partner.create(PERSON, {MAIL: "a@example.org", NAME: "A"})
+    partner, crm = Watched(steps.rig.engine.partner), Watched(steps.rig.engine.crm)
+    steps.rig.engine = replace(steps.rig.engine, partner=partner, crm=crm)
+    assert steps.ask(person, "lead").code == "created"
+    assert (partner.waited_for["read"], crm.waited_for["write"]) == ({True}, {True})
+    steps.rig.engine = replace(steps.rig.engine, due=None)
+    steps.rig.run()
+    assert partner.waited_for["changes"] == {False}
