@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -17,11 +17,11 @@ from shared import config, trust
 from shared.azure.ambient import RandomIds, SystemClock, collect_seldom, give_memory_back
 from shared.azure.make import make_identity, make_secrets, make_tables, make_telemetry
 from shared.azure.sealed import Sealer, digest_key
+from shared.azure.shares import Shares
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester
 from shared.domain.records import Kind, Side
 from shared.domain.schedule import parse_rhythm
-from shared.errors import Transient
 from shared.ports.calls_seen import Observed
 from shared.ports.state import PartitionStore
 from shared.ports.telemetry import Telemetry
@@ -67,8 +67,7 @@ class Application:
     _made: dict[object, object] = field(default_factory=dict)
     _endings_told: dict[str, float] = field(default_factory=dict)
     _making: RLock = field(default_factory=RLock)
-    _budgets: list[SharedBudget] = field(default_factory=list)
-    _asking: int = 0
+    _shares: Shares = field(default_factory=Shares)
 
     def __post_init__(self) -> None:
         self.clock = SystemClock(self.settings.clock_file)
@@ -183,7 +182,7 @@ class Application:
         from shared.http.budget import Rate
 
         calls, seconds = self._defaults(system).LIMIT.share(settings)
-        budget = SharedBudget(
+        return SharedBudget(
             self.store("budgets"),
             account,
             Rate(calls, seconds),
@@ -191,24 +190,10 @@ class Application:
             worker=self.ids.new_id(),
             lease_seconds=min(LEASE_SECONDS, lane_lease / 2),
         )
-        self._budgets.append(budget)
-        return budget
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Around each piece of work that may call a vendor. When the last one of this process is over, its share of
-        every account goes to those that work; it would keep them waiting for the length of a lease."""
-        with self._making:
-            self._asking += 1
-        try:
-            yield
-        finally:
-            with self._making:
-                self._asking -= 1
-                over = not self._asking
-            for budget in self._budgets if over else ():
-                with suppress(Transient):  # then the lease ends by itself
-                    budget.release()
+    def asking(self) -> AbstractContextManager[None]:
+        """See `shared.azure.shares.Shares.asking`."""
+        return self._shares.asking()
 
     def _surroundings(self, connection: ConnectionConfig, side: str, oldest: float) -> Surroundings:
         from shared.connectors.registry import CRM
@@ -226,10 +211,11 @@ class Application:
         def seen(call: Observed) -> None:
             self.telemetry.vendor_call(call, connection=connection.id)
 
+        budget = self._once(("budget", account), lambda: self._budget(system, settings, account, lease))
         runtime = Runtime(session=shared_session(), clock=self.clock, jitter=self.ids.jitter, observers=(seen,))
         return Surroundings(
             runtime=runtime,
-            budget=self._once(("budget", account), lambda: self._budget(system, settings, account, lease)),
+            budget=self._shares.using(budget),
             secrets=self.secrets,
             tokens=self._once("tokens", TokenPool),
             memo=self._once(("memo", account), lambda: Memo(self.clock.monotonic)).capped(oldest),

@@ -112,7 +112,8 @@ class ContactRequests:
             done = self._attempt(request)
         except Throttled as limit:
             until = self.clock.now() + timedelta(seconds=limit.retry_after)
-            done = held(self.store.get(key) or request, LIMIT, until)
+            found = self.store.get(key) or request  # what it waits for besides is not forgotten
+            done = held(found, found.code if found.code.startswith("waiting:") else LIMIT, until)
         except SyncError as error:
             self.store.save(self._failed(self.store.get(key) or request, error, tries))
             raise

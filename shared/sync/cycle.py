@@ -14,7 +14,6 @@ from itertools import islice
 
 from shared.domain.records import Side
 from shared.ports.connector import FeedKind, Paced
-from shared.ports.coordination import somebody_waits
 from shared.state.model import Awaited, LaneChanges
 from shared.sync import requests
 from shared.sync.context import EARLY, PUT_BACK, Work, kinds_in_order
@@ -279,9 +278,8 @@ class Cycle:
             self._inbox()
 
     def _inbox(self) -> None:
-        with somebody_waits():
-            while requests.serve(self.work, self._same_ground) and self.work.left > _MARGIN:
-                self.work.tick()
+        while requests.serve(self.work, self._same_ground) and self.work.left > _MARGIN:
+            self.work.tick()
         self._looked = self.work.engine.clock.monotonic()
 
 

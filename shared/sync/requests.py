@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Side, Value, is_deleted
 from shared.ports.connector import Witness
+from shared.ports.coordination import somebody_waits
 from shared.ports.report import RecordOutcome
 from shared.state.model import Command
 from shared.sync.cases import Answer, Asked, Case
@@ -43,6 +45,17 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
         commands = work.held.inbox(limit, work.now)
     if not commands:
         return False
+    with somebody_waits() if any(map(_is_waited_for, commands)) else nullcontext():
+        _work(work, commands, before)
+    return len(commands) == limit
+
+
+def _is_waited_for(command: Command) -> bool:
+    """A person, or a partner's call, waits for it; for hints and retries nobody does."""
+    return command.op in {MAKE, "decide"} or bool(command.payload.get("request"))
+
+
+def _work(work: Work, commands: Sequence[Command], before: Callable[[], None] | None) -> None:
     if before is not None and any(command.op in _LOOKS for command in commands):
         before()
     page = Page(work, "inbox|" + "|".join(sorted(map(_word, commands))))
@@ -56,7 +69,6 @@ def serve(work: Work, before: Callable[[], None] | None = None) -> bool:
     named = [str(command.payload.get("feed")) for command in commands if command.op == "walk"]
     walks = dict.fromkeys([*named, *logs.values()])
     page.fold(walks, commands_done=[command.key for command in commands])
-    return len(commands) == limit
 
 
 def serve_aside(work: Work) -> bool:
