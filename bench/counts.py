@@ -20,6 +20,7 @@ from bench.ideal import Calls, Work
 from bench.people import Fields
 from bench.rig import Rig, rig
 from bench.wiring import PAIR
+from shared.sync.options import Options
 
 ENDPOINTS: Mapping[tuple[str, str], str] = {
     ("dynamics", "walk"): "read",
@@ -94,11 +95,13 @@ def _aside(measured: Counter[Any], beside: Counter[Any], key: tuple[str, str], n
     beside[key[0], name] += count
 
 
-def flows(people: int, changed: int, fields: Fields, *, include: bool) -> Iterator[Counted]:
+def flows(
+    people: int, changed: int, fields: Fields, *, include: bool, options: Options | None = None
+) -> Iterator[Counted]:
     """Every phase in turn; raises AssertionError when a run did not do what the phase is about."""
     custom = 0 if include else fields.walked
     work = Work(people=people, changed=changed, custom=custom, weight=fields.import_bytes(people, tags=PAIR))
-    with rig(fields, include=include) as both:
+    with rig(fields, include=include, options=options) as both:
         both.seed_crm(people)
         yield _until_quiet("into an empty account", both, work.into_empty(), {"writes:partner": people})
         both.edit_crm(range(changed))
@@ -115,7 +118,7 @@ def flows(people: int, changed: int, fields: Fields, *, include: bool) -> Iterat
         yield _until_quiet(
             "changed in ActiveCampaign", both, work.changed_in_partner(), {"writes:crm": changed}, looks=1
         )
-    with rig(fields, include=include) as both:
+    with rig(fields, include=include, options=options) as both:
         both.seed_crm(people)
         both.seed_partner(people, tags=())
         yield _until_quiet("into an account that holds them", both, work.into_full(), {"writes:partner": people})

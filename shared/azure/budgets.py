@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -50,6 +50,9 @@ _GRACE: Final = 0.002
 
 _INSTANT: Final = 0.0005
 """Seconds that are not worth waiting for."""
+
+_A_TURN: Final = 0.01
+"""Seconds after which the back-fill asks again whether it is its turn, where calls are not spaced."""
 
 _GRAINS: Final = 12
 """A window is told in so many parts: what was spent in a part counts until the whole part has left the window."""
@@ -102,7 +105,8 @@ class Row:
 
 
 class Line:
-    """A lock that threads get in the order they came (`threading.Lock` promises none)."""
+    """A lock that threads get in the order they came (`threading.Lock` promises none). Who is interrupted while it
+    waits leaves the line."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -110,15 +114,22 @@ class Line:
 
     def __enter__(self) -> None:
         turn = threading.Event()
-        with self._lock:
-            self._waiting.append(turn)
-            first = len(self._waiting) == 1
-        if not first:
-            turn.wait()
+        try:
+            with self._lock:
+                self._waiting.append(turn)
+                first = len(self._waiting) == 1
+            if not first:
+                turn.wait()
+        except BaseException:
+            self._leave(turn)
+            raise
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._waiting.popleft()
+        self._leave(self._waiting[0])
+
+    def _leave(self, turn: threading.Event) -> None:
+        with self._lock, suppress(ValueError):  # interrupted before it stood in the line
+            self._waiting.remove(turn)
             if self._waiting:
                 self._waiting[0].set()
 
@@ -152,6 +163,8 @@ class SharedBudget:
         self._lock = threading.RLock()
         self._lines = {urgent: Line() for urgent in (False, True)}
         self._given: deque[float] = deque()
+        self._urgent = 0
+        self._owed = False  # the last leave was the back-fill's: the next one is for who is waited for, if any is
         self._share = 0
         self._good_until = 0.0
         self._seen_at = -1e9
@@ -160,7 +173,8 @@ class SharedBudget:
 
     def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
         """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones and to what somebody
-        waits for.
+        waits for, and take turns with them at the rest. A tenth of few calls is none: there a call that is waited for
+        has the next leave or the one after it, and nothing of a small share lies idle for its sake.
 
         Threads of this worker get leave in the order they came: one that always lost the race for the next moment would
         be refused although the limit is not used up. What somebody waits for has a line of its own, a person's call
@@ -168,8 +182,19 @@ class SharedBudget:
         """
         urgent = interactive or is_waited_for()
         patience = _A_PERSONS_PATIENCE if urgent else PATIENCE
-        with nullcontext() if interactive else self._lines[urgent]:
+        with self._noted() if urgent else nullcontext(), nullcontext() if interactive else self._lines[urgent]:
             self._acquire(calls, patience, urgent=urgent, spaced=not interactive)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Around a wait for leave that goes before the back-fill."""
+        with self._lock:
+            self._urgent += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._urgent -= 1
 
     def _acquire(self, calls: int, patience: float, *, urgent: bool, spaced: bool) -> None:
         waited = 0.0
@@ -224,7 +249,10 @@ class SharedBudget:
                 early = gap(self._rate, allowed) - (now - self._given[-1]) if self._given else 0.0
                 if early > _INSTANT and spaced:
                     return max(early, 2 * _INSTANT)
+                if not urgent and self._urgent and self._owed:
+                    return max(gap(self._rate, allowed), _A_TURN)
                 self._given.append(now)
+                self._owed = not urgent
                 return 0.0
             if allowed == 0:
                 return min(LOOK_SECONDS, max(1.0, self._rate.seconds / 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -199,6 +200,33 @@ def test_five_failures_end_in_a_list_that_is_read_requeued_once_and_purged(world
     assert requests_of(world, connection, "poison") == []
     error = world.call("GET", f"connections/{connection}/requests/{another}", status=404)["error"]
     assert error["code"] == "request_not_found"
+
+
+@pytest.mark.feature("HUB-17.2", system="activecampaign")
+@pytest.mark.feature("AC-04.1", system="activecampaign")
+def test_a_limit_met_while_the_tags_are_set_holds_the_request_and_uses_up_no_try(world: World) -> None:
+    connection = world.begun()
+    person = contact(world, "throttled@example.org", lastName="Throttled")
+    limit = {"status": 429, "headers": [["Retry-After", "7"]], "body": ""}
+    # The first of the two tags is set, the second meets the limit.
+    fault = {"match": {"method": "POST", "path": "contactTags$", "nth": 2}, "do": limit}
+    world.sims.control("activecampaign", "POST", "faults", fault)
+    key = post(hooks(world, connection)["lead"], f"contact[id]={person}").json()["id"]
+    found = settled(world, connection, key, "held", "waiting", "poison")
+    assert (found["status"], found["code"], found["tries"]) == ("held", "waiting:limit", 1), found
+    assert len(tags(world, person)) == 1
+    wait = (datetime.fromisoformat(found["runsAt"]) - world.now()).total_seconds()
+    assert 2 < wait < 10
+    world.tick()  # too early: it stays as it is
+    time.sleep(max(0.0, wait))
+    assert settled(world, connection, key, "held", seconds=1)["tries"] == 1
+    world.tick()
+    found = settled(world, connection, key, "waiting")
+    assert (found["code"], found["tries"]) == ("waiting:slot", 1)
+    assert tags(world, person) == {KINDS["lead"], "D365: Pulled from ActiveCampaign"}
+    world.next_run(connection)
+    assert settled(world, connection, key, "finished")["code"] == "created"
+    assert [row["lastname"] for row in world.rows("lead") if row["lastname"] == "Throttled"] == ["Throttled"]
 
 
 @pytest.mark.feature("HUB-03.2", system="activecampaign")

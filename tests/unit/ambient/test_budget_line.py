@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextvars import Context
 
 import pytest
 
 from shared.azure.ambient import SystemClock
-from shared.azure.budgets import SharedBudget
+from shared.azure.budgets import Line, SharedBudget
 from shared.errors import Throttled
 from shared.http.budget import Rate
 from shared.http.parallel import run_all
@@ -67,3 +69,86 @@ def test_what_somebody_waits_for_has_a_part_of_the_share_that_a_back_fill_leaves
         assert run_all([budget.acquire, budget.acquire], at_once=2) == [None, None]  # on other threads, too
         with pytest.raises(Throttled):
             budget.acquire()
+
+
+class NotYetError(Exception):
+    """Who asked would have to wait."""
+
+
+class Contended(FakeClock):
+    """Whenever somebody has slept for leave, a rival asks a moment before them."""
+
+    rival: Callable[[], None] | None = None
+    asks = False
+
+    def sleep(self, seconds: float) -> None:
+        if self.asks:
+            raise NotYetError
+        super().sleep(seconds)
+        if self.rival is not None:
+            self.asks = True
+            Context().run(self.rival)  # nobody waits for what it asks
+            self.asks = False
+
+
+@pytest.mark.feature("HUB-17.3", system="activecampaign")
+@pytest.mark.parametrize("person", [False, True], ids=["somebody waits", "a person's call"])
+def test_of_a_share_too_small_for_a_reserve_the_next_leave_is_for_whom_somebody_waits(person: bool) -> None:
+    """A tenth of ActiveCampaign's four calls a second is none. They take turns: neither goes without."""
+    clock, order = Contended(), list[str]()
+    budget = SharedBudget(MemoryPartitionStore(clock), "acme", Rate(4, 1), clock=clock, worker="w")
+
+    def back_fill() -> None:
+        try:
+            budget.acquire()
+            order.append("back-fill")
+        except NotYetError:
+            order.append("back-fill waits")
+
+    budget.acquire(4)
+    clock.rival = back_fill
+    began = clock.monotonic()
+    for _ in range(3):
+        if person:
+            budget.acquire(interactive=True)
+        else:
+            with somebody_waits():
+                budget.acquire()
+        order.append("asked")
+    turn = ["back-fill waits", "asked"]
+    assert order == [*turn, "back-fill", *turn, "back-fill", *turn]
+    assert clock.monotonic() - began <= 6 / 4  # nothing of the share lay idle
+    clock.rival = None
+    budget.acquire()  # nobody waits any more
+
+
+@pytest.mark.parametrize("its_turn", [False, True])
+def test_who_is_interrupted_while_it_waits_holds_up_nobody_behind_it(
+    its_turn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line()
+    line.__enter__()
+
+    def interrupted(turn: threading.Event, timeout: float | None = None) -> bool:
+        if its_turn:
+            line.__exit__()
+            assert turn.is_set()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Event, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            line.__enter__()
+    entered = threading.Event()
+
+    def next_one() -> None:
+        with line:
+            entered.set()
+
+    thread = threading.Thread(target=next_one, daemon=True)
+    thread.start()
+    if not its_turn:
+        assert not entered.wait(0.2)  # the first one holds it still
+        line.__exit__()
+    assert entered.wait(10)
+    thread.join(10)

@@ -7,6 +7,7 @@ import pytest
 from bench.counts import Counted, flows
 from bench.ideal import Work, calls
 from bench.people import Fields
+from shared.sync.options import Options
 
 pytestmark = [pytest.mark.slow]
 
@@ -67,3 +68,27 @@ def test_without_side_loading_values_are_walked_once_for_the_echo() -> None:
     assert "people" not in compared(full)
     assert "values" not in compared(idle)
     assert compared(idle) == {"list": (1, 1), "read": (1, 1)}
+
+
+@pytest.mark.feature("AC-11.2", system="activecampaign")
+@pytest.mark.parametrize("include", [True, False], ids=["include", "feed"])
+def test_sixty_fields_take_no_endpoint_more_calls_than_the_ideal(*, include: bool) -> None:
+    """A few hundred people whose imports are full by their bytes; the load waits for its echo, as a large one does."""
+    fields = Fields(60)
+    assert (len(fields.made), fields.walked) == (30, 56)
+    large = Options(initial_one_way=True, echo_pause_from=100)
+    found = list(flows(250, 30, fields, include=include, options=large))
+    assert [each.phase for each in found] == [
+        "into an empty account",
+        "changed in Dynamics",
+        "idle run",
+        "changed in ActiveCampaign",
+        "into an account that holds them",
+    ]
+    for each in found:
+        assert all(measured <= ideal for measured, ideal in compared(each).values()), each
+        assert each.measured <= each.ideal <= each.measured + 3, each  # a last empty page that is not read
+    empty, full = compared(found[0]), compared(found[-1])
+    assert empty["import"] == (2, 2)  # 250 people of ten fields are one
+    walk = 0 if include else fields.walked * 3
+    assert (empty.get("values", (0, 0)), full.get("values", (0, 0))) == ((walk, walk), (2 * walk, 2 * walk))
