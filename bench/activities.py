@@ -5,7 +5,8 @@
 Both simulators over https, the real connectors, the engine; time is driven. The partner's pages are told shuffled, with
 entries of earlier pages among them, and when all were told the whole log is gone through again. A kill is a worker that
 dies at a call to Dynamics, before or after it took effect, or at a write of its state; the next worker comes when the
-lease has ended. Judged by Dynamics' own rows and write log.
+lease has ended. Judged by Dynamics' own rows and write log; ends with 1 when one is missing, doubled, open or without a
+person, or takes more state than it may.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.activity_world import Killer, world
+from bench.aims import STATE_BYTES, Figure, verdict
 from shared.azure.limits import row_bytes
 from shared.connectors.activities import ACTIVITY
 from shared.state.model import Command
@@ -42,8 +44,15 @@ class Proof:
     seconds: float
 
     @property
-    def holds(self) -> bool:
-        return self.told == self.rows == self.creates and not self.open and not self.strays
+    def figures(self) -> list[Figure]:
+        """What is judged of it."""
+        return [
+            Figure("activities in Dynamics", self.rows, least=self.told, most=self.told),
+            Figure("creates", self.creates, least=self.told, most=self.told),
+            Figure("open ones", self.open, least=0, most=0),
+            Figure("ones without a person", self.strays, least=0, most=0),
+            Figure("bytes of state an activity", self.state_bytes / max(1, self.told), most=STATE_BYTES),
+        ]
 
 
 def prove(system: str, activities: int, people: int, kills: int, seed: int = 1) -> Proof:
@@ -127,7 +136,7 @@ def main() -> int:
     print(f"  {1000 * found.transactions / found.told:.1f} transactions a thousand in the first delivery")
     for name, count in found.calls.items():
         print(f"    {name:28} {count:>7,}")
-    return 0 if found.holds else 1
+    return verdict(found.figures)
 
 
 if __name__ == "__main__":
