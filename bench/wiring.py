@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import requests
 
@@ -78,11 +79,26 @@ class Around:
 
 
 def wire(
-    fields: Fields, urls: Mapping[str, str], around: Around, *, include: bool, options: Options | None = None
+    fields: Fields,
+    urls: Mapping[str, str],
+    around: Around,
+    *,
+    include: bool,
+    options: Options | None = None,
+    dynamics: Mapping[str, object] = MappingProxyType({}),
 ) -> Engine:
-    """The engine of a connection of contacts of ActiveCampaign with these fields."""
+    """The engine of a connection of contacts of ActiveCampaign with these fields; `dynamics` are further settings of
+    that side."""
     partner = {"key": "ac-key", "custom_values": "include" if include else "feed"}
-    found = between("activecampaign", partner, urls, around, entities=(fields.entity(),), labels=frozenset(PAIR))
+    found = between(
+        "activecampaign",
+        partner,
+        urls,
+        around,
+        entities=(fields.entity(),),
+        labels=frozenset(PAIR),
+        dynamics=dynamics,
+    )
     return found if options is None else replace(found, options=options)
 
 
@@ -102,6 +118,7 @@ def between(
     *,
     entities: Sequence[Mapping[str, object]],
     labels: frozenset[str] = frozenset(),
+    dynamics: Mapping[str, object] = MappingProxyType({}),
 ) -> Engine:
     """The engine of a connection with these settings of its partner. `urls` are those of the simulators by name."""
     ids = FakeIds()
@@ -113,6 +130,7 @@ def between(
         "client_id": APPLICATION,
         "secret": "crm-secret",
         "authority": hosts["entra"],
+        **dynamics,
     }
     connection = ConnectionConfig(
         id="bench",

@@ -26,7 +26,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from shared.errors import Throttled, Transient
-from shared.http.budget import PATIENCE, Rate, gap
+from shared.http.budget import PATIENCE, Rate, gap, spread
 from shared.ports.ambient import Clock
 from shared.ports.coordination import is_waited_for
 from shared.ports.state import Cell, Conflict, Insert, Operation, PartitionStore, Replace
@@ -50,6 +50,9 @@ _GRACE: Final = 0.002
 
 _INSTANT: Final = 0.0005
 """Seconds that are not worth waiting for."""
+
+_RESERVE: Final = 3
+"""Percent of a share that a back-fill leaves alone: it is to use 0.95 of what it may, at the least."""
 
 _A_TURN: Final = 0.01
 """Seconds after which the back-fill asks again whether it is its turn, where calls are not spaced."""
@@ -134,6 +137,11 @@ class Line:
                 self._waiting[0].set()
 
 
+def _unreserved(share: int) -> int:
+    """What a back-fill may use of a share; at least one call of one that is not empty."""
+    return max(min(share, 1), share - share * _RESERVE // 100)
+
+
 class SharedBudget:
     """`RequestBudget` of one account for one worker. `worker` is an id no other worker has; several threads may use it.
 
@@ -166,15 +174,17 @@ class SharedBudget:
         self._urgent = 0
         self._owed = False  # the last leave was the back-fill's: the next one is for who is waited for, if any is
         self._share = 0
+        self._whole = 0  # the share before it is cut into blocks
         self._good_until = 0.0
         self._seen_at = -1e9
         self._renewed_at = -1e9
         self._closed_until = 0.0
 
     def acquire(self, calls: int = 1, *, interactive: bool = False) -> None:
-        """See `RequestBudget`. Background calls leave a tenth of the share to interactive ones and to what somebody
-        waits for, and take turns with them at the rest. A tenth of few calls is none: there a call that is waited for
-        has the next leave or the one after it, and nothing of a small share lies idle for its sake.
+        """See `RequestBudget`. Background calls leave three hundredths of the share to interactive ones and to what
+        somebody waits for, take turns with them at the rest, and are spread over the window. Three hundredths of few
+        calls are none: there a call that is waited for has the next leave or the one after it, and nothing of a small
+        share lies idle for its sake.
 
         Threads of this worker get leave in the order they came: one that always lost the race for the next moment would
         be refused although the limit is not used up. What somebody waits for has a line of its own, a person's call
@@ -246,8 +256,8 @@ class SharedBudget:
                 now = self._clock.monotonic()
                 allowed = self._allowed(now, urgent=urgent)
             if len(self._given) < allowed:
-                early = gap(self._rate, allowed) - (now - self._given[-1]) if self._given else 0.0
-                if early > _INSTANT and spaced:
+                early = self._pause(now, allowed, urgent=urgent, spaced=spaced)
+                if early > _INSTANT:
                     return max(early, 2 * _INSTANT)
                 if not urgent and self._urgent and self._owed:
                     return max(gap(self._rate, allowed), _A_TURN)
@@ -258,9 +268,19 @@ class SharedBudget:
                 return min(LOOK_SECONDS, max(1.0, self._rate.seconds / 4))
             return max(self._given[len(self._given) - allowed] + self._window - now, 0.001)
 
+    def _pause(self, now: float, allowed: int, *, urgent: bool, spaced: bool) -> float:
+        """Seconds until the next call may leave, where there is leave for it: calls are not made in bunches."""
+        if not self._given:
+            return 0.0
+        pause = gap(self._rate, allowed) if spaced else 0.0
+        if not urgent:
+            frees_in = self._given[0] + self._window - now
+            pause = max(pause, spread(self._rate, _unreserved(self._whole), len(self._given), frees_in))
+        return pause - (now - self._given[-1])
+
     def _allowed(self, now: float, *, urgent: bool) -> int:
         share = self._share if now < self._good_until else 0
-        return share if urgent else max(min(share, 1), share - share // 10)
+        return share if urgent else _unreserved(share)
 
     def _keep_up(self, now: float) -> None:
         """Renews the lease in time, and looks whether others closed the row or want a share. While the lease is good,
@@ -321,6 +341,7 @@ class SharedBudget:
         first = sorted([name for name, item in members.items() if item.active(now)] + [self._worker])[0]
         rest = self._rate.calls - fair * (active + 1) if first == self._worker else 0
         share = max(0, min(free, fair + rest))
+        self._whole = share
         block = sum(calls for _, calls in self._told(now)) + self._block
         self._capped = block < share
         return min(share, block)

@@ -15,7 +15,6 @@ from simulators.dataverse.errors import error
 from simulators.dataverse.service import DataverseSystem
 from simulators.frame import Request
 
-WINDOW = 300
 _AFFINITY = re.compile(r"ARRAffinity=web(\d{1,4})\b")
 _LONGEST = 300
 
@@ -32,15 +31,15 @@ class Usage:
         while self.requests and self.requests[0][0] <= before:
             self.execution_ms -= self.requests.popleft()[1]
 
-    def free_at(self, room_ms: float, room_requests: int) -> float:
-        """Return when the window will hold no more than this again."""
+    def free_at(self, room_ms: float, room_requests: int, window: float) -> float:
+        """Return when a window of so many seconds will hold no more than this again."""
         over_ms, over_requests = self.execution_ms - room_ms, len(self.requests) - room_requests
         last = 0.0
         for moment, spent in self.requests:
             last, over_ms, over_requests = moment, over_ms - spent, over_requests - 1
             if over_ms <= 0 and over_requests <= 0:
                 break
-        return last + WINDOW
+        return last + window
 
 
 class Limits:
@@ -109,24 +108,26 @@ class Limits:
     def _check(self, key: tuple[str, int], application_id: str) -> None:
         now = self._service.clock.time()
         user, usage = key[0], self._usage.setdefault(key, Usage())
-        usage.forget(now - WINDOW)
         number = self._service.switches.number
+        window = number("limit_seconds")
+        usage.forget(now - window)
         concurrent = int(number("limit_concurrent"))
         if concurrent and max(self._under_way[user] + 1, self._flights[application_id]) > concurrent:
             raise self._refusal(usage, "ConcurrencyExceeded", concurrent, now)
         requests = int(number("limit_requests"))
         if requests and len(usage.requests) >= requests:
-            raise self._refusal(usage, "RequestsExceeded", requests, usage.free_at(math.inf, requests - 1))
+            raise self._refusal(usage, "RequestsExceeded", requests, usage.free_at(math.inf, requests - 1, window))
         execution = number("limit_execution_ms")
         if execution and usage.execution_ms >= execution:
-            free = usage.free_at(execution, len(usage.requests))
+            free = usage.free_at(execution, len(usage.requests), window)
             raise self._refusal(usage, "ExecutionTimeExceeded", f"{int(execution):,}", free)
 
     def _refusal(self, usage: Usage, name: str, limit: object, free_at: float) -> Exception:
+        number = self._service.switches.number
         usage.refused += 1
         wait = max(0.0, free_at - self._service.clock.time()) + usage.refused
         seconds = str(max(1, min(_LONGEST, math.ceil(wait))))
-        return error(name, headers=(("Retry-After", seconds),), limit=limit, window=WINDOW)
+        return error(name, headers=(("Retry-After", seconds),), limit=limit, window=int(number("limit_seconds")))
 
     def _charge(self, key: tuple[str, int], cost: Cost) -> None:
         number = self._service.switches.number

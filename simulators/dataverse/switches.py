@@ -148,13 +148,19 @@ SWITCHES: tuple[Switch, ...] = (
     Switch(
         "limit_requests",
         6_000,
-        "requests a user may send in 300 seconds; 0 is no limit",
+        "requests a user may send in `limit_seconds`; 0 is no limit",
+        "dataverse.md 1.11",
+    ),
+    Switch(
+        "limit_seconds",
+        300,
+        "the sliding window of the limits; a shorter one, with limits as much smaller, makes a test of them short",
         "dataverse.md 1.11",
     ),
     Switch(
         "limit_execution_ms",
         1_200_000,
-        "combined execution time a user may take in 300 seconds, in milliseconds; 0 is no limit",
+        "combined execution time a user may take in `limit_seconds`, in milliseconds; 0 is no limit",
         "dataverse.md 1.11",
     ),
     Switch(

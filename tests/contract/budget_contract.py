@@ -155,11 +155,11 @@ class BudgetContract:
         assert 55 <= world.clock.seconds - closed <= 75
 
     def test_interactive_calls_find_room_inside_the_share(self, store: PartitionStore) -> None:
-        world = World(store, Rate(50, 100))
+        world = World(store, Rate(100, 200))
         budget = world.worker()
-        background = sum(world.call(budget) for _ in range(60))
-        assert background == 45
-        assert sum(world.call(budget, interactive=True) for _ in range(10)) == 5
+        background = sum(world.call(budget) for _ in range(110))
+        assert background == 97
+        assert sum(world.call(budget, interactive=True) for _ in range(10)) == 3
         world.assert_never_above()
 
     def test_waits_are_short_and_told_when_long(self, store: PartitionStore) -> None:

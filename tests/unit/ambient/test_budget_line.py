@@ -61,14 +61,42 @@ def test_who_is_refused_keeps_nobody_behind_it_waiting() -> None:
 @pytest.mark.feature("HUB-17.3")
 def test_what_somebody_waits_for_has_a_part_of_the_share_that_a_back_fill_leaves_alone() -> None:
     clock = FakeClock()
-    budget = SharedBudget(MemoryPartitionStore(clock), "acme", Rate(20, 60), clock=clock, worker="w")
-    budget.acquire(18)
+    budget = SharedBudget(MemoryPartitionStore(clock), "acme", Rate(70, 120), clock=clock, worker="w")
+    budget.acquire(68)
     with pytest.raises(Throttled):
         budget.acquire()
     with somebody_waits():
         assert run_all([budget.acquire, budget.acquire], at_once=2) == [None, None]  # on other threads, too
         with pytest.raises(Throttled):
             budget.acquire()
+
+
+@pytest.mark.feature("HUB-17.3")
+@pytest.mark.parametrize(
+    ("rate", "takes"), [(Rate(4800, 300), 0.04), (Rate(40, 20), 0.07)], ids=["dataverse", "marketo"]
+)
+def test_a_back_fill_uses_a_long_window_to_its_end_and_never_has_to_go_back_to_its_lane(
+    rate: Rate, takes: float
+) -> None:
+    """Calls that could be made faster than the limit allows: a refusal would cost the time until the next minute."""
+    clock = FakeClock()
+    budget = SharedBudget(MemoryPartitionStore(clock), "acme", rate, clock=clock, worker="w")
+    began = clock.monotonic()
+    made, longest, half = list[float](), 0.0, 0.0
+    while clock.monotonic() - began < 4 * rate.seconds:
+        asked = clock.monotonic()
+        budget.acquire()
+        made.append(clock.monotonic() - began)
+        longest = max(longest, clock.monotonic() - asked)
+        if len(made) == rate.calls * 48 // 100:
+            half = clock.monotonic() - began
+        clock.advance(takes)
+    assert half < takes * rate.calls / 2  # the first half of a window is not kept waiting
+    assert longest <= 1.1
+    steady = [moment for moment in made if moment >= rate.seconds]
+    share = len(steady) / (3 * rate.calls)
+    assert 0.95 <= share <= 1.0
+    assert all(last - first >= rate.seconds for first, last in zip(made, made[rate.calls :], strict=False))
 
 
 class NotYetError(Exception):
@@ -94,7 +122,7 @@ class Contended(FakeClock):
 @pytest.mark.feature("HUB-17.3", system="activecampaign")
 @pytest.mark.parametrize("person", [False, True], ids=["somebody waits", "a person's call"])
 def test_of_a_share_too_small_for_a_reserve_the_next_leave_is_for_whom_somebody_waits(person: bool) -> None:
-    """A tenth of ActiveCampaign's four calls a second is none. They take turns: neither goes without."""
+    """Three hundredths of ActiveCampaign's four calls a second are none. They take turns: neither goes without."""
     clock, order = Contended(), list[str]()
     budget = SharedBudget(MemoryPartitionStore(clock), "acme", Rate(4, 1), clock=clock, worker="w")
 
