@@ -30,7 +30,7 @@ def declare(call: Call) -> Answer:
 
 
 def _system(call: Call, name: str) -> dict[str, object]:
-    from shared.connectors.registry import extensions_of
+    from shared.connectors.registry import extensions_of, runs_on_request
 
     app = call.app
     return {
@@ -40,7 +40,7 @@ def _system(call: Call, name: str) -> dict[str, object]:
         "rhythms": list(app.rhythm_kinds(name)),
         "rhythm": dict(app.default_rhythm(name)),
         "options": dict(app.default_options(name)),
-        "onRequest": app.runs_on_request(name) or app.settings.allow_sync_now,
+        "onRequest": runs_on_request(name, {}) or app.settings.allow_sync_now,
         "enrols": list(app.enrolled_kinds(name)),
         "entities": [dict(data) for data in app.default_entities(name)],
         "extensions": [

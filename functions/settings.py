@@ -117,7 +117,8 @@ def connection_status(call: Call) -> Answer:
     lane = app.lane(config.id).peek()
     running = str(lane.facts.get("run", ""))
     run = app.journal(config.id).run(running) if running else None
-    return Answer(body=lane_body(config, lane, late=app.desk.lateness(config, lane), run=run))
+    late, on_request = app.desk.lateness(config, lane), app.desk.operations.on_request(config)
+    return Answer(body=lane_body(config, lane, late=late, on_request=on_request, run=run))
 
 
 @route("GET", "connections/{connection}/runs", Role.READER, answer="connections.Runs", paged=True)

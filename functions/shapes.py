@@ -49,8 +49,11 @@ def step_body(item: SideStep) -> dict[str, object]:
     }
 
 
-def lane_body(config: ConnectionConfig, lane: LaneView, *, late: str, run: RunRecord | None) -> dict[str, object]:
-    """How a connection stands. `late` is its lateness by its rhythm, `run` the one under way, for its progress."""
+def lane_body(
+    config: ConnectionConfig, lane: LaneView, *, late: str, on_request: bool, run: RunRecord | None
+) -> dict[str, object]:
+    """How a connection stands. `late` is its lateness by its rhythm, `on_request` whether a run may be asked for, `run`
+    the one under way, for its progress."""
     facts = lane.facts
     body: dict[str, object] = {
         "connection": config.id,
@@ -63,6 +66,7 @@ def lane_body(config: ConnectionConfig, lane: LaneView, *, late: str, run: RunRe
         "nextRun": lane.not_before.isoformat() if lane.not_before is not None else "",
         "late": late,
         "initialDone": bool(facts.get("initial_done")),
+        "onRequest": on_request,
         "counts": dict(lane.counts),
     }
     if run is not None and facts.get("run"):

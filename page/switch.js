@@ -20,8 +20,8 @@ export function Switched({ label, head, first, system, config, etag, status, adm
     <div class="standing"><div class="say">${head}</div>
       ${setup ? first : html`<div class="row">
         <button type="button" class="switch" role="switch" aria-checked=${String(on)} aria-disabled=${String(!can)} onClick=${can ? turn : undefined}><span class="track"><span class="knob"></span></span>${t("global_sync")}</button>
-        ${system.onRequest && html`<button aria-disabled=${String(!can || !on)} onClick=${can && on ? sync : undefined}>${t("sync.now")}</button>`}</div>`}</div>
-    <p class="quiet">${t(setup ? "settings.first.says" : on ? "switch.on.means" : "switch.off.waits")}${setup || system.onRequest ? "" : ` ${t("settings.no_request", { system: system.title })}`}${admin ? "" : ` ${t("reader")}`}</p>
+        ${status.onRequest && html`<button aria-disabled=${String(!can || !on)} onClick=${can && on ? sync : undefined}>${t("sync.now")}</button>`}</div>`}</div>
+    <p class="quiet">${t(setup ? "settings.first.says" : on ? "switch.on.means" : "switch.off.waits")}${setup || status.onRequest ? "" : ` ${t("settings.no_request", { system: system.title })}`}${admin ? "" : ` ${t("reader")}`}</p>
     <${Problem} error=${error} />
     ${run && html`<${Following} id=${run} says=${t("sync.asked")} when=${status.nextRun} ended=${again} close=${() => follow("")} />`}
     ${children}</section>`;

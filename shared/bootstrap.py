@@ -159,8 +159,10 @@ class Application:
         found: Sequence[str] = getattr(self._defaults(system), "RHYTHMS", KINDS)
         return found
 
-    def runs_on_request(self, system: str) -> bool:
-        return bool(getattr(self._defaults(system), "ON_REQUEST", False))
+    def runs_on_request(self, connection: ConnectionConfig) -> bool:
+        from shared.connectors.registry import runs_on_request
+
+        return runs_on_request(connection.system, connection.partner)
 
     def enrolled_kinds(self, system: str) -> Sequence[str]:
         return tuple(getattr(self._defaults(system), "ENROLS", ()))

@@ -107,6 +107,9 @@ class Status(Shown):
     nextRun: Moment
     late: Literal["on_time", "late", "failing"]
     initialDone: bool
+    onRequest: bool = Field(
+        description="Whether a run can be asked for outside the rhythm, by the rules of the partner and of the mode."
+    )
     counts: dict[str, int]
     progress: Progress | None = None
     broken: Broken | None = None

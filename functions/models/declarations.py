@@ -42,7 +42,10 @@ class System(Shown):
     rhythms: list[str]
     rhythm: Anything = Field(description="What a new connection starts with.")
     options: Anything = Field(description="Options that differ from their usual values where a connection sets none.")
-    onRequest: bool = Field(description="Whether a run can be asked for outside the rhythm.")
+    onRequest: bool = Field(
+        description="Whether a run can be asked for outside the rhythm where no setting of the connection, such as its "
+        "mode, says otherwise; its status tells of each connection."
+    )
     enrols: list[str] = Field(description="Kinds of its records that can be added to its automations.")
     entities: list[Anything] = Field(description="The maps a new connection starts with, in their file form.")
     extensions: list[Extension]

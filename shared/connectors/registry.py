@@ -63,6 +63,20 @@ def extensions_of(system: str) -> tuple[Extension, ...]:
     return found
 
 
+def runs_on_request(system: str, settings: Mapping[str, object]) -> bool:
+    """Whether a run may be asked for outside the rhythm of a connection with these settings of the partner's side.
+
+    `ON_REQUEST` of a system's defaults says so: True or False for all of its connections, or, where it is a matter of
+    the mode, a setting with the values that mean yes. What is not set has the setting's default.
+    """
+    rule: bool | tuple[str, Sequence[str]] = getattr(defaults_of(system), "ON_REQUEST", False)
+    if isinstance(rule, bool):
+        return rule
+    name, modes = rule
+    default = next((spec.default for spec in settings_of(system) if spec.name == name), None)
+    return settings.get(name, default) in modes
+
+
 def _package(system: str) -> str:
     package = PACKAGES.get(system)
     if package is None:

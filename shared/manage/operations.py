@@ -28,10 +28,14 @@ class Operations:
         lane = self.connections.systems.lane(config.id).peek()
         return self.due(config, lane.facts, self.clock.now())
 
+    def on_request(self, config: ConnectionConfig) -> bool:
+        """Whether a run may be asked for now."""
+        return self.lifted or self.connections.systems.runs_on_request(config)
+
     def sync_now(self, connection_id: str) -> None:
         """Asks for a run at once. Raises Refused (`sync_now_refused`) where the partner's own rules know none."""
         config = self._on(connection_id)
-        if not self.lifted and not self.connections.systems.runs_on_request(config.system):
+        if not self.on_request(config):
             when = self.next_run(config)
             raise Refused(
                 f"{self.connections.systems.title(config.system)} syncs on schedule only; the next run starts at "

@@ -49,8 +49,8 @@ class Systems(Protocol):
         """The kinds of rhythm that the system's own integration knows; there are no others for it."""
         ...
 
-    def runs_on_request(self, system: str) -> bool:
-        """Whether a run may be asked for outside the rhythm, by the system's own rules."""
+    def runs_on_request(self, config: ConnectionConfig) -> bool:
+        """Whether a run may be asked for outside the rhythm, by the rules of the system and of its mode."""
         ...
 
     def vendor_apps(self, config: ConnectionConfig) -> Sequence[str]:
