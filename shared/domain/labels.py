@@ -57,6 +57,10 @@ class Labels:
         """Whether another entity's kind label that beats this one's is present too."""
         return any(self.foreign.get(label, -1) > 0 for label in self.known(labels))
 
+    def asking(self) -> frozenset[str]:
+        """The label without which no record asks to be made in Dynamics, in each of its spellings."""
+        return frozenset({self.pulled, *(alias for alias, meant in self.aliases.items() if meant == self.pulled)})
+
     def pushed_pair(self) -> frozenset[str]:
         return frozenset({self.kind, self.pushed})
 

@@ -6,7 +6,7 @@ semantics; every connector passes the same contract suite (`tests/contract`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -251,6 +251,16 @@ class Paced(Protocol):
 
     def pause(self, kind: Kind, writes: int) -> float:
         """Seconds until so many writes of a kind can be sent without meeting that bound; 0.0: now. Calls nobody."""
+        ...
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """A connector whose feed may tell records without their labels, and whose system lists who carries a label."""
+
+    def labelled(self, kind: Kind, labels: Collection[str], after: RemoteId | None) -> Sequence[RemoteId]:
+        """Ids of the next records that carry any of these labels, in whatever spelling, in an order that lasts: from
+        the first one, or those behind `after`. A page of them; none when there are no more."""
         ...
 
 

@@ -26,6 +26,10 @@ PUT_BACK = "put_back"
 EARLY = "early"
 """The lane's fact that an unlinked record was told while creates were awaited: it may be what one of them made."""
 
+LABELS_DUE = "labels_due:"
+"""How the lane's fact begins that says, by a kind of the partner's, that some of its records may ask for a row without
+having been heard: see `shared.sync.asking`."""
+
 _MARGIN = 10.0  # seconds of lease that must be left before a remote write is sent
 
 

@@ -1,9 +1,9 @@
 """One scheduled run of a lane, in slices: which source is served next, and when the run is over.
 
 Order of a run: what the partner changed (it cannot refuse a stale write, so its edits go to Dynamics first, under a
-condition), then Dynamics' pages, then the outcomes of accepted writes and the ids they were given, then sweeps, then
-deletes of records that others may hang off. The inbox is served first and looked at again between pages, so that a long
-load never delays a person.
+condition), then Dynamics' pages, then who asks for a row and was not heard, then the outcomes of accepted writes and
+the ids they were given, then sweeps, then deletes of records that others may hang off. The inbox is served first and
+looked at again between pages, so that a long load never delays a person.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from shared.domain.records import Side
 from shared.ports.connector import FeedKind, Paced
 from shared.state.model import Awaited, LaneChanges
 from shared.sync import requests
+from shared.sync.asking import look_for_askers, nobody_was_made
 from shared.sync.context import EARLY, PUT_BACK, Work, kinds_in_order
 from shared.sync.feeds import SWEEP, TOGETHER, WALK, Feed
 from shared.sync.ground import same_ground
@@ -96,6 +97,8 @@ class Cycle:
         run = work.text("run")
         if not work.awaiting():
             work.facts.pop(EARLY, None)
+        if self._one_way():
+            nobody_was_made(work)
         if work.facts.pop(KEPT, 0):
             work.held.forget_tellings()
         work.engine.journal.end_run(run, state="succeeded")
@@ -129,17 +132,28 @@ class Cycle:
         for side in (Side.PARTNER, Side.CRM):
             for kind in kinds[side]:
                 yield f"feed|{side.value}|{kind}"
+        if not self._one_way():
+            for kind in kinds[Side.PARTNER]:
+                yield f"asking|{Side.PARTNER.value}|{kind}"
         yield "settle"
         for kind in kinds[Side.PARTNER]:
             yield f"echo|{Side.PARTNER.value}|{kind}"
         for side in Side:
             for kind in kinds[side]:
                 yield f"sweep|{side.value}|{kind}"
-        if not (work.number("initial") and work.engine.options.initial_one_way):  # that one writes to the partner only
-            for kind in kinds_in_order(work, Side.PARTNER):
-                if is_log(work, Side.PARTNER, kind):
-                    yield f"log|{Side.PARTNER.value}|{kind}"
+        yield from self._logs()
         yield "aside"
+
+    def _logs(self) -> Iterator[str]:
+        """What people did makes rows in Dynamics."""
+        if not self._one_way():
+            for kind in kinds_in_order(self.work, Side.PARTNER):
+                if is_log(self.work, Side.PARTNER, kind):
+                    yield f"log|{Side.PARTNER.value}|{kind}"
+
+    def _one_way(self) -> bool:
+        """Whether this run is the initial sync and writes to the partner only."""
+        return bool(self.work.number("initial")) and self.work.engine.options.initial_one_way
 
     def _done(self) -> set[str]:
         return set(self.work.text("done").split(";"))
@@ -150,10 +164,8 @@ class Cycle:
     def _step(self, source: str) -> bool:
         """One page of a source; answers whether the source has more."""
         what, _, rest = source.partition("|")
-        if what == "settle":
-            return self._settle()
-        if what == "aside":
-            return requests.serve_aside(self.work)
+        if not rest:
+            return self._settle() if what == "settle" else requests.serve_aside(self.work)
         side_name, _, kind_name = rest.partition("|")
         side = Side(side_name)
         kind = next(kind for kind in kinds_in_order(self.work, side) if kind == kind_name)
@@ -163,6 +175,8 @@ class Cycle:
         if what == "sweep":
             state = feed.cursor()
             return state is not None and state.phase == SWEEP and sweep(feed)
+        if what == "asking":
+            return look_for_askers(self.work, kind)
         if what in {"echo", "log"}:
             return self._echo(source, feed) if what == "echo" else feed.step_log()
         if side is Side.PARTNER:

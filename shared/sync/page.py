@@ -19,7 +19,7 @@ from shared.state.model import CursorState, LaneChanges
 from shared.sync.apply import Applier
 from shared.sync.basis import DIVERGED, WAITS
 from shared.sync.cases import Case, Decision
-from shared.sync.context import EARLY, Work
+from shared.sync.context import EARLY, LABELS_DUE, Work
 from shared.sync.lookup import ask_crm, ask_partner, let_go, read_rivals
 from shared.sync.notices import tell_refusals
 from shared.sync.order import comes_last, put_aside
@@ -215,6 +215,8 @@ class Page:
             self.recall.note(case)
             if self.work.awaiting():
                 self.work.facts[EARLY] = 1
+            if case.map.entity.labels is not None and isinstance(case.partner, Record) and case.partner.labels is None:
+                self.work.facts[f"{LABELS_DUE}{case.partner.ref.kind}"] = 1
         for conflict in decision.conflicts:
             self.tally.conflicted(case, conflict)
 

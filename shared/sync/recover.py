@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import batched
 
 from shared.domain.identity import Link, LinkState
 from shared.domain.mapping import CompiledField, CompiledMap
 from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, Record, Ref, Side
 from shared.errors import Throttled, Transient
 from shared.ports.connector import Op, Outcome
-from shared.state.model import Awaited, Batch, BatchState, Entry
+from shared.state.model import Awaited, Batch, BatchState, Entry, Result
 from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, part_of
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
@@ -28,6 +29,12 @@ from shared.sync.tally import Tally
 from shared.sync.told_once import told_again
 
 _COMMON = frozenset({FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE})
+
+_PART = 25
+"""Lost writes that are judged together where each takes a call: some six seconds of a limit of four a second."""
+
+_JUDGED = "judged"
+"""The code of an entry whose answer was lost, and of which what there is to find out was found out."""
 
 _MARGIN = 5.0  # seconds of the slice that are kept for its release
 
@@ -44,8 +51,8 @@ def recover(work: Work) -> bool:
             return True
         if _is_answered(group[0]):
             _retell_together(work, group)
-        else:
-            _recover_one(work, group[0])
+        elif not _recover_one(work, group[0]):
+            return True
         asking.about([Awaited.of(batch) for batch in group if batch.state is BatchState.ACCEPTED])
     return False
 
@@ -81,16 +88,54 @@ def _retell_together(work: Work, batches: Sequence[Batch]) -> None:
     work.tick()
 
 
-def _recover_one(work: Work, batch: Batch) -> None:
-    page = Page(work, f"recover|{batch.id}")
-    _retell(page, batch)
-    cases = list(_judged(page, batch))
-    ended = [] if batch.state is BatchState.ACCEPTED else [batch.id]
-    if cases:  # what was found is known for good before anything follows from it: this worker may die, too
-        page.fold(batches=ended)
-        page, ended = Page(work, f"recover|{batch.id}|after"), []
-    page.run(cases)
-    page.fold(batches=ended)
+def _recover_one(work: Work, batch: Batch) -> bool:
+    """Judges a batch part by part, each stored before the next is read: who dies on the way leaves little to do again.
+    Answers whether it came to the end; a slice that ends before goes on with the rest in the next."""
+    parts = list(_parts(work, batch))
+    for number, part in enumerate(parts):
+        if number and work.left < _MARGIN:
+            return False
+        last = part is parts[-1]
+        name = f"recover|{batch.id}" + (f"|{part[0].key.hex()}" if part else "")
+        page = Page(work, name)
+        if not number:
+            _retell(page, batch)
+        cases = list(_judged(page, batch, part))
+        page.fold(batches=[batch.id] if last and batch.state is not BatchState.ACCEPTED else ())
+        if not last:
+            batch = _with_judged(work, batch, part)
+        if cases:  # what was found is known for good before anything follows from it: this worker may die, too
+            page = Page(work, f"{name}|after")
+            page.run(cases)
+            page.fold()
+        work.tick()
+    return True
+
+
+def _parts(work: Work, batch: Batch) -> Iterator[Sequence[Entry]]:
+    """The entries of which nobody knows what became of them: those that are read by their ids together, the others,
+    which take a call each, a few at a time. One empty part where all are known. A batch of which some were accepted is
+    kept as it is until those end, and stays in one part."""
+    left = [entry for entry in batch.entries if entry.key not in batch.results and not told_again(work, batch, entry)]
+    unnamed = [] if batch.state is BatchState.ACCEPTED else [entry for entry in left if not _has_id(batch, entry)]
+    if len(unnamed) < len(left) or not left:
+        found_by_match = {entry.key for entry in unnamed}
+        yield [entry for entry in left if entry.key not in found_by_match]
+    yield from batched(unnamed, _PART, strict=False)
+
+
+def _has_id(batch: Batch, entry: Entry) -> bool:
+    ref = entry.crm if batch.side is Side.CRM else entry.partner
+    return ref is not None and bool(ref.id)
+
+
+def _with_judged(work: Work, batch: Batch, entries: Sequence[Entry]) -> Batch:
+    """The batch, stored as one of which these entries need not be judged again. What was found out of them was folded
+    already; where this did not come, it is found out once more."""
+    told = {entry.key: Result(key=entry.key, outcome=Outcome.UNKNOWN, code=_JUDGED) for entry in entries}
+    results = {**batch.results, **told}
+    work.held.finish({batch.id: list(results.values())})
+    return replace(batch, results=results)
 
 
 class Asking:
@@ -177,10 +222,7 @@ def _told_before(known: Link, entry: Entry, batch: Batch) -> bool:
     return bool(entry.intended) and all(known.agreed.get(name) == found for name, found in entry.intended.items())
 
 
-def _judged(page: Page, batch: Batch) -> Iterable[Case]:
-    open_entries = [
-        entry for entry in batch.entries if entry.key not in batch.results and not told_again(page.work, batch, entry)
-    ]
+def _judged(page: Page, batch: Batch, open_entries: Sequence[Entry]) -> Iterable[Case]:
     if not open_entries:
         return
     found = find_written(page.work, batch, open_entries)

@@ -7,7 +7,7 @@ written anywhere: not to a system, not to the lane, not to the journal, and no l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -21,6 +21,7 @@ from shared.ports.connector import (
     CheckStep,
     Connector,
     Cursor,
+    Labelled,
     Outcome,
     Settled,
     Ticket,
@@ -116,6 +117,9 @@ class _Rehearsed:
 
     def describe(self, kind: Kind) -> Schema:
         return self._real.describe(kind)
+
+    def labelled(self, kind: Kind, labels: Collection[str], after: RemoteId | None) -> Sequence[RemoteId]:
+        return self._real.labelled(kind, labels, after) if isinstance(self._real, Labelled) else ()
 
     def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
         page = self._real.changes(kind, cursor, fields)
@@ -268,6 +272,9 @@ class _Lane:
 
     def finish(self, ended: Mapping[str, Sequence[Result]], *, ticket: str = "") -> None:
         del ended, ticket
+
+    def merge_when_ready(self) -> int:
+        return 0
 
     def fold(self, changes: LaneChanges) -> int:
         self._links.update({link.key: link for link in changes.links})

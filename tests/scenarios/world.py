@@ -72,6 +72,10 @@ class Twist:
         twist = self.twists.get(name)
         return found if twist is None else lambda *args: twist(found, *args)
 
+    def labelled(self, *args: Any) -> Any:
+        """Stands here by name: what a connector can do is asked of its class."""
+        return self.__getattr__("labelled")(*args)
+
     def before(self, method: str, act: Callable[[], object], times: int = 1) -> None:
         """Somebody acts just before so many calls of `method` (those of a create, an update, a read...)."""
         left = [times]

@@ -33,7 +33,7 @@ from shared.connectors.activecampaign.reader import ContactReader
 from shared.connectors.activecampaign.relations import Relations
 from shared.connectors.activecampaign.results import not_tried
 from shared.connectors.activecampaign.settings import ActiveCampaignSettings, CustomValues
-from shared.connectors.activecampaign.standing import Standing, standing_of, tagged
+from shared.connectors.activecampaign.standing import Standing, carriers, standing_of
 from shared.connectors.activecampaign.tags import TagBook
 from shared.connectors.activecampaign.writer import ContactWriter
 from shared.connectors.activities import ACTIVITY
@@ -202,9 +202,14 @@ class ActiveCampaignConnector:
         left = standing.opted_out_at
         return {OPTED_OUT: False} if left is None or standing.subscribed_at > left else {}
 
-    def tagged(self, label: str, after: RemoteId | None = None) -> Sequence[RemoteId]:
-        """Ids of up to 100 contacts that carry a tag, above `after`, for requests whose webhook was lost."""
-        return tagged(self.client, self._tags, label, after)
+    def labelled(self, kind: Kind, labels: Collection[str], after: RemoteId | None) -> Sequence[RemoteId]:
+        """See `Labelled.labelled`: contacts by their tags. A tag that was made since the last look counts."""
+        if kind != CONTACT:
+            return []
+        names = frozenset(labels)
+        if after is None:
+            self._tags.watch_anew(names)
+        return carriers(self.client, list(self._tags.watched(names)), after)
 
     # Automations --------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any
 from shared.connectors.activecampaign.client import PAGE, Client
 from shared.connectors.activecampaign.contacts import as_id
 from shared.connectors.activecampaign.fields import parse_time
-from shared.connectors.activecampaign.tags import TagBook
 from shared.domain.records import RemoteId
 
 _ACTIVE, _UNSUBSCRIBED = "1", "2"
@@ -44,18 +43,20 @@ def standing_of(client: Client, contact: RemoteId) -> Standing:
     )
 
 
-def tagged(client: Client, tags: TagBook, label: str, after: RemoteId | None = None) -> Sequence[RemoteId]:
-    """Ids of up to 100 contacts that carry a tag, in order, above `after`; none when the tag or the rest is missing.
+def carriers(client: Client, tags: Sequence[str], after: RemoteId | None = None) -> Sequence[RemoteId]:
+    """Ids of contacts that carry any of these tags (by id), in order, above `after`: up to a hundred of each tag, and
+    as far as all that were told reach."""
+    found = [_carrying(client, tag, after) for tag in tags]
+    ends = [ids[-1] for ids in found if len(ids) == PAGE]
+    end = min(ends, default=None)
+    return [RemoteId(str(row)) for row in sorted({row for ids in found for row in ids if end is None or row <= end})]
 
-    The reconciliation of automation requests goes over these: a webhook of ActiveCampaign is never sent twice.
-    """
-    tag = tags.find(label)
-    if tag is None:
-        return []
+
+def _carrying(client: Client, tag: str, after: RemoteId | None) -> list[int]:
     query = [("tagid", tag), ("status", "-1"), ("orders[id]", "ASC"), ("limit", str(PAGE))]
     if after is not None:
         query.append(("id_greater", after))
-    return [as_id(row.get("id")) for row in client.get("contacts", "tagged", query).listed("contacts")]
+    return sorted(int(as_id(row.get("id"))) for row in client.get("contacts", "tagged", query).listed("contacts"))
 
 
 def _latest(rows: Sequence[Mapping[str, Any]], status: str, name: str) -> datetime | None:

@@ -3,7 +3,9 @@ for before a page is read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +13,11 @@ import pytest
 
 from shared.connectors.memory import MemoryConnector
 from shared.domain.identity import LinkState
-from shared.domain.records import Kind
+from shared.domain.records import FieldName, Kind, Record
 from shared.errors import Throttled, Transient
 from shared.ports.connector import Settled, Ticket, Write, WriteResult
 from shared.state.model import BatchState
-from tests.unit.sync.rig import CONTACT, PERSON, Rig
+from tests.unit.sync.rig import CONTACT, PARTNER_CAPABILITIES, PERSON, Rig
 from tests.unit.sync.test_engine import ann
 
 PEOPLE = 40
@@ -176,3 +178,59 @@ def test_answers_whose_fold_never_came_are_told_for_all_batches_at_once(
     rig.run(3)
     assert rig.lane.peek().counts == {f"contact.{LinkState.LINKED}": PEOPLE}
     assert rig.commits["partner"] == PEOPLE
+
+
+class Died(BaseException):
+    """The worker dies."""
+
+
+class Lossy(MemoryConnector):
+    """Its imports arrive, and their worker dies before it hears so; `dies_at` is the search at which another one
+    does."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.loses, self.dies_at = True, -1
+        self.asked: list[str] = []
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        told = super().write(writes)
+        if self.loses:
+            self.loses = False
+            raise Died
+        return told
+
+    def find(self, kind: Kind, values: Sequence[str], fields: Sequence[FieldName]) -> Mapping[str, Sequence[Record]]:
+        if len(self.asked) >= self.dies_at >= 0:
+            self.dies_at = -1
+            raise Died
+        self.asked.extend(values)
+        return super().find(kind, values, fields)
+
+
+@pytest.mark.feature("HUB-04.2")
+def test_a_lost_import_is_judged_in_parts_and_who_dies_between_them_leaves_the_rest_only() -> None:
+    capabilities = replace(PARTNER_CAPABILITIES, bulk_size=PEOPLE, find_size=5)
+    rig = Rig(page_size=PEOPLE, partner=capabilities, options={"lease_seconds": 5.0})
+    partner = Lossy(rig.partner_system)
+    rig.engine = replace(rig.engine, partner=partner)
+    for number in range(PEOPLE):
+        rig.crm.create(CONTACT, ann(number))
+    deaths = 0
+    for dies_at in (-1, 10, 40, -1):
+        partner.dies_at = dies_at
+        with suppress(Died):
+            rig.run()
+            deaths -= 1
+        deaths += 1
+        rig.clock.advance(60)
+        rig.partner_system.run_due()
+    assert deaths == 3
+    # In vain were the first 10, and 5 behind the first part of 25: their parts were not done.
+    assert Counter(Counter(partner.asked).values()) == {1: PEOPLE - 15, 2: 15}
+    assert rig.lane.peek().counts == {f"contact.{LinkState.LINKED}": PEOPLE}
+    assert rig.commits["partner"] == PEOPLE
+    assert len({str(row["mail"]) for row in rig.people()}) == len(rig.people()) == PEOPLE
+    assert rig.journal.counts["created"] == PEOPLE
+    assert len(rig.journal.outcomes) == PEOPLE
+    assert _waiting(rig) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.records import FieldName, Kind, Record, Ref, RemoteId
 from shared.errors import AuthError, Transient
-from shared.ports.connector import ChangePage, Cursor
+from shared.ports.connector import ChangePage, Cursor, Labelled
 from simulators.frame import Authority
 from tests.wire.connectors.activecampaign import Account, account
 
@@ -306,10 +306,24 @@ def test_a_persons_standing_tells_when_they_left_and_came_back(ac: Account) -> N
 @pytest.mark.feature("AC-04.2")
 def test_contacts_with_a_tag_are_listed_in_order_page_by_page(ac: Account) -> None:
     people(ac, 130, tags=["D365: Lead"])
-    first = ac.connector.tagged("d365: lead")  # type: ignore[attr-defined]
-    rest = ac.connector.tagged("D365: Lead", first[-1])  # type: ignore[attr-defined]
+    assert isinstance(ac.connector, Labelled)
+    first = ac.connector.labelled(CONTACT, ["d365: lead"], None)
+    rest = ac.connector.labelled(CONTACT, ["d365: lead"], first[-1])
     assert [*first, *rest] == [str(row) for row in range(1, 131)]
-    assert ac.connector.tagged("never there") == []  # type: ignore[attr-defined]
+    assert ac.connector.labelled(CONTACT, ["never there"], None) == []
+    assert ac.connector.labelled(Kind("account"), ["d365: lead"], None) == []
+
+
+@pytest.mark.feature("AC-04.2")
+def test_contacts_with_any_spelling_of_a_tag_are_each_listed_once_in_order(ac: Account) -> None:
+    people(ac, 130, tags=["[D365: Lead]"])
+    ac.system.seed({"contacts": [{"email": f"q{n}@example.com", "tags": ["D365: Lead"]} for n in range(9)]})
+    ac.system.act("add_tag", {"contact": "40", "tag": "D365: Lead"})
+    assert isinstance(ac.connector, Labelled)
+    seen: list[RemoteId] = []
+    while ids := ac.connector.labelled(CONTACT, ["D365: Lead"], seen[-1] if seen else None):
+        seen += ids
+    assert seen == [str(row) for row in range(1, 140)]
 
 
 # -- hostile answers ---------------------------------------------------------------------------------------------------
