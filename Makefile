@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Machines that forbid bytecode make each of the many processes of tests and demo compile every module anew.
+export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 SYSTEMS ?= dataverse,activecampaign
 

@@ -117,7 +117,7 @@ class World:
                 self.advance(max(0.0, wait) + 1)
                 self.tick()
                 ticked = time.monotonic()
-            time.sleep(0.1)
+            time.sleep(LOOK_EVERY)
         return status
 
     def begun(self, people: int = 1, **changes: Any) -> str:
@@ -152,7 +152,7 @@ class World:
         while (status := self.status(connection))["runsEnded"] < runs:
             assert "broken" not in status, status
             assert time.monotonic() < end, f"run {runs} did not end in {seconds} s: {status}"
-            time.sleep(0.2)
+            time.sleep(LOOK_EVERY)
             if time.monotonic() - ticked > TICK_EVERY:
                 self.tick()
                 ticked = time.monotonic()
@@ -165,6 +165,9 @@ LIMIT = 100
 API_VERSION = "2026-11-22"
 USERS = {"reader": ["reader"], "admin": ["admin"], "user": ["user"], "nothing": []}
 """Who may sign in on the local host, and their roles."""
+
+LOOK_EVERY = 0.3
+"""Seconds between two looks at a run that goes on: a look is work for the app and the storage emulator."""
 
 TICK_EVERY = 4.0
 """Seconds; the minute timer of a test fires as often while the test waits."""

@@ -103,7 +103,7 @@ def _batch(world: MarketoWorld, name: str, number: int, draw: random.Random, str
     if aim == 0:
         time.sleep(draw.uniform(0.1, 4.0))
     while aim and not _reached(world, batch, before, aim) and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(0.05)
     world.host.kill_worker("background")
     strikes[_window(world, batch, before)] += 1
     end = time.monotonic() + _PATIENCE

@@ -32,8 +32,9 @@ TYPE_NAMES: dict[Kind, str] = {
 ENUM_KINDS = frozenset((Kind.PICKLIST, Kind.STATE, Kind.STATUS, Kind.MULTISELECT, Kind.BOOLEAN))
 
 
-def attribute(table: Table, column: Column) -> Json:
-    """AttributeMetadata of a column, with the properties of its own type."""
+def attribute(table: Table, column: Column, number: int = 0) -> Json:
+    """AttributeMetadata of a column, with the properties of its own type; `number` is its place in the table, counted
+    from 1, where the caller knows it."""
     key = metadata_id("attribute", table.name, column.name)
     secured = column.custom or column.secured
     shape: Json = {
@@ -41,7 +42,7 @@ def attribute(table: Table, column: Column) -> Json:
         "AttributeOf": None,
         "AttributeType": _attribute_type(column),
         "AttributeTypeName": {"Value": f"{column.kind.value}Type"},
-        "ColumnNumber": list(table.columns).index(column.name) + 1,
+        "ColumnNumber": number or list(table.columns).index(column.name) + 1,
         "DeprecatedVersion": None,
         "EntityLogicalName": table.name,
         "LogicalName": column.name,

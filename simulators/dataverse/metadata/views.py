@@ -175,8 +175,8 @@ class Metadata:
         if cast:
             self.check_cast(cast)
         return [
-            columns.attribute(table, column)
-            for column in table.columns.values()
+            columns.attribute(table, column, number)
+            for number, column in enumerate(table.columns.values(), 1)
             if not cast or columns.TYPE_NAMES[column.kind] == cast
         ]
 
