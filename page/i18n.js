@@ -6,7 +6,9 @@ const KEY = "dynasync.language";
 const words = signal({});
 export const language = signal("en");
 let locale = "en";
-const asked = new Set();
+let aim = "en"; // the language that was chosen last; its words may be on their way
+const asked = new Map(); // parts of the words, each with the promise that it is there
+const fetched = new Map();
 
 function chosen() {
   const kept = localStorage.getItem(KEY);
@@ -15,37 +17,68 @@ function chosen() {
   return found ?? "en";
 }
 
-async function catalogue(name) {
+async function load(name) {
   const answer = await fetch(new URL(`./i18n/${name}.json`, import.meta.url));
   if (!answer.ok) throw new Error(`catalogue ${name}: ${answer.status}`);
   return answer.json();
 }
 
+/** A catalogue, fetched once; one that could not be fetched is asked for again. */
+function catalogue(part, base) {
+  const name = part ? `${part}/${base}` : base;
+  if (!fetched.has(name)) fetched.set(name, load(name).catch((error) => {
+    fetched.delete(name);
+    throw error;
+  }));
+  return fetched.get(name);
+}
+
+/** All words of a language: the first ones, and each part that was asked for, also while these are on their way. */
+async function everything(base) {
+  const found = new Map();
+  const missing = () => ["", ...asked.keys()].filter((part) => !found.has(part));
+  while (missing().length) await Promise.all(missing().map(async (part) => found.set(part, await catalogue(part, base))));
+  return Object.assign({}, ...found.values());
+}
+
+/** Goes over to a language; of two that are chosen quickly the later one stands, in whatever order their words come. */
 export async function speak(wanted = chosen()) {
   const base = wanted in LANGUAGES ? wanted : "en";
-  const found = await Promise.all([base, ...[...asked].map((part) => `${part}/${base}`)].map(catalogue));
-  words.value = Object.assign({}, ...found);
+  aim = base;
+  let found;
+  try {
+    found = await everything(base);
+  } catch (error) {
+    if (aim !== base) return;
+    aim = language.value;
+    throw error;
+  }
+  if (aim !== base) return;
+  words.value = found;
   locale = navigator.languages.find((tag) => tag.split("-")[0] === base) ?? base;
   document.documentElement.lang = base;
   language.value = base;
 }
 
+async function bring(part) {
+  let base, found;
+  do {
+    base = aim; // another language may be chosen while these words come
+    found = await catalogue(part, base);
+  } while (base !== aim);
+  words.value = { ...found, ...words.value };
+}
+
 /** Fetches words that a first look does not need: of `codes`, of `setup`, of `fields`. Until they are there the API's own stand. */
-export async function spell(part = "codes") {
-  if (asked.has(part)) return;
-  asked.add(part);
-  try {
-    const found = await catalogue(`${part}/${language.value}`);
-    words.value = { ...found, ...words.value };
-  } catch {
-    asked.delete(part);
-  }
+export function spell(part = "codes") {
+  if (!asked.has(part)) asked.set(part, bring(part).catch(() => asked.delete(part)));
+  return asked.get(part);
 }
 
 /** Throws when the words cannot be fetched; those that stand stay. */
 export async function choose(base) {
   await speak(base);
-  localStorage.setItem(KEY, base);
+  if (language.value === base) localStorage.setItem(KEY, base);
 }
 
 /** The words of a key; `{name}` is filled in. A number `n` chooses between `key.one` and `key.other`. */

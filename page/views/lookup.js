@@ -2,7 +2,7 @@
 import { change } from "../api.js";
 import { Following, operationOf } from "../asking.js";
 import { Enrol } from "../enrol.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { known, moment, t } from "../i18n.js";
 import { Icon, Problem, say, Status, To, family } from "../parts.js";
 import { go, place } from "../place.js";
@@ -18,14 +18,17 @@ export function LookUp({ connection, admin }) {
   const entity = place.value.entity ?? context.entities.find(({ on, crmKind }) => on && kind && crmKind === kind)?.name;
   const [typed, type] = useState({ entity: entity ?? "", by: side ?? "match", text: record ?? "" });
   const [state, set] = useState({ found: null, error: null, busy: false, at: null });
+  const last = useRef(null);
   const ask = async (body) => {
-    set({ ...state, error: null, busy: true });
+    last.current = body; // of two that are asked one after the other, the later one's answer stands
+    set((old) => ({ ...old, error: null, busy: true }));
     try {
       const { body: found } = await change("POST", `connections/${connection}/lookup`, body);
+      if (last.current !== body) return;
       set({ found, error: null, busy: false, at: new Date() });
       say(found.inSync ? t("lookup.in_sync") : meaning(found.reason));
     } catch (error) {
-      set({ found: null, error, busy: false, at: null });
+      if (last.current === body) set({ found: null, error, busy: false, at: null });
     }
   };
   const again = () => ask(asked(typed, context));

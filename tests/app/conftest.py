@@ -16,6 +16,7 @@ import requests
 from cli.demo.people import generated
 from cli.demo.world import Simulators, app, crm_side, seed, simulators
 from localhost import RunningHost
+from tests.pace import PATIENCE
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class World:
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=json.loads(self.clock_file.read_text())["offset"])
 
-    def next_run(self, connection: str, seconds: float = 60.0) -> dict[str, Any]:
+    def next_run(self, connection: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Lets the time of the next scheduled run come, and waits until it ended.
 
         A record's own next try may come before the run; then time is moved on once more.
@@ -146,7 +147,7 @@ class World:
         found: dict[str, Any] = self.call("GET", f"connections/{connection}/status")
         return found
 
-    def wait_for(self, connection: str, runs: int, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_for(self, connection: str, runs: int, seconds: float = PATIENCE) -> dict[str, Any]:
         """Waits until so many runs have ended; meanwhile the minute timer fires every few seconds."""
         end, ticked = time.monotonic() + seconds, time.monotonic()
         while (status := self.status(connection))["runsEnded"] < runs:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.app.marketo import MarketoWorld, email
+from tests.pace import PATIENCE
 
 STEPS = ("syncPerson", "changeOwner", "createTask", "addToCampaign", "removeFromCampaign")
 
@@ -43,7 +44,7 @@ def chunks(world: MarketoWorld, batch: str) -> list[dict[str, Any]]:
     return [each for each in found if each["batch"] == batch]
 
 
-def until[Found](look: Callable[[], Found], seconds: float = 60.0, world: MarketoWorld | None = None) -> Found:
+def until[Found](look: Callable[[], Found], seconds: float = PATIENCE, world: MarketoWorld | None = None) -> Found:
     """What `look` finds, once it finds something; the minute timer fires every few seconds meanwhile."""
     end, ticked = time.monotonic() + seconds, time.monotonic()
     while not (found := look()):
@@ -55,7 +56,7 @@ def until[Found](look: Callable[[], Found], seconds: float = 60.0, world: Market
     return found
 
 
-def called_back(world: MarketoWorld, batch: str, seconds: float = 60.0) -> list[dict[str, Any]]:
+def called_back(world: MarketoWorld, batch: str, seconds: float = PATIENCE) -> list[dict[str, Any]]:
     """The chunks of a batch once each has its callback."""
 
     def look() -> list[dict[str, Any]]:

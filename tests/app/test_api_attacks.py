@@ -23,6 +23,7 @@ from shared.domain.records import Kind, Ref, RemoteId
 from shared.ports.journal import KeptConflict
 from tests.app.conftest import World
 from tests.app.test_api_frame import error, keyed
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
 
@@ -35,7 +36,7 @@ def connection(world: World) -> str:
 
 def ended(world: World, answer: requests.Response) -> dict[str, Any]:
     """The operation that the answer names, once it is over."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     where = answer.headers["Operation-Location"]
     while True:
         found: dict[str, Any] = requests.get(where, headers=keyed(world), timeout=30).json()

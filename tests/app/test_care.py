@@ -10,11 +10,12 @@ from azure.data.tables import TableServiceClient
 
 from cli.demo.verify import write_log
 from tests.app.conftest import World
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
 
-def ended(world: World, path: str, seconds: float = 60.0) -> dict[str, Any]:
+def ended(world: World, path: str, seconds: float = PATIENCE) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while (found := world.call("GET", path))["status"] == "Running":
         assert time.monotonic() < end, found
@@ -192,7 +193,7 @@ def test_wider_criteria_are_counted_first_and_narrower_ones_that_drop_a_third_st
     begin = len(write_log(world.sims, "activecampaign"))
     world.call("PATCH", path, {"entities": only(wanted, maps, leaves="delete")})
     world.advance(3700)
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not (broken := world.status(connection).get("broken")):
         assert time.monotonic() < end
         world.tick()
@@ -204,7 +205,7 @@ def test_wider_criteria_are_counted_first_and_narrower_ones_that_drop_a_third_st
     world.call("POST", f"{path}/resume", {"releaseGuard": True}, status=202)
     world.advance(3700)
     while len(world.contacts()) > 60:
-        assert time.monotonic() < end + 60, world.status(connection)
+        assert time.monotonic() < end + PATIENCE, world.status(connection)
         world.tick()
         time.sleep(0.5)
     deleted = [

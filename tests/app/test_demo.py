@@ -27,6 +27,7 @@ from cli.main import dynasync
 from shared.state import envelope
 from tests.app.dump import Dump
 from tests.fakes.ingestion import ingestion
+from tests.pace import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs/tutorials/demo.md"
@@ -62,7 +63,7 @@ class Left:
         self.dump.add("log", "\n".join(day.host.logs()))
 
     def _ended(self, day: Day, erasure: str) -> dict[str, Any]:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while (found := day.api.call("GET", f"erasures/{erasure}"))["status"] == "Running":
             assert time.monotonic() < end, found
             assert day.host.admin_invoke("tick") == 202

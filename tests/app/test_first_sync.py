@@ -13,6 +13,7 @@ from cli.demo.people import expected, generated
 from cli.demo.verify import compare, write_log
 from cli.demo.world import CLIENT_ID, TENANT
 from tests.app.conftest import World
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
 
@@ -148,7 +149,7 @@ def test_a_malformed_queue_message_is_given_up_and_says_why_and_not_what_it_held
     with contextlib.suppress(ResourceExistsError):
         queue.create_queue()  # the host makes it when the first message is put out; in Azure the templates do
     sent = queue.send_message('{"colour": "red", "connection": ["mauve"]}')
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not [line for line in world.host.logs() if "message_given_up" in line and "queue=sync-work " in line]:
         assert time.monotonic() < end, world.host.logs()[-20:]
         time.sleep(0.3)

@@ -13,6 +13,7 @@ from cli.demo.world import CLIENT_ID
 from shared.connectors.marketo.defaults import default_entities
 from tests.app.marketo import MarketoWorld, contact, email, marketo_world
 from tests.app.test_care import ended
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-marketo-custom")]
 
@@ -255,7 +256,7 @@ def test_the_status_tells_the_backlog_of_each_entity_and_since_when(world: Marke
     world.next_run(connection)
     world.advance(400)  # the opportunity follows its person at its own next try
     world.tick()
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while any(waiting for waiting, _, _ in backlog().values()):
         assert time.monotonic() < end, backlog()
         time.sleep(0.5)

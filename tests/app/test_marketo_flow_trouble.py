@@ -15,6 +15,7 @@ from shared.manage.flow_answers import TRIES
 from tests.app.flow import called_back, chunks, effective, hooks, installed, made, people, run, until, waits
 from tests.app.flow_kills import soak
 from tests.app.marketo import MarketoWorld, email, marketo_world
+from tests.pace import within
 
 pytestmark = [pytest.mark.storage, pytest.mark.slow, pytest.mark.xdist_group("marketo-flow-trouble")]
 STRANGER = "99999999-9999-4999-8999-999999999999"
@@ -206,7 +207,7 @@ def test_ten_thousand_people_in_one_step_are_answered_in_two_seconds(world: Mark
         [chunk] = told["chunks"]
         print(f"201 for {count} people after {chunk['seconds']:.2f} s")
         assert chunk["tries"] == [201]
-        assert chunk["seconds"] < 2
+        assert within(chunk["seconds"], 2)
         [chunk] = called_back(world, told["batch"], 120)
         assert len(chunk["activities"]) == count
         assert chunk["activities"][str(there)]["outcome"] == "alreadyInSync"

@@ -11,6 +11,7 @@ import pytest
 
 from shared.connectors.marketo.defaults import default_entities
 from tests.app.marketo import MarketoWorld, email, marketo_world
+from tests.pace import PATIENCE
 
 pytestmark = [
     pytest.mark.storage,
@@ -66,7 +67,7 @@ def test_what_runs_stops_when_it_is_switched_on_later_and_goes_on_when_it_is_off
     due = datetime.fromisoformat(world.status(connection)["nextRun"])
     world.advance(max(0.0, (due - world.now()).total_seconds()) + 1)
     world.tick()
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while "broken" not in (status := world.status(connection)):
         assert time.monotonic() < end, status
         time.sleep(0.5)
@@ -75,7 +76,7 @@ def test_what_runs_stops_when_it_is_switched_on_later_and_goes_on_when_it_is_off
     assert written(world) == before
     native(world, on=False)
     world.call("POST", f"connections/{connection}/resume", {}, status=202)
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while world.status(connection)["runsEnded"] == status["runsEnded"]:
         assert time.monotonic() < end, world.status(connection)
         world.tick()

@@ -19,6 +19,7 @@ from simulators.frame.tls import make_authority
 from tests.app.conftest import FAST, USERS, World
 from tests.app.test_failures import person
 from tests.app.test_operations import broken, mended
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-notices")]
 
@@ -79,7 +80,7 @@ def set_up(world: World, **more: Any) -> dict[str, Any]:
     return found
 
 
-def looks(world: World, until: Callable[[], bool], seconds: float = 20) -> None:
+def looks(world: World, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Lets the app look until something holds."""
     end = time.monotonic() + seconds
     while not until():

@@ -13,6 +13,8 @@ from cli.demo.people import generated
 from cli.demo.verify import write_log
 from cli.demo.world import CLIENT_ID, TENANT, Simulators, app
 from tests.app.conftest import FAST, World
+from tests.app.test_requests import settled
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app")]
 
@@ -28,7 +30,7 @@ def reasons(world: World, connection: str) -> list[str]:
     return [run["reason"] for run in reversed(world.call("GET", f"connections/{connection}/runs")["value"])]
 
 
-def broken(world: World, connection: str, seconds: float = 90) -> dict[str, Any]:
+def broken(world: World, connection: str, seconds: float = PATIENCE) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while "broken" not in (status := world.status(connection)):
         assert time.monotonic() < end, status
@@ -38,7 +40,7 @@ def broken(world: World, connection: str, seconds: float = 90) -> dict[str, Any]
     return found
 
 
-def mended(world: World, connection: str, seconds: float = 30) -> None:
+def mended(world: World, connection: str, seconds: float = PATIENCE) -> None:
     """Waits until the connection has taken up that it may go on."""
     end = time.monotonic() + seconds
     while "broken" in (status := world.status(connection)):
@@ -63,7 +65,7 @@ def test_the_switch_pauses_and_catches_up_and_the_initial_sync_is_repeated_only_
     assert not world.status(connection)["initialDone"]
     world.switch_on(connection)
     progress = None
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while (status := world.status(connection))["runsEnded"] == 0:
         progress = status.get("progress", progress)
         assert time.monotonic() < end, status
@@ -204,8 +206,7 @@ def test_a_copied_environment_stops_all_writes_until_somebody_confirms_it(world:
     assert found["code"] == "changed_ground"
     assert "confirm" in found["nextStep"]
     asked = world.call("POST", f"connections/{connection}/requests", {"entity": "lead", "record": "999"}, status=202)
-    time.sleep(2)
-    assert world.call("GET", f"connections/{connection}/requests/{asked['id']}")["status"] == "held"
+    settled(world, connection, asked["id"], "held")
     world.call("POST", f"connections/{connection}/resume", status=202)  # going on is not confirming
     world.advance(3600)
     time.sleep(1)
@@ -242,7 +243,7 @@ def test_another_partner_account_behind_the_same_address_stops_all_writes(world:
     world.advance(3600)
     assert broken(world, connection)["code"] == "changed_ground"
     assert writes(world) == before + 1  # the person's own edit
-    assert world.call("GET", f"connections/{connection}/requests/{asked['id']}")["status"] in {"held", "finished"}
+    settled(world, connection, asked["id"], "held", "finished")
     world.sims.control("activecampaign", "POST", "switches", {"account_address": ""})
     world.call("POST", f"connections/{connection}/resume", status=202)
     mended(world, connection)

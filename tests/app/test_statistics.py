@@ -11,6 +11,7 @@ from cli.main import run
 from tests.app.conftest import World
 from tests.app.test_conflicts import asking, clash
 from tests.app.test_failures import person
+from tests.pace import PATIENCE
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("app-two")]
 
@@ -33,7 +34,7 @@ def listed(world: World, path: str) -> int:
 
 def rested(world: World, connection: str) -> dict[str, Any]:
     """The numbers once the worker has put the lane down: a run is told as ended a moment before."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while (found := numbers(world, connection))["state"]["code"] == "running":
         assert time.monotonic() < end, found
         time.sleep(0.2)

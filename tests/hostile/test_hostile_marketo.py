@@ -10,6 +10,7 @@ import pytest
 
 from tests.hostile.evil import Evil, Lie, as_bytes, patched, raw
 from tests.hostile.test_hostile_servers import BODIES, TOKENS, fixed
+from tests.pace import slowness
 
 REST, SIGN_IN = "/rest/v1/", "/identity/oauth/token"
 
@@ -51,7 +52,7 @@ def test_an_answer_of_marketo_that_is_none_harms_nothing(marketo: Evil, case: st
     marketo.tamper("marketo", BODIES[case](marketo), path=REST, method="GET")
     began = time.monotonic()
     assert marketo.attack() < 300
-    assert time.monotonic() - began < 20
+    assert (took := time.monotonic() - began) < 20 * slowness(), took
     marketo.assert_unharmed()
 
 

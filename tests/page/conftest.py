@@ -1,4 +1,11 @@
-"""A real Chromium before the app on the local host: a breach of the policy or an error in the console fails a test."""
+"""A real Chromium before the app on the local host: a breach of the policy or an error in the console fails a test.
+
+The page asks the app for each of its parts by itself, so two of them never change at the same moment, and after a click
+the app answers when it can. A test therefore waits for what it asserts: `expect(rows).to_have_count(2)`, never
+`rows.count() == 2` after a wait for something else; `to_have_text("5")`, since a wait for text that contains "5" is
+content with "15"; what the app holds is looked at once the page shows the answer; and what must not happen is looked at
+after something that comes later has happened (`Tab.sent` tells what was asked for).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 
 from tests.app.conftest import World, sims, world
 
@@ -25,6 +32,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 45_000
+"""Milliseconds that a wait goes on before it fails, also on a machine that is slow and busy."""
+
+expect.set_options(timeout=PATIENCE)
+
 SHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "page"
 """Where screenshots are kept, to be looked at."""
 
@@ -33,16 +45,23 @@ _WATCH = "window.broken = []; addEventListener('securitypolicyviolation', (e) =>
 
 @dataclass(slots=True)
 class Tab:
-    """A browser tab of one person. `allowed` are parts of console errors that the test brings about itself."""
+    """A browser tab of one person. `allowed` are parts of console errors that the test brings about itself; `sent` what
+    it asked the app to change."""
 
     page: Page
     url: str
     errors: list[str] = field(default_factory=list)
     allowed: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self.url}/api/page{query}")
         self.page.get_by_role("heading", level=1).wait_for()
+
+    def settled(self) -> None:
+        """Waits until nothing is being loaded any more."""
+        expect(self.page.locator("main p.quiet[role=status]")).to_have_count(0)
+        self.page.wait_for_load_state("networkidle")
 
     def broken(self) -> list[str]:
         """What went against the policy, and errors in the console."""
@@ -86,7 +105,7 @@ def tabs(chromium: Browser, world: World) -> Opening:
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme, timezone_id="Europe/Madrid"
         )
-        context.set_default_timeout(45_000)
+        context.set_default_timeout(PATIENCE)
         context.add_init_script(_WATCH)
         page = context.new_page()
         if user:
@@ -97,7 +116,12 @@ def tabs(chromium: Browser, world: World) -> Opening:
             if message.type in {"error", "warning"}:
                 tab.errors.append(f"{message.text} {message.location.get('url', '')}")
 
+        def asked(request: Request) -> None:
+            if request.method != "GET":
+                tab.sent.append(f"{request.method} {request.url}")
+
         page.on("console", heard)
+        page.on("request", asked)
         page.on("pageerror", lambda error: tab.errors.append(str(error)))
         try:
             yield tab

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.app.test_api_attacks import ask
 from tests.page.conftest import Kept, Opening, World
@@ -44,10 +45,11 @@ def test_a_person_decides_one_by_its_values_and_the_rest_of_a_filter_at_once(tab
         page = tab.page
         page.get_by_role("link", name="Conflicts: Open the list").click()
         first = page.locator(".question", has_text="Ours 0")
-        assert "Theirs 0" in first.inner_text()
+        expect(first).to_contain_text("Theirs 0")
         first.get_by_role("button", name="Keep ActiveCampaign's value for firstname").click()
         page.get_by_text("One decision is taken.").first.wait_for()
-        page.locator(".headline strong", has_text="2").wait_for()
+        expect(page.locator(".headline strong")).to_have_text("2")
+        expect(page.locator(".question")).to_have_count(2)
         assert names(world, 0) == ("Ours 0", "Theirs 0")  # not before the run
         page.get_by_label("Field").select_option("firstname")
         page.get_by_text("For all that the filter finds:").wait_for()
@@ -62,7 +64,7 @@ def test_a_person_decides_one_by_its_values_and_the_rest_of_a_filter_at_once(tab
         page.get_by_label("Show").select_option("decided")
         done = page.locator(".question", has_text="Ours 0").filter(has_text="Decided by")
         done.wait_for()
-        assert "Kept" in done.locator(".side", has_text="Theirs 0").inner_text()
+        expect(done.locator(".side", has_text="Theirs 0")).to_contain_text("Kept")
 
 
 @pytest.mark.feature("HUB-10.4")
@@ -96,10 +98,10 @@ def test_values_that_are_no_longer_kept_are_said_to_be_so_and_many_are_decided_i
     with tabs() as tab:
         page = tab.page
         tab.open(f"?view=conflicts&connection={connection}")
-        page.locator(".headline strong", has_text="55").wait_for()
+        expect(page.locator(".headline strong")).to_have_text("55")
         first = page.locator(".question").first
         first.get_by_text("The value can no longer be shown.").nth(1).wait_for()
-        assert first.get_by_role("link", name="Look up").is_visible()
+        expect(first.get_by_role("link", name="Look up")).to_be_visible()
         assert page.locator(".question").count() >= 50
         page.get_by_role("button", name="Dynamics 365 wins").click()
         page.get_by_role("dialog", name="Let Dynamics 365 win: 55?").get_by_role("button", name="Decide").click()

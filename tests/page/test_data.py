@@ -87,7 +87,7 @@ def test_two_people_at_one_entity_join_their_changes(tabs: Opening, world: World
         world.call("PATCH", at, {"direction": "to_partner"})
         page.get_by_role("button", name="Save", exact=True).click()
         clash = page.get_by_role("alertdialog")
-        assert clash.get_by_label("Direction, Theirs: Only to ActiveCampaign").is_checked()
+        expect(clash.get_by_label("Direction, Theirs: Only to ActiveCampaign")).to_be_checked()
         clash.get_by_role("button", name="Save this choice").click()
         tab.saved()
     joined = world.call("GET", at)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.conftest import API_VERSION
 from tests.app.test_enrolments import automation, entries, people
-from tests.page.conftest import Opening, World
+from tests.page.conftest import Opening, Tab, World
 from tests.page.looks import faults_anywhere, violations, wider_than_the_window
 
 pytestmark = [pytest.mark.storage, pytest.mark.xdist_group("page-two")]
@@ -31,12 +35,12 @@ def test_a_record_is_added_to_an_automation_and_its_request_is_followed(
         button.click()
         dialog = page.get_by_role("dialog", name="Add the record to an automation")
         options = dialog.get_by_role("option")
-        dialog.get_by_role("option", name="Welcome").wait_for(state="attached")
-        assert options.all_inner_texts() == ["Choose one", "Old (does not run)", "Welcome"]
-        assert options.nth(1).is_disabled()
+        expect(options).to_have_text(["Choose one", "Old (does not run)", "Welcome"])
+        expect(options.nth(1)).to_be_disabled()
         add = dialog.get_by_role("button", name="Add", exact=True)
         add.click(force=True)  # nothing is chosen: nothing is asked
-        assert dialog.is_visible()
+        expect(dialog.get_by_role("alert")).to_have_count(0)
+        expect(dialog).to_be_visible()
         dialog.get_by_label("Automation").select_option(label="Welcome")
         add.click()
         request = page.get_by_role("region", name="The request")
@@ -54,12 +58,20 @@ def test_a_record_is_added_to_an_automation_and_its_request_is_followed(
         line.get_by_text(f"Automation {welcome}").wait_for()
         line.get_by_role("link", name="Look up").click()
         page.locator(".verdict").wait_for()
-        assert f"record={row}" in page.url
+        expect(page).to_have_url(re.compile(f"record={row}"))
+        assert [line for line in tab.sent if "enrolments" in line] == [f"POST {enrolments(tab, connection)}"] * 2
     assert len(entries(world, welcome)) == 1
     with tabs(user="reader") as tab:
         tab.open(f"?view=lookup&connection={connection}&entity=contact&side=crm&record={other}")
         tab.page.get_by_role("button", name="Add to an automation…").click(force=True)
-        assert tab.page.get_by_role("dialog").count() == 0
+        tab.page.get_by_role("link", name="Overview").click()
+        tab.page.locator(".counts").wait_for()
+        expect(tab.page.get_by_role("dialog")).to_have_count(0)
+        assert [line for line in tab.sent if "/lookup" not in line] == []
+
+
+def enrolments(tab: Tab, connection: str) -> str:
+    return f"{tab.url}/api/signed-in/connections/{connection}/enrolments?api-version={API_VERSION}"
 
 
 @pytest.mark.feature("AC-12.2", system="activecampaign")

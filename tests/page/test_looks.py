@@ -54,6 +54,7 @@ def opened(tab: Tab, view: str, connection: str) -> None:
 def test_set_up_views_look_well_everywhere(tabs: Opening, connection: str, view: str) -> None:
     with tabs() as tab:
         opened(tab, view, connection)
+        tab.settled()
         assert faults_anywhere(tab, view) == []
         tab.page.evaluate("sessionStorage.clear()")
 
@@ -88,6 +89,7 @@ def test_words_that_are_forty_percent_longer_break_no_layout(tabs: Opening, conn
         tab.page.route("**/i18n/en.json", answer)
         for view in READY:
             opened(tab, view, connection)
+            tab.settled()
             tab.shot(f"long-{view}-{width}")
             assert not wider_than_the_window(tab), view
             assert tab.page.evaluate(CUT) == [], view
@@ -95,6 +97,7 @@ def test_words_that_are_forty_percent_longer_break_no_layout(tabs: Opening, conn
         for address in others if width == NARROW else ():
             tab.open(address)
             tab.page.locator("main .card").first.wait_for()
+            tab.settled()
             assert not wider_than_the_window(tab), address
         tab.page.evaluate("sessionStorage.clear()")
 
@@ -152,8 +155,8 @@ def test_a_reader_sees_every_set_up_view_and_can_change_nothing(tabs: Opening, c
         tab.open(f"?view={view}{entity}&connection={connection}")
         tab.page.locator(READY[view]).first.wait_for()
         forms = tab.page.locator("form.form")
-        assert forms.count() > 0
-        assert tab.page.locator("form.form fieldset.bare:disabled").count() == forms.count()
+        forms.first.wait_for()
+        expect(tab.page.locator("form.form fieldset.bare:disabled")).to_have_count(forms.count())
         tab.page.get_by_text("You may look, but not change").first.wait_for()
         saves = tab.page.get_by_role("button", name="Save", exact=True)
         assert {button.get_attribute("aria-disabled") for button in saves.all()} == {"true"}

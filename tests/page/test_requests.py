@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.app.test_requests import contact, hooks, post, settled
 from tests.page.conftest import Opening, World
@@ -39,5 +42,5 @@ def test_requests_that_were_given_up_are_tried_again_or_forgotten(tabs: Opening,
         page.get_by_role("dialog", name="Forget one request?").get_by_role("button", name="Forget").click()
         page.get_by_text("No request was given up.").wait_for()
         page.get_by_label("Show").select_option("waiting")
-        page.locator("tbody tr", has_text=people[0]).wait_for()
+        expect(page.locator("tbody code", has_text=re.compile(rf"^{people[0]}$"))).to_have_count(1)
     assert world.call("GET", f"connections/{connection}/requests")["value"] == []

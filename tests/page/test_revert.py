@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.page.conftest import Opening, World
 from tests.page.looks import faults_anywhere
@@ -34,14 +35,14 @@ def test_a_run_is_taken_back_and_what_somebody_changed_since_is_listed(tabs: Ope
         page.get_by_role("button", name="Take it back…").click()
         question = page.get_by_role("dialog", name="Take this run back?")
         for cannot in ("mails and invitations", "automations", "activities", "records that were deleted", "tags"):
-            assert cannot in question.inner_text()
+            expect(question).to_contain_text(cannot)
         tab.shot("revert-question")
         question.get_by_role("button", name="Take it back").click()
         note = page.get_by_role("region", name="What is under way")
         note.get_by_text("All of it is done.").wait_for()
-        assert "3 fields restored." in note.inner_text()
+        expect(note).to_contain_text("3 fields restored.")
         note.get_by_text("Show the one that was left").click()
-        assert f"contact {touched}" in note.inner_text()
+        expect(note).to_contain_text(f"contact {touched} ")
         tab.shot("revert-done")
     now = {str(item["id"]): item["firstName"] for item in world.contacts()}
     assert now == {**before, touched: "Mine"}
@@ -60,7 +61,7 @@ def test_what_a_run_created_is_deleted_only_when_it_is_ticked(tabs: Opening, wor
         page.get_by_role("button", name="Take it back…").click()
         question = page.get_by_role("dialog")
         go = question.get_by_role("button", name="Take it back")
-        assert go.get_attribute("aria-disabled") == "true"  # nothing to do unless the tick says so
+        expect(go).to_have_attribute("aria-disabled", "true")  # nothing to do unless the tick says so
         question.get_by_role("checkbox", name="Also delete the 2 records this run created").check()
         go.click()
         page.get_by_text("2 records deleted.").wait_for()
@@ -76,4 +77,4 @@ def test_a_run_that_wrote_nothing_says_that_it_cannot_be_taken_back(
     with tabs() as tab:
         tab.open(f"?view=runs&connection={connection}&run={run}")
         tab.page.get_by_text("This run cannot be taken back").wait_for()
-        assert tab.page.get_by_role("button", name="Take it back…").count() == 0
+        expect(tab.page.get_by_role("button", name="Take it back…")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.app.test_bad_input import tracking
 from tests.app.test_operations import broken
@@ -24,9 +25,9 @@ def test_a_stop_is_said_in_the_readers_words_and_leads_to_where_it_is_resumed(ta
             tab.open(f"?connection={connection}")
             state = tab.page.get_by_role("region", name="Estado")
             state.get_by_text("El seguimiento de cambios está desactivado").wait_for()
-            assert "Detenida" in state.inner_text()
-            assert "Actívalo en la tabla indicada y reanuda." in state.inner_text()
-            assert stopped["message"] in state.inner_text()  # the app's own words name the table
+            expect(state).to_contain_text("Detenida")
+            expect(state).to_contain_text("Actívalo en la tabla indicada y reanuda.")
+            expect(state).to_contain_text(stopped["message"])  # the app's own words name the table
             assert violations(tab) == []
             tab.shot("stopped-es-light-1280")
             state.get_by_role("link", name="Continuar en la configuración de sincronización").click()
@@ -34,6 +35,6 @@ def test_a_stop_is_said_in_the_readers_words_and_leads_to_where_it_is_resumed(ta
         with tabs(user="reader") as tab:
             tab.open(f"?connection={connection}")
             tab.page.get_by_text("Change tracking is switched off").wait_for()
-            assert tab.page.get_by_role("link", name="Go on in the sync settings").count() == 0
+            expect(tab.page.get_by_role("link", name="Go on in the sync settings")).to_have_count(0)
     finally:
         tracking(world, on=True)

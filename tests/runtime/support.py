@@ -15,6 +15,7 @@ from azure.storage.queue import QueueClient
 
 import localhost
 from localhost import RunningHost
+from tests.pace import PATIENCE
 
 SAMPLE = Path(__file__).parent / "sample_app"
 YEARLY = "0 0 0 1 1 *"
@@ -117,7 +118,7 @@ def copy_app(folder: Path, **changes: Any) -> Path:
     return target
 
 
-def until[T](look: Callable[[], T], *, timeout: float = 20, what: str = "") -> T:
+def until[T](look: Callable[[], T], *, timeout: float = PATIENCE, what: str = "") -> T:
     """Look again and again until the result is true; fail after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := look()):

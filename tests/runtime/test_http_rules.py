@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from tests.pace import slowness
 from tests.runtime.support import SAMPLE, Sample, rule, sample, until
 
 pytestmark = [pytest.mark.storage, pytest.mark.feature("APP-01.1")]
@@ -27,7 +28,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, azurite: str) -> Iterator[Samp
 @rule("HTTP-01")
 def test_a_function_without_route_is_under_its_name(app: Sample) -> None:
     assert app.get("hello").json()["function"] == "hello"
-    assert requests.get(f"{app.host.url}/hello", timeout=9).status_code == 404
+    assert requests.get(f"{app.host.url}/hello", timeout=60).status_code == 404
 
 
 @rule("HTTP-01")
@@ -70,14 +71,14 @@ def test_a_catch_all_takes_the_rest_of_the_path(app: Sample) -> None:
 
 @rule("HTTP-04")
 def test_a_wrong_verb_is_not_found(app: Sample) -> None:
-    assert requests.delete(app.url("hello"), timeout=9).status_code == 404
+    assert requests.delete(app.url("hello"), timeout=60).status_code == 404
 
 
 @rule("HTTP-04")
 def test_the_verb_chooses_between_functions_of_one_route(app: Sample) -> None:
     assert app.get("reading").json()["function"] == "reading"
-    assert requests.post(app.url("reading"), timeout=9).json()["function"] == "writing"
-    assert requests.patch(app.url("any-verb"), timeout=9).json()["method"] == "PATCH"
+    assert requests.post(app.url("reading"), timeout=60).json()["function"] == "writing"
+    assert requests.patch(app.url("any-verb"), timeout=60).json()["method"] == "PATCH"
 
 
 @rule("HTTP-05")
@@ -142,12 +143,12 @@ def test_query_parameters_without_a_value_are_dropped(app: Sample) -> None:
 
 @rule("HTTP-12")
 def test_a_body_with_a_content_length_arrives(app: Sample) -> None:
-    assert requests.post(app.url("hello"), data="words", timeout=9).json()["body"] == "words"
+    assert requests.post(app.url("hello"), data="words", timeout=60).json()["body"] == "words"
 
 
 @rule("HTTP-12")
 def test_a_chunked_body_arrives_empty(app: Sample) -> None:
-    answer = requests.post(app.url("hello"), data=iter([b"wo", b"rds"]), timeout=9)
+    answer = requests.post(app.url("hello"), data=iter([b"wo", b"rds"]), timeout=60)
     assert answer.json()["body"] == ""
 
 
@@ -208,22 +209,22 @@ def test_admin_runs_a_timer(app: Sample) -> None:
 def test_admin_refuses_what_it_cannot_run(app: Sample, name: str, body: dict[str, object], status: int) -> None:
     address = f"{app.host.url}/admin/functions/{name}"
     headers = {"x-functions-key": app.host.master_key}
-    assert requests.post(address, json=body, headers=headers, timeout=9).status_code == status
+    assert requests.post(address, json=body, headers=headers, timeout=60).status_code == status
 
 
 @rule("HTTP-17")
 @pytest.mark.parametrize("path", ["admin/host/status", "admin/functions", "admin/functions/work"])
 def test_admin_addresses_need_the_master_key(app: Sample, path: str) -> None:
     address = f"{app.host.url}/{path}"
-    assert requests.get(address, timeout=9).status_code == 401
-    assert requests.get(address, params={"code": app.host.host_key}, timeout=9).status_code == 401
-    assert requests.get(address, params={"code": app.host.master_key}, timeout=9).status_code == 200
+    assert requests.get(address, timeout=60).status_code == 401
+    assert requests.get(address, params={"code": app.host.host_key}, timeout=60).status_code == 401
+    assert requests.get(address, params={"code": app.host.master_key}, timeout=60).status_code == 200
 
 
 @rule("HTTP-17")
 def test_admin_tells_state_and_functions(app: Sample) -> None:
     headers = {"x-functions-key": app.host.master_key}
-    status = requests.get(f"{app.host.url}/admin/host/status", headers=headers, timeout=9).json()
+    status = requests.get(f"{app.host.url}/admin/host/status", headers=headers, timeout=60).json()
     assert status["state"] == "Running"
     assert status["id"] == app.settings["AzureFunctionsWebHost__hostid"]
     listed = {one["name"]: one for one in requests.get(f"{app.host.url}/admin/functions", headers=headers).json()}
@@ -296,18 +297,20 @@ def test_head_and_a_broken_request_do_not_upset_the_server(app: Sample) -> None:
     with socket.create_connection(("127.0.0.1", int(app.host.url.rsplit(":", 1)[1]))) as raw:
         raw.sendall(b"NONSENSE\r\n\r\n")
         raw.recv(100)
-    head = requests.head(app.url("any-verb"), timeout=9)
+    head = requests.head(app.url("any-verb"), timeout=60)
     assert (head.status_code, head.content) == (200, b"")
     assert app.get("hello").status_code == 200
 
 
 def test_the_root_says_that_the_host_is_up(app: Sample) -> None:
-    assert "up and running" in requests.get(app.host.url, timeout=9).text
+    assert "up and running" in requests.get(app.host.url, timeout=60).text
 
 
 def test_an_answer_takes_milliseconds(app: Sample) -> None:
     app.get("hello")
-    started = time.monotonic()
+    took = list[float]()
     for _ in range(20):
+        started = time.monotonic()
         json.loads(app.get("hello").content)
-    assert (time.monotonic() - started) / 20 < 0.2
+        took.append(time.monotonic() - started)
+    assert sorted(took)[10] < 0.2 * slowness(), took

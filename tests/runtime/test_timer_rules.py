@@ -1,6 +1,7 @@
 """Timers on the local host follow the rules of the real one."""
 
 import datetime as dt
+import itertools
 import json
 import time
 from pathlib import Path
@@ -49,6 +50,12 @@ def clock(tmp_path: Path) -> DrivenClock:
     return DrivenClock(tmp_path)
 
 
+def gaps(app: Sample) -> list[float]:
+    """Seconds from each tick to the next; on a busy machine some are longer than the schedule says."""
+    starts = [run["at"] for run in app.records("tick")]
+    return [later - earlier for earlier, later in itertools.pairwise(starts)]
+
+
 def utc(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
 
@@ -56,10 +63,8 @@ def utc(text: str) -> dt.datetime:
 @rule("TIMER-02")
 def test_a_schedule_may_come_from_a_setting(tmp_path: Path, azurite: str) -> None:
     with sample(tmp_path, azurite, settings={"TICK": "* * * * * *"}) as app:
-        first = until(lambda: app.records("tick"))[0]
-        second = until(lambda: app.records("tick")[1:])[0]
-        assert 0.8 < second["at"] - first["at"] < 2.2
-        assert first["past_due"] is False
+        until(lambda: any(0.8 < gap < 2.2 for gap in gaps(app)), what="two ticks a second apart")
+        assert app.records("tick")[0]["past_due"] is False
 
 
 @rule("TIMER-08")
@@ -131,7 +136,8 @@ def test_runs_do_not_overlap(tmp_path: Path, azurite: str) -> None:
         starts = [run["at"] for run in app.records("tick")]
         ends = [run["at"] for run in app.records("tick-done")]
         assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
-        assert 1.8 < starts[1] - starts[0] < 2.9, "the occurrence during the run is left out"
+        assert min(gaps(app)) > 1.3
+        until(lambda: any(1.8 < gap < 2.9 for gap in gaps(app)), what="the occurrence during the run is left out")
 
 
 @rule("TIMER-10")

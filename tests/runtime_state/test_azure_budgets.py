@@ -15,6 +15,7 @@ from shared.azure.tables import AzurePartitionStore, Tables
 from shared.errors import Throttled
 from shared.http.budget import Rate
 from tests.contract.budget_contract import BudgetContract
+from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.storage
 
@@ -31,6 +32,19 @@ def store(tables: Tables) -> AzurePartitionStore:
     return tables.store(uuid4().hex)
 
 
+class Noting(SystemClock):
+    """Remembers what each thread read last: the moment of a leave is the last one the budget looked at. The thread
+    itself may be waiting for the processor by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = threading.local()
+
+    def monotonic(self) -> float:
+        self.last.read = super().monotonic()
+        return float(self.last.read)
+
+
 class TestSharedBudget(BudgetContract):
     """The contract."""
 
@@ -40,17 +54,18 @@ class TestSharedBudget(BudgetContract):
 def test_workers_in_real_time_stay_below_the_limit_together(store: AzurePartitionStore) -> None:
     rate = Rate(8, 1)
     calls: list[float] = []
-    end = time.monotonic() + 2.5
+    least, most = time.monotonic() + 2.5, time.monotonic() + PATIENCE
 
     def work(name: str) -> None:
-        budget = SharedBudget(store, "acme", rate, clock=SystemClock(), worker=name)
-        while time.monotonic() < end:
+        clock = Noting()
+        budget = SharedBudget(store, "acme", rate, clock=clock, worker=name)
+        while (now := time.monotonic()) < least or (len(calls) < 2 * rate.calls and now < most):
             try:
                 budget.acquire()
             except Throttled:
                 time.sleep(0.2)
                 continue
-            calls.append(time.monotonic())
+            calls.append(clock.last.read)
         budget.release()
 
     threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(3)]
@@ -60,6 +75,5 @@ def test_workers_in_real_time_stay_below_the_limit_together(store: AzurePartitio
         thread.join()
     calls.sort()
     for at in calls:
-        # a call is noted a moment after its leave: give each a hundredth of a second
-        assert len([other for other in calls if at - rate.seconds + 0.01 < other <= at]) <= rate.calls
-    assert len(calls) >= 8
+        assert len([other for other in calls if at - rate.seconds < other <= at]) <= rate.calls
+    assert len(calls) >= 2 * rate.calls

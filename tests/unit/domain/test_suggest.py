@@ -11,6 +11,7 @@ from shared.domain.map_rules import check_fixed
 from shared.domain.mapping import parse_entity_map
 from shared.domain.records import ABSENT, FieldName, FieldSpec, FieldType, Side
 from shared.domain.suggest import FieldPreview, preview, suggest
+from tests.pace import slowness
 from tests.unit.domain.kit import compiled, record, schema, spec
 
 T = FieldType
@@ -79,7 +80,7 @@ def test_hundreds_of_fields_are_looked_through_at_once() -> None:
     found = suggest(columns, many)
     assert len(found) == 250
     assert all(item.crm.removeprefix("new_custom") == item.partner.removeprefix("field:") for item in found)
-    assert time.perf_counter() - started < 10
+    assert (spent := time.perf_counter() - started) < 10 * slowness(), spent
 
 
 @pytest.mark.feature("HUB-08.8")

