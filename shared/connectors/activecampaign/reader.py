@@ -73,14 +73,16 @@ class ContactReader:
     # -- one by one ----------------------------------------------------------------------------------------------------
 
     def by_ids_singly(self, ids: Sequence[RemoteId], *, purpose: str) -> Found:
-        """Each contact by calls of its own, with all that hangs on it."""
+        """Each contact by a call of its own, with all that hangs on it; the tags of many by lists."""
         return self._singly(ids, purpose)
 
     def _singly(self, ids: Sequence[RemoteId], purpose: str) -> Found:
-        jobs = [partial(self._one, row, purpose) for row in ids]
+        numbers = [row for row in ids if row.isdigit()]
+        labels = self.labels_of(numbers) if len(numbers) > FEW else None
+        jobs = [partial(self._one, row, purpose, labels) for row in ids]
         return dict(zip(ids, raised(run_all(jobs, at_once=self._concurrency)), strict=True))
 
-    def _one(self, row: RemoteId, purpose: str) -> Record | Gone:
+    def _one(self, row: RemoteId, purpose: str, labels: Mapping[RemoteId, frozenset[str]] | None) -> Record | Gone:
         if not row.isdigit():
             return Gone(Ref(CONTACT, row), GoneReason.CONFIRMED)
         found = self._client.try_get(f"contacts/{row}", purpose)
@@ -91,7 +93,7 @@ class ContactReader:
         if as_id(found.one("contact").get("id")) != row:
             # Merged: some accounts answer with the contact it was merged into.
             return Gone(contact_ref(row), GoneReason.CONFIRMED, contact_ref(found.one("contact").get("id")))
-        return self._mapper.detailed(found.data, self.labels(row))
+        return self._mapper.detailed(found.data, labels[row] if labels is not None else self.labels(row))
 
     def labels(self, row: RemoteId) -> frozenset[str]:
         """The names of a contact's tags."""

@@ -210,6 +210,27 @@ def test_the_watched_tags_of_many_changed_contacts_are_told_by_lists(ca: Authori
         assert set(reader.labels.values()) == {frozenset({"D365: Pushed from Dynamics"})}
 
 
+@pytest.mark.feature("AC-05.1")
+def test_the_watched_tags_are_told_by_lists_also_where_each_contact_is_read_by_itself(ca: Authority) -> None:
+    """To walk the values of many mapped fields would take more calls than to read who changed. Tags need no call each."""
+    with account(ca, labels=frozenset({"D365: Lead", "D365: Contact"})) as ac:
+        ac.system.seed({"fields": [{"title": f"Extra {n}", "type": "text"} for n in range(12)]})
+        people(ac, 400, fields={"Extra 1": "carpe"}, tags=["D365: Lead", "D365: Contact", "vip"])
+        schema = ac.connector.describe(CONTACT)
+        extra = [name for name, spec in schema.fields.items() if spec.label.startswith("Extra")]
+        reader = Reader(ac, EMAIL, *extra)
+        reader.run()
+        ac.around.clock.advance(600)
+        for row in range(1, 31):
+            ac.edit(RemoteId(str(row)), {extra[1]: "diem"})
+        ac.system.act("remove_tag", {"contact": "7", "tag": "D365: Lead"})
+        calls = reader.run()
+        assert calls == {"list": 1, "changed": 30, "tags": 1 + 2}
+        assert {told[extra[1]] for told in reader.told.values()} == {"diem"}
+        assert reader.labels[RemoteId("7")] == {"D365: Contact"}
+        assert reader.labels[RemoteId("8")] == {"D365: Contact", "D365: Lead"}
+
+
 @pytest.mark.feature("AC-04.2")
 def test_a_tag_made_since_the_last_run_is_told_however_soon_the_next_one_comes(ca: Authority) -> None:
     with account(ca, labels=frozenset({"vip", "brand new"})) as ac:
