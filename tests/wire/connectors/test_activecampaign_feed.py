@@ -212,7 +212,7 @@ def test_the_watched_tags_of_many_changed_contacts_are_told_by_lists(ca: Authori
 
 @pytest.mark.feature("AC-05.1")
 def test_the_watched_tags_are_told_by_lists_also_where_each_contact_is_read_by_itself(ca: Authority) -> None:
-    """To walk the values of many mapped fields would take more calls than to read who changed. Tags need no call each."""
+    """Walking values of many mapped fields would take more calls than to read who changed. Tags need no such call."""
     with account(ca, labels=frozenset({"D365: Lead", "D365: Contact"})) as ac:
         ac.system.seed({"fields": [{"title": f"Extra {n}", "type": "text"} for n in range(12)]})
         people(ac, 400, fields={"Extra 1": "carpe"}, tags=["D365: Lead", "D365: Contact", "vip"])
