@@ -139,6 +139,15 @@ class PartitionStoreContract:
             store.transact("p", [Insert("other", {"n": 1}), operation(etag)])
 
         assert store.get("p", "other") is None
+        with pytest.raises(Conflict) as alone:
+            store.transact("p", [operation(etag)])
+        assert alone.value.key in {"k", ""}
+
+    def test_a_row_in_a_table_that_nobody_wrote_to_cannot_be_replaced(self, store: PartitionStore) -> None:
+        with pytest.raises(Conflict):
+            store.transact("p", [Replace("k", {"n": 1}, "W/\"datetime'2026-01-01T00%3A00%3A00.0000000Z'\"")])
+
+        assert store.get("p", "k") is None
 
     def test_a_put_replaces_whatever_is_there(self, store: PartitionStore) -> None:
         store.transact("p", [Put("k", {"a": 1})])

@@ -92,7 +92,7 @@ class Liar:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET  # noqa: N815 - the names http.server looks for
+            do_POST = do_PUT = do_GET  # noqa: N815 - the names http.server looks for
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
@@ -269,11 +269,17 @@ def test_a_short_retry_after_is_kept_to(bench: Bench) -> None:
     assert bench.clock.seconds == 2
 
 
+def changes(rows: int) -> list[Put]:
+    """A write of so many rows; one row is sent in another way than several."""
+    return [Put(key, {"n": 2}) for key in ("k", "l")[:rows]]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("status", [500, 503, 504, 408, 429])
-def test_a_transaction_is_sent_once_whatever_the_answer(bench: Bench, status: int) -> None:
+def test_a_transaction_is_sent_once_whatever_the_answer(bench: Bench, status: int, rows: int) -> None:
     bench.transport.fault = bench.answer(status, Retry_After="1")
     with pytest.raises(Transient):
-        bench.store.transact("p", [Put("k", {"n": 2})])
+        bench.store.transact("p", changes(rows))
     assert len(bench.transport.sent) == 1
     bench.transport.fault = None
     row = bench.store.get("p", "k")
@@ -281,13 +287,14 @@ def test_a_transaction_is_sent_once_whatever_the_answer(bench: Bench, status: in
     assert row.cells["n"] == 1
 
 
+@pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
 def test_a_transaction_whose_answer_is_lost_is_transient_and_may_have_been_applied(
-    bench: Bench, error: Exception
+    bench: Bench, error: Exception, rows: int
 ) -> None:
     bench.transport.fault = lose(error)
     with pytest.raises(Transient):
-        bench.store.transact("p", [Put("k", {"n": 2})])
+        bench.store.transact("p", changes(rows))
     bench.transport.fault = None
     row = bench.store.get("p", "k")
     assert row is not None
@@ -299,7 +306,11 @@ def test_a_transaction_whose_answer_is_lost_is_transient_and_may_have_been_appli
 )
 def test_a_refused_identity_is_a_setting_to_mend(bench: Bench, status: int, code: str) -> None:
     bench.transport.fault = bench.answer(status, code)
-    for call in (lambda: bench.store.get("p", "k"), lambda: bench.store.transact("p", [Put("k", {})])):
+    for call in (
+        lambda: bench.store.get("p", "k"),
+        lambda: bench.store.transact("p", changes(1)),
+        lambda: bench.store.transact("p", changes(2)),
+    ):
         with pytest.raises(ConfigError) as refused:
             call()
         assert "Storage Table Data Contributor" in refused.value.next_step
@@ -318,18 +329,20 @@ def test_an_account_that_does_not_exist_is_no_bug_of_ours() -> None:
     tables.close()
 
 
-def test_a_table_is_made_when_it_is_first_written(bench: Bench) -> None:
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_table_is_made_when_it_is_first_written(bench: Bench, rows: int) -> None:
     fresh = bench.tables.store(uuid4().hex)
     assert fresh.get("p", "k") is None
     assert list(fresh.scan("p", "a", "z")) == []
-    fresh.transact("p", [Put("k", {"n": 1})])
-    assert fresh.get("p", "k") is not None
+    fresh.transact("p", changes(rows))
+    assert len(fresh.scan("p", "a", "z")) == rows
 
 
-def test_a_table_that_is_being_deleted_passes(bench: Bench) -> None:
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_table_that_is_being_deleted_passes(bench: Bench, rows: int) -> None:
     bench.transport.fault = bench.answer(409, "TableBeingDeleted")
     with pytest.raises(Transient):
-        bench.store.transact("p", [Put("k", {"n": 1})])
+        bench.store.transact("p", changes(rows))
 
 
 def test_reads_of_many_rows_never_ask_for_one_or_another(bench: Bench) -> None:
