@@ -9,12 +9,18 @@ import { Problem, useAct } from "./parts.js";
 export function Switched({ label, head, first, system, config, etag, status, admin, again, children }) {
   const { busy, error, act } = useAct();
   const [run, follow] = useState("");
-  const on = config.switch === "on";
+  const [own, hold] = useState({}); // what was turned here, until it is read anew: it can be turned back at once
+  const { turned, tag } = own.of === etag ? own : { turned: config.switch, tag: etag };
+  const on = turned === "on";
   const setup = config.switch === "setup";
   const at = `connections/${config.id}`;
-  const send = (word, ...call) => act(() => change(...call).then(({ where }) => follow(operationOf(where))).finally(again), t(word));
-  const turn = () => send(on ? "switched.off" : "switched.on", "PATCH", at, { switch: on ? "off" : "on" }, etag);
-  const sync = () => send("sync.asked", "POST", `${at}/sync`);
+  const send = (word, take, ...call) => act(() => change(...call).then(take).then(({ where }) => follow(operationOf(where))).finally(again), t(word));
+  const kept = (answer) => {
+    hold({ of: etag, turned: answer.body.switch, tag: answer.etag });
+    return answer;
+  };
+  const turn = () => send(on ? "switched.off" : "switched.on", kept, "PATCH", at, { switch: on ? "off" : "on" }, tag);
+  const sync = () => send("sync.asked", undefined, "POST", `${at}/sync`);
   const can = admin && !busy;
   return html`<section class="card" aria-label=${label}>
     <div class="standing"><div class="say">${head}</div>

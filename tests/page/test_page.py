@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.page.conftest import Kept, Opening, World
 from tests.page.looks import faults_anywhere, violations
@@ -136,6 +137,37 @@ def test_the_switch_and_a_run_from_the_overview(tabs: Opening, world: World, con
         switch.press("Space")
         tab.page.get_by_role("switch", checked=True).wait_for()
         assert world.call("GET", f"connections/{connection}")["switch"] == "on"
+
+
+@pytest.mark.feature("APP-02.1")
+@pytest.mark.parametrize("view", ["overview", "settings"])
+def test_the_switch_can_be_turned_back_before_its_new_state_was_read(
+    tabs: Opening, world: World, connection: str, view: str
+) -> None:
+    held: list[Route] = []
+    with tabs() as tab:
+
+        def answer(route: Route) -> None:
+            if tab.sent and route.request.method == "GET":
+                held.append(route)
+            else:
+                route.continue_()
+
+        tab.page.route(f"**/connections/{connection}?*", answer)
+        tab.open(f"?view={view}&connection={connection}")
+        switch = tab.page.get_by_role("switch", name="Global sync")
+        switch.click()
+        expect(switch).to_have_attribute("aria-checked", "false")
+        assert world.call("GET", f"connections/{connection}")["switch"] == "off"
+        switch.click()
+        expect(switch).to_have_attribute("aria-checked", "true")
+        assert world.call("GET", f"connections/{connection}")["switch"] == "on"
+        tab.page.unroute_all()
+        for route in held:
+            with suppress(Error):  # one that nobody waits for any more
+                route.continue_()
+        tab.open(f"?view={view}&connection={connection}")
+        expect(switch).to_have_attribute("aria-checked", "true")
 
 
 @pytest.mark.feature("APP-02.1")
