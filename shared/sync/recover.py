@@ -2,7 +2,8 @@
 
 A batch that is still an intent is judged by reading (sync-semantics, the lost answer): the row version says that
 nothing was applied, the intended digests say that it was; neither marks the pair so that both sides are read before it
-is merged, and a field that differs on both is a conflict then, never silently overwritten.
+is merged, and a field that differs on both is a conflict then, never silently overwritten. What stands as it was meant
+is agreed then, field by field, where its value is evidence.
 """
 
 from __future__ import annotations
@@ -249,7 +250,7 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
         return None
     verdict = _verdict(page, batch, entry, compiled, seen)
     if not verdict:
-        before = link_before(None, entry) if verdict is None and _was_first_met(known, entry) else known
+        before = known if verdict is False else _in_doubt(page, batch, entry, compiled, seen)
         if before is not None:  # what it was read with may be news: both sides are read before a merge
             page.links.put(replace(before, flags=before.flags | {DIVERGED}))
         return None
@@ -267,6 +268,22 @@ def _judge(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: 
     if case.ref(batch.side.other) is not None:
         case.stale.add(batch.side.other)  # no feed was read yet: what the other side holds by now is not known
     return case
+
+
+def _in_doubt(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen: Record) -> Link | None:
+    """The link of a write of which nobody can tell whether it was made. A field that an update was to change, and that
+    stands as it was to be, is agreed all the same, where its value is evidence by itself: what either side holds there
+    later is an edit of it. Of the others only what was agreed before counts."""
+    known = page.links.link(entry.key)
+    link = link_before(None, entry) if _was_first_met(known, entry) else known
+    if link is None or entry.op is not Op.UPDATE or link.state is not LinkState.LINKED or link.partner != entry.partner:
+        return link
+    now = digests(compiled, seen, batch.side, page.reconciler.digester)
+    meant = {name: entry.intended[name] for name in _telling(compiled, entry.intended, batch.side)}
+    stands = {name for name in meant if now.get(name) == meant[name].of(batch.side) != entry.before.get(name)}
+    empty = {item.id for item in compiled.fields if now.get(item.id) in _empties(page, item, batch.side)}
+    arrived = {name: meant[name] for name in stands - empty}
+    return link.with_(agreed={**link.agreed, **arrived}) if arrived else link
 
 
 def _was_first_met(known: Link | None, entry: Entry) -> bool:
@@ -300,7 +317,7 @@ def _verdict(page: Page, batch: Batch, entry: Entry, compiled: CompiledMap, seen
         return True
     if all(now[name] == entry.before.get(name) for name in moved):
         return False
-    return None  # some as intended, others not: two users may have entered the same, e-mail addresses above all
+    return None  # some as intended, others not: those may be all that a user entered alike (`_in_doubt`)
 
 
 def _stamp_field(page: Page, batch: Batch) -> FieldName | None:

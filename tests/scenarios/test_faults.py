@@ -65,6 +65,23 @@ def test_F03_put_back_to_the_very_value_before_counts_as_not_applied(make: Make)
     assert [write["op"] for write in world.ours("dataverse")] == ["update", "update"]
 
 
+def test_F03_put_back_at_its_source_while_another_field_was_typed_over_stays_put_back(make: Make) -> None:
+    """The text that stands as it was to be says that it was carried, though another field of the same update is a
+    user's by now: the old value at the source is an edit made since, and goes over."""
+    world = make()
+    row, person = world.pair(telephone1="+34 0", firstname="Ana")
+    world.edit_person(person, phone="+34 1", firstName="Anna")
+
+    def meanwhile() -> None:
+        world.edit_row(row, firstname="Typed")
+        world.edit_person(person, phone="+34 0")
+
+    lose_answer(world, meanwhile)
+    world.run(3)
+    assert world.get_row(row)["telephone1"] == world.get_person(person)["phone"] == "+34 0"  # type: ignore[index]
+    assert world.get_row(row)["firstname"] == world.get_person(person)["firstName"] == "Typed"  # type: ignore[index]
+
+
 def test_F04_a_value_that_is_neither_the_old_nor_the_meant_one_is_never_written_over(make: Make) -> None:
     world = make()
     row, person = world.pair(telephone1="+34 0")

@@ -24,6 +24,12 @@ def is_empty(value: Value | None) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value == frozenset()
 
 
+def tells(item: SimField, value: Value | None) -> bool:
+    """Whether a value says by itself who entered it: one of a few choices, or none, anybody may have entered."""
+    common = {FieldType.BOOLEAN, FieldType.CHOICE, FieldType.MULTI_CHOICE}
+    return item.type not in common and not is_empty(value)
+
+
 def same(item: SimField, first: Value | None, second: Value | None, *, at: tuple[Side, Side]) -> bool:
     """Whether two sides hold one value: either may be the other as its own system stores it."""
     return carries(item, first, second, at) or carries(item, second, first, (at[1], at[0]))

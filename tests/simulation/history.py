@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.domain.records import Side, Value
-from tests.simulation.forms import carries, is_empty, same
+from tests.simulation.forms import carries, is_empty, same, tells
 from tests.simulation.ledger import Asked, Event
 from tests.simulation.profiles import SimField
 
@@ -67,15 +67,11 @@ class Story:
         return [edit for edit in self.edits if edit not in seen]
 
     def puts_back(self, edit: Edit, stands: Sequence[Edit]) -> bool:
-        """Whether a user entered, on the side that one of these half-heard writes came from, what was agreed before it:
-        to the hub that side did not move."""
+        """Whether a user entered, where one of these half-heard writes came from, what was agreed before it."""
         side = edit.side
-        return any(
-            half.side is not side
-            and half.number < edit.number
-            and any(carries(self.item, held[side], edit.value, (side, side)) for held in self.before[half.number])
-            for half in stands
-        )
+        halves = [half for half in stands if half.side is not side and half.number < edit.number]
+        bases = [held[side] for half in halves for held in self.before[half.number]]
+        return any(carries(self.item, base, edit.value, (side, side)) for base in bases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +208,8 @@ def _agreed_after(
 
 
 def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: frozenset[Side]) -> Edit | None:
-    """The value of an update whose answer was lost, when another field of it is the next thing a user edits there, or
-    nobody may read the record any more."""
+    """The value of an update whose answer was lost, when another field of it is the next thing a user edits there and
+    its value is no evidence, or nobody may read the record any more."""
     doubtful = sent.by_hub and sent.doubtful and sent.op == "update" and sent.side not in stamped
     if not doubtful or item.name not in sent.fields:
         return None
@@ -222,7 +218,7 @@ def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: f
             continue
         if event.by_hub or item.name in event.fields:
             return None
-        if event.hidden or event.fields.keys() & sent.fields.keys():
+        if event.hidden or (event.fields.keys() & sent.fields.keys() and not tells(item, sent.fields[item.name])):
             return Edit(sent.number, sent.side, sent.fields[item.name], foreign=True)
     return None
 

@@ -325,7 +325,19 @@ FAMILIES: dict[str, Family] = {
             ("merge", "partner", 1, 0),
         ),
     ),
-    "what a user empties while nobody can tell whether a first meeting had carried it is filled": (
+    "a choice that is put back while nobody can tell whether its change was carried is no change": (
+        "coarse",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("edit", "crm", 0, "level", 0),
+            ("edit", "crm", 0, "name", 0),
+            met("write", 0, "error_after"),
+            ("edit", "partner", 0, "name", 0),
+            ("clear", "crm", 0, "level"),
+        ),
+    ),
+    "what a user empties after a first meeting had carried it, whose answer was lost, is emptied on both sides": (
         "plain",
         (
             ("create", "partner", "match", 0, 0),
@@ -335,7 +347,7 @@ FAMILIES: dict[str, Family] = {
             ("contest", 0, "name", (5, 2), "partner"),
         ),
     ),
-    "an address that is put back while nobody can tell whether its change was carried is no change": (
+    "an address that is put back after its change was carried, though the answer was lost, is put back on both sides": (
         "coarse",
         (
             ("create", "crm", "match", 0, 0),
