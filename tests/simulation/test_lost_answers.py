@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.families import Family, met, told
+from tests.simulation.families import A, Family, met, told
 
 FAMILIES: dict[str, Family] = {
     "what a user emptied before a first meeting was finished is filled, where nobody could tell of its write": (
@@ -34,6 +34,56 @@ FAMILIES: dict[str, Family] = {
             met("write", 0, "crash_after"),
             ("create", "partner", "none", 0, 0),
             ("merge", "partner", 0, 1),
+        ),
+    ),
+    "an update whose answer was lost on a row that nobody may read is settled as a conflict, and told": (
+        "poor",
+        (
+            ("create", "partner", "none", 8, 0),
+            A,
+            ("edit", "partner", 0, "title", 3),
+            met("write", 0, "crash_after"),
+            ("edit", "partner", 0, "title", 2),
+            ("hide", "crm", 0),
+            ("tick", 90000),
+            A,
+            ("show",),
+            A,
+        ),
+    ),
+    "a choice that is put back while nobody can tell whether its change was carried is no change": (
+        "coarse",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("edit", "crm", 0, "level", 0),
+            ("edit", "crm", 0, "name", 0),
+            met("write", 0, "error_after"),
+            ("edit", "partner", 0, "name", 0),
+            ("clear", "crm", 0, "level"),
+        ),
+    ),
+    "what a user empties after a first meeting had carried it, whose answer was lost, is emptied on both sides": (
+        "plain",
+        (
+            ("create", "partner", "match", 0, 0),
+            ("create", "crm", "match", 3, 489),
+            met("commit", 5, "crash_before"),
+            ("edit", "crm", 0, "title", 7),
+            ("contest", 0, "name", (5, 2), "partner"),
+        ),
+    ),
+    "an address that is put back after its change was carried, though the answer was lost, is put back on both sides": (
+        "coarse",
+        (
+            ("create", "crm", "match", 0, 0),
+            A,
+            ("create", "crm", "match", 0, 0),
+            ("edit", "crm", 0, "name", 0),
+            ("rename", "crm", 0, "fresh", 0),
+            met("write", 0, "error_after"),
+            ("edit", "partner", 0, "name", 0),
+            ("swap", "crm", 0, 1),
         ),
     ),
 }

@@ -133,21 +133,6 @@ FAMILIES: dict[str, Family] = {
             ("edit", "crm", 0, "code", 6),
         ),
     ),
-    "an update whose answer was lost on a row that nobody may read is settled as a conflict, and told": (
-        "poor",
-        (
-            ("create", "partner", "none", 8, 0),
-            A,
-            ("edit", "partner", 0, "title", 3),
-            met("write", 0, "crash_after"),
-            ("edit", "partner", 0, "title", 2),
-            ("hide", "crm", 0),
-            ("tick", 90000),
-            A,
-            ("show",),
-            A,
-        ),
-    ),
     "a row that comes back meets its former counterpart though that one had another row meanwhile, gone too": (
         "tags",
         (
@@ -323,41 +308,6 @@ FAMILIES: dict[str, Family] = {
             ("restore", "partner", 0),
             A,
             ("merge", "partner", 1, 0),
-        ),
-    ),
-    "a choice that is put back while nobody can tell whether its change was carried is no change": (
-        "coarse",
-        (
-            ("create", "crm", "match", 0, 0),
-            A,
-            ("edit", "crm", 0, "level", 0),
-            ("edit", "crm", 0, "name", 0),
-            met("write", 0, "error_after"),
-            ("edit", "partner", 0, "name", 0),
-            ("clear", "crm", 0, "level"),
-        ),
-    ),
-    "what a user empties after a first meeting had carried it, whose answer was lost, is emptied on both sides": (
-        "plain",
-        (
-            ("create", "partner", "match", 0, 0),
-            ("create", "crm", "match", 3, 489),
-            met("commit", 5, "crash_before"),
-            ("edit", "crm", 0, "title", 7),
-            ("contest", 0, "name", (5, 2), "partner"),
-        ),
-    ),
-    "an address that is put back after its change was carried, though the answer was lost, is put back on both sides": (
-        "coarse",
-        (
-            ("create", "crm", "match", 0, 0),
-            A,
-            ("create", "crm", "match", 0, 0),
-            ("edit", "crm", 0, "name", 0),
-            ("rename", "crm", 0, "fresh", 0),
-            met("write", 0, "error_after"),
-            ("edit", "partner", 0, "name", 0),
-            ("swap", "crm", 0, 1),
         ),
     ),
     "who was edited and had no match value by which to be made again is made once it has one": (
