@@ -73,7 +73,8 @@ def _union(draft: Draft, pair: Pair) -> None:
     """The choices of both; what one side took away since the last known base stays away.
 
     When both sides lack something, Dynamics is written first and its base is left open: its echo then carries the
-    whole set to the partner. Two writes at once would lose a choice when only one of them succeeds.
+    whole set to the partner. Two writes at once would lose a choice when only one of them succeeds. Until then the
+    choices that the partner holds are on both sides, so that one that is taken away meanwhile stays away.
     """
     item = pair.field
     theirs = draft.carried(pair, Side.PARTNER)
@@ -97,8 +98,7 @@ def _union(draft: Draft, pair: Pair) -> None:
     intended = draft.digest(item, values[target].value, target)
     after = agreed(target, NEVER if len(lacking) > 1 else intended, pair.digest(target.other))
     draft.put(pair, target, values[target], after)
-    if len(lacking) == 1:
-        draft.pending_bases[target][item.id] = joined
+    draft.pending_bases[target][item.id] = joined if len(lacking) == 1 else joined & others
 
 
 def choices(value: Value | None) -> frozenset[str]:

@@ -72,8 +72,9 @@ class Reconciler(Unlinked):
             case.partner_ref = partner.ref
             sent, link = link, self._unless_loosened(case, link, partner)
             merged = self.merge(case, link.agreed)
-            if merged.writes[Side.CRM] and link.ticket and self.is_open(link.ticket):
-                # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value.
+            if (merged.writes[Side.CRM] or merged.settled) and link.ticket and self.is_open(link.ticket):
+                # Not what was sent, and the import has not ended: perhaps somebody's own record with this match value,
+                # or what an earlier import of the same row made late. Nothing of it counts as an edit yet.
                 return Decision(code="waiting:id", candidate=link.match)
             found = adopted(link, partner)
             if merged.writes[Side.CRM] or link is not sent:

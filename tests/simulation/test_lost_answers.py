@@ -86,6 +86,17 @@ FAMILIES: dict[str, Family] = {
             ("swap", "crm", 0, 1),
         ),
     ),
+    "what a late import of a former version made is no edit of what a second import was to bring": (
+        "tags",
+        (
+            A,
+            ("create", "partner", "fresh", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            met("commit", 9, "crash_after"),
+            ("forget_imports",),
+            ("edit", "crm", -1, "nick", 0),
+        ),
+    ),
 }
 
 

@@ -342,6 +342,16 @@ FAMILIES: dict[str, Family] = {
             ("clear", "partner", 0, "city"),
         ),
     ),
+    "choices that are taken away while their sum has reached one side only stay away": (
+        "log",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("contest", 0, "topics", (5, 7), "partner"),
+            met("write", 2, "throttle"),
+            ("edit", "partner", 0, "topics", 7),
+        ),
+    ),
 }
 
 
