@@ -42,7 +42,8 @@ def _unrecognisable(court: Court, side: Side, events: Sequence[Event]) -> bool:
     first; a stamp would tell.
     """
     capabilities = court.profile.capabilities(side)
-    if capabilities.create_key in {CreateKey.NONE, CreateKey.UNIQUE_MATCH} and events[0].afterwards:
+    too_late = events[0].afterwards or events[0].for_nobody
+    if capabilities.create_key in {CreateKey.NONE, CreateKey.UNIQUE_MATCH} and too_late:
         return True
     renamed = any(MAIL in event.fields and not event.by_hub for event in events)
     lost = events[0].doubtful and capabilities.stamp is None

@@ -5,6 +5,7 @@ It knows the two systems as their designs describe them: limits told and kept se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from unicodedata import normalize
 
@@ -72,3 +73,16 @@ def _text(item: SimField, source: str, target: str, at: tuple[Side, Side]) -> bo
         return False
     units = len(target.encode("utf-16-le")) // 2
     return units + _GRAPHEME >= min(limits)
+
+
+def joins(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
+    """Whether these are the choices of both sides: who sees them sees what the other side's users chose."""
+    return isinstance(new, frozenset) and all(
+        isinstance(held, frozenset) and held <= new for held in value.values() if held is not None
+    )
+
+
+def composed(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
+    """Whether these are choices of this pair: each stands on one of its sides."""
+    held = [item for item in value.values() if isinstance(item, frozenset)]
+    return isinstance(new, frozenset) and new <= frozenset[str]().union(*held)

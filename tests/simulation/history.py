@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.domain.records import Side, Value
-from tests.simulation.forms import carries, is_empty, same, tells
+from tests.simulation.forms import carries, composed, is_empty, joins, same, tells
 from tests.simulation.ledger import Asked, Event
 from tests.simulation.profiles import SimField
 
@@ -202,7 +202,7 @@ def _agreed_after(
         return [dict(value)] if event.by_hub else [dict(value), *agreed]
     if not event.by_hub or (event.number != story.met and event.op != "update"):
         return agreed
-    then = _agreed_then(item, events, event, value)
+    then = _agreed_then(item, events, event, value) or _joined_then(item, events, event, value)
     _compared_with(story, events, event, then)
     return [*then, *agreed] if event.doubtful else then or agreed
 
@@ -258,6 +258,17 @@ def _agreed_then(
     source, new = _source_then(item, events, made, value), made.fields[item.name]
     carried = carries(item, source, new, (made.side.other, made.side))
     return [{made.side: new, made.side.other: source}] if carried else []
+
+
+def _joined_then(
+    item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
+) -> list[dict[Side, Value | None]]:
+    """What both sides hold once the choices of both were put together on one of them: who takes one of these away from
+    then on has taken it from both."""
+    source, new = _source_then(item, events, made, value), made.fields[item.name]
+    if item.rule != "union" or not isinstance(new, frozenset) or not isinstance(source, frozenset):
+        return []
+    return [dict.fromkeys(Side, new & source)]
 
 
 def _compared_with(
@@ -336,19 +347,6 @@ def _looks_like(item: SimField, edit: Edit, asked: Asked) -> bool:
     return carries(item, asked.fields[item.name], edit.value, (edit.side, edit.side))
 
 
-def _joins(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
-    """Whether these are the choices of both sides: who sees them sees what the other side's users chose."""
-    return isinstance(new, frozenset) and all(
-        isinstance(held, frozenset) and held <= new for held in value.values() if held is not None
-    )
-
-
-def _composed(new: Value | None, value: Mapping[Side, Value | None]) -> bool:
-    """Whether these are choices of this pair: each stands on one of its sides."""
-    held = [item for item in value.values() if isinstance(item, frozenset)]
-    return isinstance(new, frozenset) and new <= frozenset[str]().union(*held)
-
-
 def _written(
     story: Story,
     event: Event,
@@ -360,13 +358,13 @@ def _written(
     """What a user of `event.side` can see after this write of the hub. `value` is what both sides held before it.
     `elsewhere`: it was sent for another pair of the record."""
     side, new = event.side, event.fields[story.item.name]
-    joined = known[side.other] if story.item.rule == "union" and _joins(new, value) else frozenset()
+    joined = known[side.other] if story.item.rule == "union" and joins(new, value) else frozenset()
     if side not in conditional:
         for edit in known[side] - known[side.other]:
             if edit.side is side and edit.number > event.knew():
                 story.lost_in_window.add(edit)
     source = None if elsewhere and story.former else _source(story, side, new)
-    if source is None and story.item.rule == "union" and not story.former and _composed(new, value):
+    if source is None and story.item.rule == "union" and not story.former and composed(new, value):
         return known[side.other]  # who sees it sees what the other side's users chose, as far as it was joined
     if source is None:
         source = Edit(event.number, side, new, foreign=True)

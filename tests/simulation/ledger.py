@@ -55,6 +55,7 @@ class Event:
     sent: Sent | None = None
     doubtful: bool = False
     hidden: bool = False  # from here on the hub may not read the record
+    for_nobody: bool = False  # an import made it that was accepted after its sender had given up
     afterwards: bool = False  # it happened after its sender had given up, or had lost the lane: no answer was awaited
 
     @property
@@ -101,6 +102,7 @@ class Ledger:
     no_ops: int = 0
     overtaken: set[str] = field(default_factory=set)  # workers that lost the lane inside a call
     late: bool = False  # what happens now is the late effect of a request whose sender gave up
+    for_nobody: bool = False  # what happens now was promised to such a request: nobody holds its ticket
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
@@ -214,6 +216,7 @@ class Ledger:
         else:
             event.doubtful = True
         event.afterwards = self.late or (event.sent is not None and event.sent.worker in self.overtaken)
+        event.for_nobody = self.for_nobody
         if event.afterwards:
             event.doubtful = True
         unchanged = before is not None and op == "update" and not commit.after.changed

@@ -97,6 +97,25 @@ FAMILIES: dict[str, Family] = {
             ("edit", "crm", -1, "nick", 0),
         ),
     ),
+    "an import that was accepted late, after its repetition had made the record and that one was renamed": (
+        "import",
+        (
+            ("create", "crm", "fresh", 0, 199),
+            ("create", "partner", "fresh", 0, 1357),
+            ("edit", "partner", 0, "name", 0),
+            ("touch", "crm", 0),
+            ("contest", 0, "level", (2, 6), "partner"),
+            ("rename", "crm", 0, "match", 0),
+            ("create", "crm", "fresh", 0, 325),
+            ("edit", "partner", 0, "city", 0),
+            A,
+            ("create", "crm", "fresh", 0, 0),
+            met("write", 0, "late"),
+            A,
+            ("rename", "crm", 2, "fresh", 0),
+            A,
+        ),
+    ),
 }
 
 

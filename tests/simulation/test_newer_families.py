@@ -12,24 +12,6 @@ from tests.simulation.families import A, Family, met, told
 from tests.simulation.steps import Step
 
 FAMILIES: dict[str, Family] = {
-    "a choice that was taken away while it was carried over for the first time stays away": (
-        "coarse",
-        (
-            ("create", "crm", "case", 0, 0),
-            A,
-            ("edit", "partner", 0, "topics", 0),
-            (
-                "slice",
-                "a",
-                (
-                    ("remote", 8, "partial", ()),
-                    ("commit", 1, "users_before", (("contest", 0, "title", (0, 3), "partner"),)),
-                    ("after", 0, "users_before", (("edit", "partner", 0, "topics", 5),)),
-                ),
-            ),
-            ("edit", "crm", 0, "topics", 2),
-        ),
-    ),
     "what both held alike at a first meeting is agreed, though its worker died and users went on": (
         "coarse",
         (
@@ -340,16 +322,6 @@ FAMILIES: dict[str, Family] = {
             met("commit", 4, "users_before", ("clear", "partner", 0, "phone")),
             ("edit", "partner", 0, "city", 5),
             ("clear", "partner", 0, "city"),
-        ),
-    ),
-    "choices that are taken away while their sum has reached one side only stay away": (
-        "log",
-        (
-            ("create", "crm", "fresh", 0, 0),
-            A,
-            ("contest", 0, "topics", (5, 7), "partner"),
-            met("write", 2, "throttle"),
-            ("edit", "partner", 0, "topics", 7),
         ),
     ),
 }

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from shared.azure.notices import TableNotices
-from shared.connectors.memory import Commit, MemoryConnector, MemorySystem, MemoryUsers, Replica
+from shared.connectors.memory import Commit, MemoryConnector, MemoryUsers, Replica
 from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester, Link
 from shared.domain.records import Kind, Ref, Side
@@ -31,6 +31,7 @@ from tests.fakes.partition_store import MemoryPartitionStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.ports import TroubledConnector, TroubledJournal, TroubledNotices, TroubledStore
 from tests.simulation.profiles import Profile
+from tests.simulation.server import Server
 from tests.simulation.troubles import LATE_EFFECT, Crash, Trouble, Worker
 
 CONNECTION = "sim"
@@ -108,13 +109,14 @@ class World:
         self.clock = FakeClock()
         self.ids = FakeIds()
         self.latency: dict[str, float] = dict(LATENCY)
-        self.systems = {side: MemorySystem(side.value, profile.designs(side), now=self.clock.now) for side in Side}
+        self.systems = {side: Server(side.value, profile.designs(side), now=self.clock.now) for side in Side}
         self.systems[Side.PARTNER].keeps_log = profile.keeps_log
         self.users = {side: MemoryUsers(system) for side, system in self.systems.items()}
         self.trace: list[tuple[Any, ...]] = []
         self.ledger = Ledger(profile, self.systems)
         for side, system in self.systems.items():
             system.observers.append(self._observer(side))
+            system.ledger = self.ledger
         self.store = MemoryPartitionStore(self.clock)
         self.journal = SimJournal()
         self.notices = TableNotices(self.store, f"{CONNECTION}-notices")
