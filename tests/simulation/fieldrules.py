@@ -122,7 +122,7 @@ def _lost(
         return ""
     if _before_first(story):
         return _first_meeting(story, values, winner, loser, disputes)
-    if not any(story.bases.get(edit) for edit in frontier):
+    if not any(story.bases.get(edit) for edit in frontier if edit not in story.while_open):
         return _first_meeting(story, values, winner, loser, disputes)  # nothing was ever agreed: it is still at it
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:

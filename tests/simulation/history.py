@@ -39,7 +39,8 @@ class Story:
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
     nobody can tell whether it was made. `half_met` numbers those of them that a first meeting of two records made.
     `before` is what may have been agreed when such a write was made, by its number.
-    `bases` holds what both sides may have agreed on when an edit was made.
+    `bases` holds what both sides may have agreed on when an edit was made; of those in `while_open` it is no more than
+    what users made alike by chance, between two looks perhaps.
     """
 
     item: SimField
@@ -59,6 +60,8 @@ class Story:
     former: bool = False
     first_hub: int | None = None
     met: int = 0
+    is_open: bool = False  # the two met with unequal values, and nothing was carried over since
+    while_open: set[Edit] = field(default_factory=set)
 
     def frontier(self) -> list[Edit]:
         seen: set[Edit] = set()
@@ -162,10 +165,12 @@ class _Telling:
         if not same(story.item, mine, theirs, at=(written.side, written.side.other)):
             self.agreed = _nothing_to_give(story.item, {written.side: mine, written.side.other: theirs})
             story.bases = {edit: [] for edit in story.bases}
+            story.is_open = True
 
     def _carried(self, event: Event) -> None:
         self.unsure |= {event.side} if event.doubtful else set()
         self.story.before[event.number] = self.agreed
+        self.story.is_open = False
         elsewhere = self.pairing.is_anothers(event)
         self.known[event.side] |= _written(
             self.story, event, self.value, self.known, self.pairing.conditional, elsewhere
@@ -335,6 +340,8 @@ def _entered(
     story.past[edit] = past
     story.last[side] = edit
     story.bases[edit] = [known_to_both[Side.CRM] for known_to_both in agreed]
+    if story.is_open:
+        story.while_open.add(edit)
     put_back = any(carries(story.item, known_to_both[side], edit.value, (side, side)) for known_to_both in agreed)
     if put_back or any(_looks_like(story.item, edit, asked) for asked in unheard_of):
         story.returned.add(edit)

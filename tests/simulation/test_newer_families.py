@@ -324,6 +324,20 @@ FAMILIES: dict[str, Family] = {
             ("clear", "partner", 0, "city"),
         ),
     ),
+    "a field that could not be carried at the first meeting has no base by what users made alike between two looks": (
+        "tags",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "partner", "copy", 0, 0),
+            ("create", "crm", "fresh", 5, 5952),
+            ("create", "partner", "copy", 0, 0),
+            A,
+            ("edit", "crm", 1, "level", 2),
+            ("edit", "partner", 1, "level", 2),
+            ("delete", "crm", 0),
+            ("clear", "crm", 0, "level"),
+        ),
+    ),
 }
 
 
