@@ -33,8 +33,8 @@ from tests.unit.sync.rig import (
 from tests.unit.sync.test_engine import ann, pair
 
 
-def budget_of(clock: FakeClock) -> SharedBudget:
-    return SharedBudget(MemoryPartitionStore(clock), "account", Rate(10, 1.0), clock=clock, worker="w1")
+def budget_of(clock: FakeClock, *, calls: int = 10) -> SharedBudget:
+    return SharedBudget(MemoryPartitionStore(clock), "account", Rate(calls, 1.0), clock=clock, worker="w1")
 
 
 def writes(rig: Rig) -> tuple[int, int]:
@@ -271,13 +271,13 @@ def test_another_account_behind_the_same_address_stops_every_write() -> None:
 @pytest.mark.feature("HUB-17.3")
 def test_a_budget_never_gives_more_than_its_rate_in_any_window_and_keeps_a_share_for_people() -> None:
     clock = FakeClock()
-    budget = budget_of(clock)
+    budget = budget_of(clock, calls=100)
     given = []
-    for _ in range(25):
+    for _ in range(250):
         budget.acquire()
         given.append(clock.monotonic())
     worst = max(sum(1 for at in given if start <= at < start + 1.0) for start in given)
-    assert worst <= 9
+    assert 95 <= worst <= 97
     budget.acquire(interactive=True)
     assert clock.monotonic() == given[-1]
 
