@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from shared.connectors.memory import HUB, Commit, MemorySystem, RowState
@@ -106,7 +107,8 @@ class Ledger:
     dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
-    entered: dict[FieldName, list[tuple[Side, Value | None]]] = field(default_factory=dict)  # what users ever entered
+    # what users ever entered, and on which sides
+    entered: dict[FieldName, dict[Value | None, set[Side]]] = field(default_factory=dict)
     met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen living
     known: set[tuple[Ref, Ref]] = field(default_factory=set)  # pairs that were linked once, where ids come later
     _sending: list[Sent] = field(default_factory=list)
@@ -207,7 +209,7 @@ class Ledger:
         self._seqs[side].append((commit.after.seq, event.number))
         if not event.by_hub:
             for name, value in event.fields.items():
-                self.entered.setdefault(name, []).append((side, value))
+                self.entered.setdefault(name, {}).setdefault(value, set()).add(side)
             return []
         self.hub_writes += 1
         self.shown[side] = commit.after.seq
@@ -350,11 +352,17 @@ class Ledger:
     def _anybodys(self, item: SimField, value: Value | None, side: Side) -> bool:
         if is_empty(value) or isinstance(value, bool | Ref) or any(name == item.name for _, name in self.lengths):
             return True
-        entered = self.entered.get(item.name, ())
+        entered = self.entered.get(item.name, {})
         if isinstance(value, frozenset):
-            return value <= frozenset[str]().union(*(held for _, held in entered if isinstance(held, frozenset)))
-        ways = [(source, held, (source, target)) for source, held in entered for target in {side, source.other}]
-        return any(carries(item, held, value, way) for _, held, way in ways)
+            return value <= frozenset[str]().union(*(held for held in entered if isinstance(held, frozenset)))
+        likely = [value] if value in entered else []  # most are carried as they are; the others are gone through
+        ways = (
+            (held, (source, target))
+            for held in chain(likely, entered)
+            for source in entered[held]
+            for target in {side, source.other}
+        )
+        return any(carries(item, held, value, way) for held, way in ways)
 
     def _revived(self, event: Event) -> list[str]:
         """I6: what was deleted is not made again under its own id, unless nobody can know that it had been made."""
