@@ -231,7 +231,7 @@ def _half_heard(item: SimField, events: Sequence[Event], sent: Event, stamped: f
 def _is_of_the_meeting(story: Story, events: Sequence[Event], half: Edit) -> bool:
     """Whether a write was of the first meeting of two records that were there before: the first one to its side, by the
     slice that met them. Nothing was agreed before on what it carries."""
-    if story.first_hub is None or story.first_hub <= story.met:
+    if story.first_hub is None or not story.met < story.first_hub <= half.number:
         return False
     writes = [event for event in events if event.by_hub and story.first_hub <= event.number <= half.number]
     begun, made = writes[0].sent, writes[-1].sent

@@ -338,6 +338,18 @@ FAMILIES: dict[str, Family] = {
             ("clear", "crm", 0, "level"),
         ),
     ),
+    "a write for a counterpart before this one is of no meeting of this pair": (
+        "coarse",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("create", "crm", "case", 0, 0),
+            ("contest", 0, "level", (5, 1), "partner"),
+            met("write", 1, "crash_after"),
+            ("hide", "partner", 0),
+            ("merge", "crm", 0, -1),
+        ),
+    ),
 }
 
 
