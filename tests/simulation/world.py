@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.domain.connection import ConnectionConfig, Switch
 from shared.domain.identity import Digester, Link
 from shared.domain.records import Kind, Ref, Side
 from shared.errors import LeaseLost, Transient
+from shared.ports.connector import FeedKind
 from shared.ports.report import ConflictEntry, RecordOutcome
 from shared.ports.state import Conflict, Operation
 from shared.state.lane import LaneStore
@@ -132,6 +133,7 @@ class World:
             switch=Switch.ON,
         )
         self.lane_id = LaneId(CONNECTION, profile.shard or "main")
+        self.moments: dict[Side, list[tuple[int, datetime]]] = {side: [] for side in Side}  # of all commits
         self.lateness = timedelta(0)
         self.numbers = 0
         self.problems: list[str] = []
@@ -166,6 +168,7 @@ class World:
     def _observer(self, side: Side) -> Callable[[Commit], None]:
         def observe(commit: Commit) -> None:
             changed = {name: _in_order(commit.after.fields.get(name)) for name in sorted(commit.after.changed)}
+            self.moments[side].append((commit.after.seq, self.clock.now()))
             self.note("commit", side.value, commit.by, str(commit.ref), commit.after.state.value, changed)
             for text in self.ledger.observe(side, commit):
                 self.problem(text)
@@ -176,10 +179,14 @@ class World:
 
     def replica(self, side: Side) -> Replica:
         """A copy of a side that is a few commits behind what others did, never behind what the hub wrote or was shown:
-        that could not be told from a user who changed a value back."""
-        system = self.systems[side]
+        that could not be told from a user who changed a value back. Where changes are asked for by time it lacks
+        nothing that is older than the time it tells, by more than is asked for again: nobody would be told of that."""
+        system, moment = self.systems[side], self.clock.now() - timedelta(seconds=5)
         seq = max(0, system.seq - STALE_BY, self.ledger.shown[side])
-        return Replica(seq, self.clock.now() - timedelta(seconds=5))
+        if self.profile.capabilities(side).feed is FeedKind.SINCE:
+            old = [known for known, at in self.moments[side] if at <= moment - self.profile.overlap]
+            seq = max(seq, *old, 0)
+        return Replica(seq, moment)
 
     def later(self, side: Side, do: Callable[[], object]) -> None:
         """A request that timed out takes effect later."""
