@@ -70,6 +70,10 @@ class Reconciler(Unlinked):
         partner = record_of(case.partner)
         if partner is not None:
             case.partner_ref = partner.ref
+            match = self.match_key(case.map.match_of(partner, Side.PARTNER))
+            if match is not None and match != link.match:
+                # Its row was given this value since it was sent: somebody's own record, while ours is not told yet.
+                return Decision(code="waiting:id", candidate=match)
             sent, link = link, self._unless_loosened(case, link, partner)
             merged = self.merge(case, link.agreed)
             if (merged.writes[Side.CRM] or merged.settled) and link.ticket and self.is_open(link.ticket):

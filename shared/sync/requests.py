@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.mapping import CompiledMap
 from shared.domain.records import FieldName, Gone, Kind, Record, Ref, RemoteId, Side, Value, is_deleted
 from shared.ports.connector import Witness
 from shared.ports.coordination import somebody_waits
@@ -178,15 +179,22 @@ def _crm(page: Page, command: Command) -> list[Case]:
         if not maps:
             return []
         compiled = maps[0]
-    link = page.links.link(link_key(command.ref))
-    partner = command.partner
-    if link is None and partner is not None:
-        link = _linked_meanwhile(page, partner)
-    crm = link.crm if link is not None else command.ref
+    link, partner = page.links.link(link_key(command.ref)), command.partner
+    meanwhile = _linked_meanwhile(page, partner) if link is None and partner is not None else None
+    if meanwhile is None:
+        return [_commanded(compiled, command, command.ref, link.partner if link and link.partner else partner)]
+    # the row may be none that was ever made, or one that was to meet this record and has to go on without it
+    return [
+        _commanded(compiled, command, meanwhile.crm, meanwhile.partner or partner),
+        _commanded(compiled, command, command.ref, None),
+    ]
+
+
+def _commanded(compiled: CompiledMap, command: Command, crm: Ref, partner: Ref | None) -> Case:
     case = Case(map=compiled, crm_ref=crm, key=link_key(crm), tries=command.tries, commanded=True)
-    case.partner_ref = link.partner if link is not None and link.partner is not None else partner
-    case.stale = {Side.CRM, Side.PARTNER} if case.partner_ref is not None else {Side.CRM}
-    return [case]
+    case.partner_ref = partner
+    case.stale = {Side.CRM, Side.PARTNER} if partner is not None else {Side.CRM}
+    return case
 
 
 def _linked_meanwhile(page: Page, partner: Ref) -> Link | None:

@@ -67,6 +67,8 @@ def _parted_by_users(court: Court, side: Side, tag: object, refs: Sequence[Ref])
     }
     living = sum(court.row(side.other, ref) is not None or _merged_later(court, side, ref, refs) for ref in origins)
     given_away = any(_is_anothers(court, side, ref, origins) or _taken(court, side, ref, origins) for ref in refs)
+    if any(_came_for_another(court, side, ref, origins) for ref in refs):
+        return True
     return (given_away or living >= len(refs)) and any(_was_restored(events) for events in origins.values())
 
 
@@ -104,6 +106,19 @@ def _taken(court: Court, side: Side, ref: Ref, origins: Mapping[Ref, Sequence[Ev
     return False
 
 
+def _came_for_another(court: Court, side: Side, ref: Ref, origins: Mapping[Ref, Sequence[Event]]) -> bool:
+    """Whether a create took effect late, after users had given the match value that it sent to another record, which is
+    linked with it now; the one that it was made for was renamed."""
+    renamed = any(
+        MAIL in event.fields and not event.by_hub and event.op == "update"
+        for events in origins.values()
+        for event in events
+    )
+    pairs = [(link.crm, link.partner) if side is Side.CRM else (link.partner, link.crm) for link in court.links]
+    late = court.ledger.of[side, ref][0].afterwards
+    return late and renamed and any(mine == ref and other is not None and other not in origins for mine, other in pairs)
+
+
 def _gone_at(events: Sequence[Event], moment: int) -> bool:
     before = [event for event in events if event.number < moment]
     return bool(before) and before[-1].op == "delete"
@@ -114,16 +129,21 @@ def _was_restored(events: Sequence[Event]) -> bool:
 
 
 def taken_for_the_one_made(court: Court, link: Link, tag: Value | None) -> bool:
-    """Whether a user made the partner record after the one that an import had made for `tag` was gone or had
-    another match value, before the two were linked: where ids come by the match value, it is taken for it."""
+    """Whether a user made the partner record, or gave it its match value, after the one that an import had made for
+    `tag` was gone or had another match value, before the two were linked: where ids come by the match value, it is
+    taken for it."""
     if link.partner is None or not court.profile.capabilities(Side.PARTNER).asynchronous_create:
         return False
-    born = court.ledger.of[Side.PARTNER, link.partner][0]
-    return not born.by_hub and any(
-        events[0].by_hub
-        and events[0].number < born.number
-        and events[0].fields.get(TAG) == tag
+    events = court.ledger.of[Side.PARTNER, link.partner]
+    since = events[0].number
+    if events[0].by_hub:  # made for another one, and renamed
+        renamed = [event.number for event in events if MAIL in event.fields and not event.by_hub]
+        since = max(renamed, default=0) if events[0].fields.get(TAG) != tag else 0
+    return any(
+        made[0].by_hub
+        and made[0].number < since
+        and made[0].fields.get(TAG) == tag
         and (link.crm, ref) not in court.ledger.known
-        for (side, ref), events in court.ledger.of.items()
+        for (side, ref), made in court.ledger.of.items()
         if side is Side.PARTNER
     )

@@ -97,10 +97,10 @@ class Pairing:
 
     def is_anothers(self, written: Event) -> bool:
         """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
-        if written.side is Side.CRM and written.number < self.parted:
-            return True
+        made_elsewhere = self.former and written.by_hub and written.op == "create"
         named = written.sent.keys.get(written.ref) if written.sent is not None else None
-        return named is not None and named != self.key
+        parted = written.side is Side.CRM and written.number < self.parted
+        return made_elsewhere or parted or (named is not None and named != self.key)
 
 
 def tell(item: SimField, events: Sequence[Event], pairing: Pairing, *, generous: bool) -> Story:
@@ -143,7 +143,8 @@ class _Telling:
             self._first_look(event)
             story.doubt = story.doubt or event.afterwards
         if item.name not in event.fields:
-            self.agreed = _agreed_empty(item, self.events, event, self.value, story.met) or self.agreed
+            if not self.pairing.is_anothers(event):
+                self.agreed = _agreed_empty(item, self.events, event, self.value, story.met) or self.agreed
             return
         if event.by_hub:
             self._carried(event)

@@ -326,6 +326,31 @@ FAMILIES: dict[str, Family] = {
             ("contest", 0, "level", (1, 3), "crm"),
         ),
     ),
+    "a row that was to meet a record nobody may read, which has another row by then, gets one of its own": (
+        "plain",
+        (
+            ("create", "crm", "fresh", 0, 0),
+            ("create", "partner", "match", 0, 0),
+            ("hide", "partner", 0),
+            A,
+            ("show",),
+            ("rename", "partner", 0, "fresh", 0),
+            A,
+        ),
+    ),
+    "what was empty in a record that an import made for a former row was never agreed with the next one": (
+        "import",
+        (
+            ("create", "crm", "case", 0, 1357),
+            ("create", "crm", "twin", 0, 1588),
+            A,
+            ("contest", 0, "level", (1, 0), "partner"),
+            ("edit", "partner", 0, "source", 0),
+            ("edit", "partner", 0, "phone", 0),
+            ("delete", "crm", 1),
+            ("edit", "crm", 0, "phone", 3),
+        ),
+    ),
 }
 
 

@@ -116,6 +116,47 @@ FAMILIES: dict[str, Family] = {
             A,
         ),
     ),
+    "who took the match value of an import's record, when its row was given another, is not taken for it": (
+        "tags",
+        (
+            ("create", "crm", "fresh", 0, 759),
+            ("create", "crm", "case", 1, 1601),
+            (
+                "slice",
+                "a",
+                (("remote", 5, "error_after", ()), ("write", 0, "users_before", (("edit", "crm", 0, "code", 0),))),
+            ),
+            ("swap", "crm", 0, 1),
+            ("create", "partner", "match", 1, 0),
+        ),
+    ),
+    "imports' records that swapped their match values before their ids were known are taken for each other": (
+        "tags",
+        (
+            ("create", "crm", "match", 0, 438),
+            ("create", "crm", "match", 0, 1),
+            met("after", 3, "crash_before"),
+            ("swap", "partner", 0, 1),
+            ("edit", "partner", 0, "name", 0),
+            ("edit", "crm", 0, "title", 0),
+            ("contest", 1, "name", (4, 2), "partner"),
+        ),
+    ),
+    "a row that a late create made is another's by then, where users swapped match values": (
+        "plain",
+        (
+            ("create", "partner", "match", 0, 7),
+            A,
+            ("rename", "partner", 0, "match", 0),
+            ("rename", "crm", 0, "fresh", 0),
+            ("create", "partner", "case", 0, 657),
+            ("create", "partner", "fresh", 0, 0),
+            met("remote", 7, "late"),
+            ("swap", "partner", 2, 0),
+            ("delete", "crm", 0),
+            met("write", 0, "crash_after"),
+        ),
+    ),
 }
 
 
