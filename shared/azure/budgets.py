@@ -215,7 +215,7 @@ class SharedBudget:
                         f"the limit of calls to {self._account.replace('|', ' at ')} is used up for {wait:.1f} s",
                         retry_after=wait,
                         scope=self._account,
-                        next_step="Nothing to do: the work goes on by itself.",
+                        next_step="A run goes on by itself; a call of your own, send it again after that time.",
                     )
                 self._clock.sleep(min(wait, PATIENCE))
                 waited += min(wait, PATIENCE)
