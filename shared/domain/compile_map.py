@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -84,6 +85,7 @@ def _compile(
         reads_by_side=reads,
         references_by_side={side: _references(fields, side) for side in Side},
         match_field=next((item for item in fields if item.id == entity.match), None),
+        columns={item.id: _columns(item, {Side.CRM: crm, Side.PARTNER: partner}) for item in entity.fields},
     )
     return compiled, mistakes + more
 
@@ -92,6 +94,22 @@ def _criteria(entity: EntityMap, crm: Schema) -> tuple[Bound | None, list[Mistak
     if entity.criteria is None:
         return None, []
     return bind(entity.criteria, crm, place=f"{entity.name}.criteria")
+
+
+def _columns(item: FieldMap, schemas: Mapping[Side, Schema]) -> bytes:
+    """The columns that a field stands for, as a short digest; b"" where one is missing. A system that gives its columns
+    no ids is taken to make another one where the type changed: most offer no other way to change it."""
+    names = [(Side.CRM, item.crm), (Side.PARTNER, item.partner)]
+    for spec in item.transforms:
+        if spec.kind == "concat":
+            with suppress(BadOption):
+                joined = concat(spec.options)
+                names.append((joined.side, joined.column))
+    found = [(side, name, schemas[side].fields.get(name)) for side, name in names]
+    parts = [f"{side}|{name}|{column.made or column.type}" for side, name, column in found if column is not None]
+    if len(parts) < len(found):
+        return b""
+    return blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=4).digest()
 
 
 def _reads(fields: Sequence[CompiledField], criteria: Bound | None, side: Side) -> tuple[FieldName, ...]:

@@ -183,7 +183,8 @@ class CompiledMap:
 
     `fields` are those that work; `broken` maps the id of each other one (and `criteria`, when they cannot be judged)
     to its reason: only that field is parked, and it heals when the schema has what it needs again. `digest` changes
-    whenever a change of the configuration or of a schema could change what is read.
+    whenever a change of the configuration or of a schema could change what is read. `columns` says for the id of each
+    field, those that do not work included, which columns it stands for; b"" where one of them is missing.
     """
 
     entity: EntityMap
@@ -197,6 +198,7 @@ class CompiledMap:
     references_by_side: Mapping[Side, tuple[FieldName, ...]]
     match_field: CompiledField | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, bytes] = field(default_factory=dict)
 
     def reads(self, side: Side) -> tuple[FieldName, ...]:
         """Every column of `side` that has to be asked for: mapped, judged by the criteria, and matched by."""

@@ -70,9 +70,9 @@ class Link:
     `alternations` holds the last digests we wrote per field, for the ping-pong guard. `flags` holds short facts
     (`outside`: no longer meets the criteria; `dirty`: changed in Dynamics while its create was awaited). `seen_crm` and
     `seen_partner` number the last complete walk of that side that met the record: what a finished walk has not seen
-    may be deleted. `sent_at` is the partner's own time (epoch seconds) when it accepted the create that is awaited, 0
-    when it is not known. `retry_at` is the time (epoch seconds) of the next try of a parked record, `tries` counts
-    them.
+    may be deleted. `columns` numbers the last change of the entity's columns that `agreed` takes into account.
+    `sent_at` is the partner's own time (epoch seconds) when it accepted the create that is awaited, 0 when it is not
+    known. `retry_at` is the time (epoch seconds) of the next try of a parked record, `tries` counts them.
     """
 
     crm: Ref
@@ -96,6 +96,7 @@ class Link:
     seen_crm: int = 0
     seen_partner: int = 0
     sent_at: int = 0
+    columns: int = 0
 
     @property
     def key(self) -> LinkKey:

@@ -154,6 +154,8 @@ class FieldSpec:
     a record without it. `blank` false means that the system does not tell "" from cleared (it stores one as the
     other), so that both compare as cleared. `clearable` false means that the field can be changed but never emptied.
     `earliest` is the first day the system can store. `untold` is for fields that feeds tell only of some records.
+    `made` is the system's own id of the field where it gives one: a field that is deleted and made again under its name
+    has another.
     """
 
     name: FieldName
@@ -174,6 +176,7 @@ class FieldSpec:
     clearable: bool = True
     earliest: date | None = None
     untold: Untold = Untold.UNKNOWN
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from shared.ports.report import Image
 from shared.state.lane import Held
 from shared.state.model import LaneChanges
 from shared.sync.basis import REVERTED, digests
+from shared.sync.columns import Columns
 from shared.sync.deletes import gone_flags
 from shared.sync.references import as_links, load_parents, pairs_of
 from shared.sync.working import WorkingSet
@@ -171,7 +172,7 @@ class _Work:
 
     def _digests(self, compiled: CompiledMap, record: Record, side: Side) -> dict[str, bytes]:
         """As the engine draws them: a reference stands for the link of the record it names."""
-        links = WorkingSet(self._held)
+        links = WorkingSet(self._held, Columns(self._held.facts))
         load_parents(compiled, [record], side, links)
         linked, _ = as_links(compiled, record, side, links, pairs_of(self._maps.values()))
         return digests(compiled, linked, side, self._revert.digester)

@@ -18,7 +18,15 @@ from shared.state.words import Words, compact, expand
 _DIGEST: Final = 16
 
 _PARKED, _LABELS, _FLAGS, _TICKET, _ALTERNATIONS = range(5)
-_PLAIN_NAMES: Final = {5: "retry_at", 6: "tries", 7: "seen_crm", 8: "seen_partner", 9: "incarnation", 11: "sent_at"}
+_PLAIN_NAMES: Final = {
+    5: "retry_at",
+    6: "tries",
+    7: "seen_crm",
+    8: "seen_partner",
+    9: "incarnation",
+    11: "sent_at",
+    12: "columns",
+}
 _BASES: Final = 10
 _WORDS: Final = {_LABELS: "labels", _FLAGS: "flags"}
 _BY_WORD: Final = {_ALTERNATIONS: "alternations", _BASES: "bases"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState
@@ -12,10 +13,12 @@ from shared.state.model import Batch, Entry, Fact
 from shared.sync.basis import MISSED, OWED, OWED_SWAP
 from shared.sync.cases import Case, Done, PlannedWrite
 from shared.sync.choices import still_true
+from shared.sync.columns import Columns
 from shared.sync.linked import finished
 
 _BASE = "base."
 _PART = "part"
+_COLUMNS = "columns"
 
 
 def entry_of(
@@ -25,6 +28,8 @@ def entry_of(
     facts: dict[str, Fact] = {"made": link.made, "stamp": stamp, "settled": done.settled}
     if owed := link.flags & {OWED, OWED_SWAP}:
         facts["owed"] = "\n".join(sorted(owed))
+    if link.columns:
+        facts[_COLUMNS] = link.columns
     if link.labels:
         facts["labels"] = "\n".join(sorted(link.labels))
     if at and write.op is Op.CREATE and not write.ref.id:
@@ -60,6 +65,33 @@ def entry_of(
 def in_part(entry: Entry, part: str) -> Entry:
     """The first entry of a batch also says as which part of its run the page tells what became of it."""
     return replace(entry, facts={**entry.facts, _PART: part})
+
+
+def of_now(batch: Batch, columns: Columns) -> Batch:
+    """The batch without what its entries say of columns that were other ones when it was written."""
+    return replace(batch, entries=tuple(_of_now(entry, columns) for entry in batch.entries)) if columns else batch
+
+
+def _of_now(entry: Entry, columns: Columns) -> Entry:
+    known = entry.facts.get(_COLUMNS, 0)
+    since = known if isinstance(known, int) else 0
+    if since >= columns.last(entry.entity):
+        return entry
+
+    def kept[Held](held: Mapping[str, Held]) -> dict[str, Held]:
+        return {
+            name: value
+            for name, value in held.items()
+            if columns.since(entry.entity, name.removeprefix(_BASE)) <= since
+        }
+
+    return replace(
+        entry,
+        before=kept(entry.before),
+        intended=kept(entry.intended),
+        settled=kept(entry.settled),
+        facts=kept(entry.facts),
+    )
 
 
 def part_of(batch: Batch) -> str:

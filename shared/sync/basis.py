@@ -15,6 +15,7 @@ from shared.domain.records import ABSENT, Gone, Record, Ref, Side
 from shared.ports.connector import Capabilities, KindCapabilities
 from shared.sync.cases import Case, Decision
 from shared.sync.choices import recalled
+from shared.sync.columns import UNKNOWN, Columns
 
 OUTSIDE: Final = "outside"
 DIRTY: Final = "dirty"
@@ -50,6 +51,7 @@ class Basis:
         anew: bool = False,
         epoch: int = 0,
         is_open: Callable[[str], bool] = bool,
+        columns: Columns = UNKNOWN,
     ) -> None:
         """`initial`: this run is the one-time load, which writes to the partner only. `anew`: it is the initial sync,
         or its repetition. `epoch` numbers the last walk that began. `is_open`: whether the accepted write of a ticket
@@ -63,6 +65,7 @@ class Basis:
         self.anew = anew
         self.epoch = epoch
         self.is_open = is_open
+        self.columns = columns
 
     def merge(
         self,

@@ -15,6 +15,7 @@ from shared.domain.records import Kind, Ref, Side
 from shared.ports.connector import Connector
 from shared.state.model import Batch, Command, Fact, about_pair
 from shared.sync.cases import Case
+from shared.sync.columns import Columns
 
 if TYPE_CHECKING:
     from shared.state.lane import Held
@@ -44,6 +45,7 @@ class Work:
         self.engine = engine
         self.held = held
         self.maps = tuple(maps)
+        self.columns = Columns(held.facts)
         self.now: datetime = engine.clock.now()
         self.facts: dict[str, Fact] = dict(held.facts)
         self.stored: dict[str, Fact] = dict(held.facts)

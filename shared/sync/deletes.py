@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import DeletePolicy
-from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.identity import Agreed, Digest, Link, LinkState, link_key
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
-from shared.sync.basis import KEPT
+from shared.sync.basis import KEPT, digests_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 
 if TYPE_CHECKING:
@@ -99,13 +100,25 @@ def gone_side(link: Link) -> Side:
 
 def edited(reconciler: Reconciler, case: Case, link: Link, survivor: Side) -> bool:
     """Did the survivor change a field since both agreed? Then its edit beats the delete."""
-    if not isinstance(case.seen(survivor), Record):
+    seen = case.seen(survivor)
+    if not isinstance(seen, Record):
         return False
     if case.waiting:
         return True
-    merged = reconciler.merge(case, link.agreed)
+    merged = reconciler.merge(case, _with_other_columns(reconciler, case, link, seen, survivor))
     # a value that cannot be carried is an edit all the same; in doubt it did: nothing is deleted then
     return bool(merged.writes[survivor.other] or merged.need or merged.parked)
+
+
+def _with_other_columns(
+    reconciler: Reconciler, case: Case, link: Link, seen: Record, side: Side
+) -> Mapping[str, Agreed]:
+    """What is agreed, and what `side` holds in fields that stand for other columns than they did when something was
+    agreed of them: that is nobody's edit."""
+    changed = reconciler.columns.since
+    moved = [item for item in case.map.fields if item.id not in link.agreed and changed(link.entity, item.id)]
+    held = digests_of(moved, seen, side, reconciler.digester)
+    return {**link.agreed, **{name: Agreed(Digest(digest), Digest(digest)) for name, digest in held.items()}}
 
 
 def make_again(reconciler: Reconciler, case: Case, link: Link, gone_side: Side, links: WorkingSet) -> Decision:

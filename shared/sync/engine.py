@@ -22,6 +22,7 @@ from shared.state.inbox import ASIDE
 from shared.state.lane import Held, LaneStore
 from shared.state.lease import stopped_by
 from shared.state.model import Command
+from shared.sync.columns import note_columns
 from shared.sync.compilations import Compilations
 from shared.sync.context import Work
 from shared.sync.cycle import Cycle, back_off
@@ -120,6 +121,7 @@ class Engine:
         more = False
         try:
             work.maps = tuple(self.compile())
+            work.columns = note_columns(work)
             more = self._work(work)
         except LeaseLost:
             raise

@@ -1,7 +1,7 @@
 """Reads the feeds of both sides page by page, each with a cursor of its own.
 
 A cursor moves in the last transaction of the fold of its page, so that no change is passed that was not taken over. A
-feed without a cursor, with one that expired, or with one made for other fields or another account starts with a walk
+feed without a cursor, with one that expired, or with one made for other columns or another account starts with a walk
 over every row: what is agreed already compares as equal, so a walk writes only differences. A walk that meets a lane
 with links marks each one it meets; what it did not meet may have been deleted (`sweep`).
 """
@@ -56,7 +56,9 @@ class Feed:
         self._is_log = False
         self.taken = 0
         """Records of the page that `step` took."""
-        ground = "|".join([*sorted(self.fields), work.identity(side)])
+        changes = {item.entity.name: work.columns.last(item.entity.name) for item in work.maps_of(side, kind)}
+        moved = [f"{name}:{last}" for name, last in sorted(changes.items()) if last]
+        ground = "|".join([*sorted(self.fields), work.identity(side), *moved])
         self.ground = blake2b(ground.encode(), digest_size=8).hexdigest()
 
     @property

@@ -68,7 +68,7 @@ class Linked(Basis):
             link=after,
             writes=planned,
             done=done,
-            retry=self.initial and Side.CRM in writes and first,
+            retry=self.initial and Side.CRM in writes and (first or _meets(link, merged)),
             conflicts=(*merged.conflicts, *merged.apart),
             at_field=next(iter(merged.parked), ""),
         )
@@ -241,6 +241,12 @@ class Linked(Basis):
         if record is not None:
             return record.revision
         return (link.crm_revision if side is Side.CRM else link.partner_revision) or None
+
+
+def _meets(link: Link, merged: Merged) -> bool:
+    """Whether a field that is to be written to Dynamics has no base, as after a change of its columns: nothing but the
+    decision itself remembers it."""
+    return not merged.pending[Side.CRM].keys() <= link.agreed.keys()
 
 
 def finished(link: Link, done: Done) -> Link:

@@ -41,7 +41,7 @@ class Page:
         self.work = work
         self.last = last
         self.part = work.part(part)
-        self.links = WorkingSet(work.held)
+        self.links = WorkingSet(work.held, work.columns)
         self.tally = Tally()
         self.applier = Applier(work, self.links, self.tally, self.part)
         self.reconciler = Reconciler(
@@ -54,6 +54,7 @@ class Page:
             anew=bool(work.number("initial")),
             epoch=int(work.number("epoch")),
             is_open=work.is_open,
+            columns=work.columns,
         )
         self.recall = Recall(work, self.links)
         self.pairs = pairs_of(work.maps)

@@ -18,7 +18,7 @@ from shared.domain.records import FieldName, FieldType, Gone, GoneReason, Kind, 
 from shared.errors import Throttled, Transient
 from shared.ports.connector import Op, Outcome
 from shared.state.model import Awaited, Batch, BatchState, Entry, Result
-from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, part_of
+from shared.sync.after import accepted, code_of, done_of, found_again, link_after, link_before, of_now, part_of
 from shared.sync.basis import DIRTY, DIVERGED, digests
 from shared.sync.cases import Case
 from shared.sync.context import Work
@@ -47,7 +47,7 @@ def recover(work: Work) -> bool:
     left for another slice.
     """
     asking = Asking(work)
-    for number, group in enumerate(_groups(work.held.each_batch())):
+    for number, group in enumerate(_groups(of_now(batch, work.columns) for batch in work.held.each_batch())):
         if number and work.left < _MARGIN:
             return True
         if _is_answered(group[0]):

@@ -12,7 +12,7 @@ from shared.domain.normalize import match_value
 from shared.domain.records import Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Awaited, Batch, Entry
-from shared.sync.after import owed_by
+from shared.sync.after import of_now, owed_by
 from shared.sync.basis import DIRTY, DIVERGED
 from shared.sync.cases import Case
 from shared.sync.choices import still_true
@@ -74,7 +74,8 @@ def _fold_ended(work: Work, ended: Sequence[Ended]) -> None:
     news = [batch.id for batch, answers in ended if _has_news(work, batch, answers)]
     found = [
         (batch, entry, answer, code)
-        for batch in (work.held.batches_of(news) if news else ())
+        for kept in (work.held.batches_of(news) if news else ())
+        for batch in [of_now(kept, work.columns)]
         for answer in told[batch.id]
         for entry, code in _outcomes(page, batch, answer)
         if code is not None or entry.op is not Op.CREATE or work.number(EARLY)

@@ -52,7 +52,7 @@ def _give_up_waiting(feed: Feed, page: Page, links: list[Link], epoch: int, *, a
     """An import that ended well, and a whole walk after it that met no record with its match value: somebody changed or
     deleted it before its id was known. The row starts anew; the record, if it lives, is found as anybody's own. Where
     the walk may have begun before the end (not `after_all`, or nobody knows when that was), it takes a second one."""
-    for link in links:
+    for link in map(feed.work.columns.current, links):
         compiled = feed.work.map_named(link.entity)
         if feed.side is Side.CRM or compiled is None or compiled.kind(feed.side) != feed.kind:
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from shared.domain.identity import Link, LinkKey, LinkState, MatchKey, crm_id_for, link_key
 from shared.domain.records import Kind, Ref
 from shared.state.lane import Held
+from shared.sync.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,13 @@ class Matched:
 
 
 class WorkingSet:
-    """Reads through to the lane state, keeps what the page changes. Nothing is durable before `fold`."""
+    """Reads through to the lane state, keeps what the page changes. Nothing is durable before `fold`.
 
-    def __init__(self, held: Held) -> None:
+    What a link agreed of former `columns` is not shown."""
+
+    def __init__(self, held: Held, columns: Columns) -> None:
         self._held = held
+        self.columns = columns
         self._links: dict[LinkKey, Link | None] = {}
         self._partners: dict[Ref, LinkKey | None] = {}
         self._matches: dict[MatchKey, tuple[set[LinkKey], dict[Ref, None], bool]] = {}
@@ -58,7 +62,8 @@ class WorkingSet:
         missing = [key for key in wanted if key not in self._links]
         found = self._held.links(missing) if missing else {}
         for key in missing:
-            self._links[key] = found.get(key)
+            link = found.get(key)
+            self._links[key] = None if link is None else self.columns.current(link)
 
     def link(self, key: LinkKey) -> Link | None:
         if key not in self._links:
@@ -109,6 +114,7 @@ class WorkingSet:
             incarnation += 1
 
     def put(self, link: Link) -> None:
+        link = self.columns.of_now(link)
         key = link.key
         before = self.link(key)
         self._before.setdefault(key, before)

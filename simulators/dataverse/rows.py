@@ -240,6 +240,13 @@ class TableRows:
         else:
             self._log.append((version, row_id))
 
+    def forget(self, column: str) -> None:
+        """Take a deleted column's values out of every row that was written; no row gets another version by it."""
+        for row_id, row in self._live.items():
+            if column in row:
+                self._live[row_id] = {name: value for name, value in row.items() if name != column}
+        self._indexes.pop(column, None)
+
     def compact(self) -> None:
         """Drop log entries of versions that no row has any more; never inside a transaction."""
         if len(self._log) > 2 * len(self._live) + _COMPACT_AT:

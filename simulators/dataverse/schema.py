@@ -159,7 +159,7 @@ class Schema:
             raise SchemaError(
                 f"An attribute with the specified name {name} already exists for entity with name {table}."
             )
-        column = column_from(name, {**declared, "custom": True})
+        column = replace(column_from(name, {**declared, "custom": True}), made=owner.deleted.get(name, 0))
         low = next((option for option in column.options if option.value < publisher.first_option), None)
         if low is not None:
             raise SchemaError(

@@ -65,6 +65,7 @@ class Column:
         required: `None`, `Recommended`, `ApplicationRequired` (forms only) or `SystemRequired`.
         create, update, read: the `IsValidFor...` flags.
         secured: under column security.
+        made: how many columns of this name its table had before.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Column:
     secured: bool = False
     custom: bool = False
     label: str = ""
+    made: int = 0
 
     @property
     def is_lookup(self) -> bool:
@@ -155,6 +157,7 @@ class Table:
     changed_at: int = 0
     label: str = ""
     by_wire_name: dict[str, Column] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
     required: tuple[Column, ...] = ()
 
     def key_on(self, names: frozenset[str]) -> AlternateKey | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from shared.ports.connector import Outcome, WriteResult
 from shared.state.model import Command
 from tests.fakes.partition_store import Crash
 from tests.scenarios.conftest import Make
-from tests.scenarios.world import PULLED_PAIR, TITLE, World, entities
+from tests.scenarios.world import PULLED_PAIR, SCORE, TITLE, World, entities
 from tests.unit.sync.rig import MemoryJournal
 
 BATCH = {"method": "POST", "path": "batch|CreateMultiple"}
@@ -263,6 +264,66 @@ def test_F25_a_column_that_is_dropped_parks_its_field_only_and_heals_when_it_is_
     world.run(2)
     assert world.broken() == ""
     assert world.get_person(person)["firstName"] == "Anna"  # type: ignore[index]
+
+
+SCORE_COLUMN = "EntityDefinitions(LogicalName='contact')/Attributes"
+NEW_SCORE = {
+    "@odata.type": "Microsoft.Dynamics.CRM.DecimalAttributeMetadata",
+    "SchemaName": "new_Score",
+    "Precision": 2,
+}
+
+
+@pytest.mark.parametrize("seen_missing", [True, False])
+@pytest.mark.parametrize("policy", ["owner_crm", "owner_partner"])
+def test_F25_a_dynamics_column_that_comes_back_empty_is_filled_and_clears_nothing(
+    make: Make, policy: str, *, seen_missing: bool
+) -> None:
+    """It was deleted and made again, as is done to change its type; whether a run came in between or not."""
+    world = make(entities(SCORE, policies={"score": policy}))
+    pairs = [world.pair(number, new_score=number) for number in range(1, 5)]
+    world.crm.call("DELETE", f"{SCORE_COLUMN}(LogicalName='new_score')")
+    if seen_missing:
+        world.restart()
+        world.run()
+    world.crm.call("POST", SCORE_COLUMN, NEW_SCORE)
+    world.restart()
+    world.edit_person(pairs[0][1], firstName="Anna")
+    world.run(2)
+    for number, (row, person) in enumerate(pairs, 1):
+        assert Decimal(world.get_person(person)["fields"]["Score"]) == number  # type: ignore[index]
+        assert world.get_row(row)["new_score"] == number  # type: ignore[index]
+    assert world.get_row(pairs[0][0])["firstname"] == "Anna"  # type: ignore[index]
+    assert world.conflicts == []
+    row, person = pairs[1]
+    world.edit_row(row, new_score=None)
+    world.run(2)
+    assert not world.get_person(person)["fields"].get("Score"), "what a user clears afterwards is cleared"  # type: ignore[index]
+    world.mark()
+    world.run(2)
+    assert world.ours() == []
+
+
+@pytest.mark.parametrize("policy", ["owner_crm", "owner_partner"])
+def test_F25_a_field_that_is_mapped_to_a_new_partner_field_fills_that_one(make: Make, policy: str) -> None:
+    """The partner's field was deleted, another one was made, and the row of the map names that one now."""
+    world = make(entities(TITLE, policies={"title": policy}))
+    pairs = [world.pair(number, jobtitle=f"Buyer {number}") for number in range(1, 4)]
+    field = world.ac.system.tenant.fields.find("title", "Company motto")
+    assert field is not None
+    world.ac.system.act("delete_field", {"field": field["id"]})
+    world.restart()
+    world.run()
+    world.ac.system.seed({"fields": [{"title": "Position", "type": "text"}]})
+    made = world.ac.system.tenant.fields.find("title", "Position")
+    assert made is not None
+    mapped = {**TITLE, "partner": f"field:{made['id']}"}
+    world.restart(entities=tuple(entities(mapped, policies={"title": policy})))
+    world.run(2)
+    for number, (row, person) in enumerate(pairs, 1):
+        assert world.get_row(row)["jobtitle"] == f"Buyer {number}"  # type: ignore[index]
+        assert world.get_person(person)["fields"]["Position"] == f"Buyer {number}"  # type: ignore[index]
+    assert world.conflicts == []
 
 
 def test_F26_a_sign_in_page_instead_of_data_is_an_error_and_no_empty_list(make: Make) -> None:

@@ -26,6 +26,7 @@ from shared.state.held import Held
 from shared.sync import apply, basis, cycle, deletes, linked, page, recover, settling, sweep, working
 from shared.sync.apply import Applier
 from shared.sync.basis import Basis
+from shared.sync.columns import Columns
 from shared.sync.context import Work
 from shared.sync.cycle import Cycle
 from shared.sync.feeds import Feed
@@ -77,6 +78,10 @@ def _nothing(_real: Any) -> Real:
 
 def _answers(value: Any) -> Make:
     return lambda _real: lambda *_args, **_named: value
+
+
+def _as_it_is(_real: Any) -> Real:
+    return lambda _self, given: given
 
 
 # -- the fourteen of the model -----------------------------------------------------------------------------------------
@@ -375,6 +380,7 @@ OWN = (
         [(Unlinked, "_first_link", _meets)],
     ),
     Mutant("held_back_is_agreed", "a held-back write counts as done", [(Linked, "linked", _held_back_is_agreed)]),
+    Mutant("former_base_kept", "what was agreed of a former column counts", [(Columns, "current", _as_it_is)]),
     Mutant("revision_dropped", "no revision is expected of anything", [(Basis, "conditional", _answers(False))]),
 )
 

@@ -144,6 +144,8 @@ def _unheard(world: World, item: SimField, side: Side, ended: Event, gone: Versi
     """Whether the deleted record held a user's edit of this field that its counterpart never got."""
     if item.rule not in _CARRIED_RULES or len(item.into) == 1 or item.type is FieldType.CHOICE:
         return False
+    if item.name in world.ledger.dropped:
+        return False  # whether it was edited is not known of a field that stands for another column
     mine = [e for e in world.ledger.of[side, ended.ref] if item.name in e.fields and e.number < ended.number]
     edit = next(reversed(mine), None)
     if edit is None or edit.by_hub or edit.op != "update" or is_empty(ended.before.get(item.name)):

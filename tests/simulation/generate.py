@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from shared.domain.records import Side
-from tests.simulation.motifs import contest, copied, motif
+from tests.simulation.motifs import contest, copied, motif, remade
 from tests.simulation.profiles import DRAWN, PROFILES, Profile
 from tests.simulation.steps import History, Step, slice_step
 from tests.simulation.troubles import COMMIT_KINDS, FETCH_KINDS, REMOTE_KINDS, WRITE_KINDS, Trouble
@@ -44,6 +45,9 @@ KINDS_AT = {
     "fetch": FETCH_KINDS,
 }
 SURROUNDINGS = (("tick", 5), ("slow", 3), ("expire", 2), ("hint", 3), ("forget_imports", 1))
+
+COLUMNS = 0.1
+"""The share of histories in which a column is deleted and made again."""
 
 FAR = 10_000
 """A call beyond the reach of any slice."""
@@ -164,4 +168,15 @@ def history(seed: int, number: int, *, profile: str | None = None, depths: Seque
     """The numberth history of a seed: the same each time, whatever was drawn before. `profile` names the only world."""
     random = Random(f"{seed}/{number}")
     drawn = random.choice(DRAWN).name
-    return Drawer(random, PROFILES[profile or drawn], depth=random.choice(depths)).history()
+    found = Drawer(random, PROFILES[profile or drawn], depth=random.choice(depths)).history()
+    return with_columns(found, Random(f"{seed}/{number}/columns"), share=COLUMNS)
+
+
+def with_columns(found: History, random: Random, *, share: float = 1.0) -> History:
+    """The history, in so many of all cases with a column that is deleted in it and made again. Drawn apart, so that
+    all others stay as they were."""
+    if random.random() >= share:
+        return found
+    at = random.randint(1, len(found.steps))
+    steps = (*found.steps[:at], *remade(random, PROFILES[found.profile]), *found.steps[at:])
+    return replace(found, steps=steps)

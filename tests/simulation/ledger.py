@@ -104,7 +104,7 @@ class Ledger:
     overtaken: set[str] = field(default_factory=set)  # workers that lost the lane inside a call
     late: bool = False  # what happens now is the late effect of a request whose sender gave up
     for_nobody: bool = False  # what happens now was promised to such a request: nobody holds its ticket
-    dropped: set[tuple[Side, FieldName]] = field(default_factory=set)
+    dropped: dict[FieldName, list[tuple[int, Side]]] = field(default_factory=dict)  # when columns went, and where
     lengths: dict[tuple[Side, FieldName], int] = field(default_factory=dict)
     shown: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))  # the newest commit the hub knows of
     # what users ever entered, and on which sides
@@ -238,7 +238,7 @@ class Ledger:
 
     def column_dropped(self, side: Side, name: FieldName) -> None:
         """No user's edit: the values went with the column."""
-        self.dropped.add((side, name))
+        self.dropped.setdefault(name, []).append((self.now, side))
 
     def shortened(self, side: Side, name: FieldName, length: int) -> None:
         """A column got a new length: what is cut by it from now on was not edited by anybody."""

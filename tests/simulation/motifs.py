@@ -249,6 +249,30 @@ def _unlabelled(random: Random, profile: Profile) -> list[Step]:
     return steps if random.random() < 0.5 else [*steps, ("label", place, which, 1), slice_step("a")]
 
 
+def remade(random: Random, profile: Profile) -> list[Step]:
+    """A column is deleted and made again, as is done to change its type; somebody may enter something meanwhile."""
+    steps, place = _somebody(random)
+    name, side = _name(random, profile), _side(random)
+    between = random.choice(
+        ([], [slice_step("a")], [slice_step("a")], [edit(random, profile), slice_step("a")], [struck(random)])
+    )
+    entered: Step = ("edit", _side(random).value, place, name, _shape(random))
+    emptied: Step = ("clear", side.other.value, place, name)
+    after: list[Step] = random.choice(([], [], [entered], [emptied], [("delete", side.value, place)]))
+    return [
+        *steps,
+        *([edit(random, profile)] if random.random() < 0.3 else []),
+        slice_step("a"),
+        ("drop", side.value, name),
+        *between,
+        ("regain", side.value, name),
+        *(after if random.random() < 0.5 else []),
+        slice_step("a") if random.random() < 0.7 else struck(random),
+        *after,
+        slice_step("b"),
+    ]
+
+
 def motifs(profile: Profile) -> tuple[Motif, ...]:
     """Those that make sense in a profile; some count twice."""
     found: list[Motif] = [_contested, _lost_answer, _contested, _lost_answer, _lost_answer, _met_at_creation, _twins]

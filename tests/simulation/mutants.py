@@ -82,6 +82,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "holds_never": Kill(1, 4),
         "rivals_linked": Kill(1, 21),
         "held_back_is_agreed": Kill(1, 106, "coarse"),
+        "former_base_kept": Kill(1, 1),
         "revision_dropped": Kill(1, 29, "mailbox"),
     }
 )

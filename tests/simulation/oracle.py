@@ -1,4 +1,4 @@
-"""Judges a world at rest by what its users did: I1 to I7, I17, I20 to I23 of `docs/explanation/invariants.md`.
+"""Judges a world at rest by what its users did: I1 to I7, I17, I20 to I24 of `docs/explanation/invariants.md`.
 
 Every finding is one sentence that begins with the number of the invariant.
 """

@@ -13,6 +13,7 @@ from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Pairing, Story, tell
 from tests.simulation.ledger import TAG, Event
 from tests.simulation.profiles import SCOPE, WORKS, SimField
+from tests.simulation.regained import judge_regained, went
 
 if TYPE_CHECKING:
     from tests.simulation.oracle import Court
@@ -88,6 +89,14 @@ def _judge_pair(
         [*court.ledger.of[Side.CRM, link.crm], *court.ledger.of[Side.PARTNER, link.partner]],
         key=lambda event: event.number,
     )
+    gone = went(court.ledger, item)
+    if gone and link.crm.kind == court.profile.person(Side.CRM):
+        kinds = {Side.CRM: link.crm.kind, Side.PARTNER: link.partner.kind}
+        if all(item.name in court.world.systems[side].specs[kind] for side, kind in kinds.items()):
+            complaint = judge_regained(item, gone, events, values)
+            if complaint:
+                court.say(f"{complaint} ({link.crm} and {link.partner}, {item.id})")
+        return
     merged = _merged_into(court, link)
     conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
     unheard_of = [*court.ledger.unheard_of(Side.CRM, link.crm), *court.ledger.unheard_of(Side.PARTNER, link.partner)]

@@ -15,7 +15,7 @@ from shared.connectors.memory import HUB, MemoryUsers
 from shared.domain.records import FieldName, Ref, Side
 from tests.simulation import __main__ as simulation
 from tests.simulation.__main__ import findings_of, main
-from tests.simulation.generate import Drawer, history
+from tests.simulation.generate import Drawer, history, with_columns
 from tests.simulation.known import KNOWN
 from tests.simulation.oracle import judge
 from tests.simulation.profiles import PROFILES
@@ -40,6 +40,12 @@ def test_every_invariant_holds_in_short_histories(seed: int) -> None:
         if (seed, number) not in KNOWN and (found := findings_of(_short(seed, number)))
     }
     assert not failing, f"histories of seed {seed} that fail, with what is wrong: {failing}"
+
+
+def test_every_invariant_holds_where_columns_are_deleted_and_made_again() -> None:
+    drawn = (with_columns(_short(31, number), Random(number)) for number in range(EACH))
+    failing = {place: found for place, each in enumerate(drawn) if (found := findings_of(each))}
+    assert not failing, f"histories with a column made again that fail, with what is wrong: {failing}"
 
 
 def test_histories_known_to_fail_still_fail() -> None:

@@ -214,6 +214,7 @@ def _column(item: Mapping[str, Any], detail: Mapping[str, Any], navigation: Mapp
         blank=False,  # an empty text is stored as null
         clearable=name not in _BY_PLATFORM and _level(item) != "SystemRequired",
         earliest=FIRST_DAY if kind in {FieldType.DATE, FieldType.DATETIME} else None,
+        made=str(item.get("MetadataId") or ""),
     )
     return Column(
         spec=spec,

@@ -81,6 +81,7 @@ class MemorySystem:
         self.lock = RLock()
         self.seq = 0
         self.token_generation = 0
+        self._made = 0
         self._created: Counter[Kind] = Counter()
         self._deferred: list[_Deferred] = []
         self._numbers = 0
@@ -241,8 +242,9 @@ class MemorySystem:
         return spec
 
     def add_column(self, kind: Kind, spec: FieldSpec) -> None:
-        """Adds a column, empty in every row (also one that was dropped before)."""
-        self.specs[kind][spec.name] = spec
+        """Adds a column, empty in every row. One that was dropped before is another one, and says so."""
+        self._made += 1
+        self.specs[kind][spec.name] = replace(spec, made=f"made{self._made}")
         empty: Value | None = False if spec.type is FieldType.BOOLEAN and spec.required else None
         for versions in self.tables[kind].rows.values():
             versions[-1] = replace(versions[-1], fields={**versions[-1].fields, spec.name: empty})

@@ -32,10 +32,15 @@ TYPE_NAMES: dict[Kind, str] = {
 ENUM_KINDS = frozenset((Kind.PICKLIST, Kind.STATE, Kind.STATUS, Kind.MULTISELECT, Kind.BOOLEAN))
 
 
+def column_id(table: Table, column: Column) -> str:
+    """The `MetadataId` of a column; one that is deleted and made again has another."""
+    return metadata_id("attribute", table.name, column.name, *([str(column.made)] if column.made else []))
+
+
 def attribute(table: Table, column: Column, number: int = 0) -> Json:
     """AttributeMetadata of a column, with the properties of its own type; `number` is its place in the table, counted
     from 1, where the caller knows it."""
-    key = metadata_id("attribute", table.name, column.name)
+    key = column_id(table, column)
     secured = column.custom or column.secured
     shape: Json = {
         "@odata.type": f"#{CRM}{TYPE_NAMES[column.kind]}",

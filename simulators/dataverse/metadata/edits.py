@@ -11,6 +11,7 @@ from typing import Any
 from simulators.dataverse.context import Context
 from simulators.dataverse.errors import error
 from simulators.dataverse.metadata import declare, shapes
+from simulators.dataverse.metadata.columns import column_id
 from simulators.dataverse.metadata.labels import metadata_id
 from simulators.dataverse.metadata.read import wanted_key
 from simulators.dataverse.metadata.refusals import not_found, refused
@@ -64,7 +65,7 @@ def _create_attribute(context: Context, table: Table) -> Response:
         )
     column = add_column(context, table, body, kind)
     entity_id = metadata_id("entity", table.name)
-    attribute_id = metadata_id("attribute", table.name, column.name)
+    attribute_id = column_id(table, column)
     return created(context, f"EntityDefinitions({entity_id})/Attributes({attribute_id})")
 
 
@@ -165,10 +166,12 @@ def delete_below(context: Context, path: ResourcePath) -> Response:
     column = metadata.column(table, path.last)
     _check_removable(table, column)
     del table.columns[column.name]
+    table.deleted[column.name] = column.made + 1
+    context.store[table.name].forget(column.name)
     metadata.bound_sets.pop((table.name, column.name), None)
     version = context.store.next_version()
     context.service.extra.setdefault("deleted_metadata", []).append(
-        {"version": version, "id": metadata_id("attribute", table.name, column.name)}
+        {"version": version, "id": column_id(table, column)}
     )
     context.schema.touch(table.name, version)
     context.schema.link()

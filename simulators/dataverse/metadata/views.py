@@ -66,7 +66,7 @@ class Metadata:
         """The column a segment names. Raises 404 when there is none."""
         wanted = _wanted(segment, "AttributeMetadata")
         for column in table.columns.values():
-            if wanted in (("name", column.name), ("id", metadata_id("attribute", table.name, column.name))):
+            if wanted in (("name", column.name), ("id", columns.column_id(table, column))):
                 return column
         raise no_attribute(table.name, wanted[1])
 

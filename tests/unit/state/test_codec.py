@@ -55,6 +55,7 @@ links = st.builds(
     seen_crm=st.integers(0, 2**40),
     seen_partner=st.integers(0, 2**40),
     sent_at=st.integers(0, 2**40),
+    columns=st.integers(0, 2**32 - 1),
 )
 
 
@@ -107,6 +108,7 @@ def test_every_field_of_a_link_is_packed() -> None:
         "seen_crm": 5,
         "seen_partner": 6,
         "sent_at": 7,
+        "columns": 8,
     }
     assert set(full) == {field.name for field in fields(Link)}
     one, words = Link(**full), Words()

@@ -106,9 +106,16 @@ def test_only_free_custom_columns_can_be_deleted(org: Org) -> None:
     add(org, column("String", "new_Keyed", MaxLength=50))
     org.call("POST", f"{CONTACT}/Keys", {"SchemaName": "new_Key", "KeyAttributes": ["new_keyed"]})
     row = org.create("contacts", {"lastname": "x", "new_text": "y"})
+    former = org.ok("GET", f"{CONTACT}/Attributes(LogicalName='new_text')")["MetadataId"]
     assert org.call("DELETE", f"{CONTACT}/Attributes(LogicalName='new_text')").status == 204
     org.refused(400, "", "GET", f"contacts({row})?$select=new_text")
     org.refused(404, "0x80041103", "GET", f"{CONTACT}/Attributes(LogicalName='new_text')")
+    org.refused(404, "0x80041103", "GET", f"{CONTACT}/Attributes({former})")
+    add(org, column("String", "new_Text", MaxLength=20))
+    made = org.ok("GET", f"{CONTACT}/Attributes(LogicalName='new_text')")["MetadataId"]
+    assert made != former, "a column that is made again is another one"
+    assert org.ok("GET", f"{CONTACT}/Attributes({made})")["MaxLength"] == 20
+    assert org.ok("GET", f"contacts({row})?$select=new_text")["new_text"] is None
     org.refused(400, "0x80048418", "DELETE", f"{CONTACT}/Attributes(LogicalName='new_keyed')")
     org.refused(400, "0x80047002", "DELETE", f"{CONTACT}/Attributes(LogicalName='fullname')")
     org.refused(400, "0x8004f026", "DELETE", f"{CONTACT}/Attributes(LogicalName='jobtitle')")
