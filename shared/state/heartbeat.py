@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import LeaseLost, SyncError
-from shared.state.held import Held
+from shared.state.lanes import HeldLane
 
 _SHARE = 1 / 3
 _SHORTEST = 0.1
 
 
 @contextmanager
-def kept(held: Held) -> Iterator[None]:
+def kept(held: HeldLane) -> Iterator[None]:
     """Renews the lease in the background each time a third of it has passed, until the block ends or it is lost.
 
     The worker itself learns of a loss at its next commit. The thread dies with the process: a worker that was killed

@@ -58,7 +58,6 @@ class Held:
         self._clock = clock
         self._reader = LaneReader(store, partition)
         self._folding = Folding(fence, self._reader, partition)
-        self._tellings = tellings.Tellings(store, partition)
         self._waiting: dict[str, Waiting] = {}
         self._batch_keys: dict[str, set[str]] = {}
         self._awaited: dict[str, Awaited] = {}
@@ -125,13 +124,13 @@ class Held:
     def tellings(self, refs: Collection[Ref], since: datetime) -> dict[Ref, Telling]:
         """What was told of partner records at or after `since`, for those that were told whole."""
         with self._guarded():
-            return self._tellings.read(refs, since)
+            return self._reader.told.read(refs, since)
 
     def forget_tellings(self) -> None:
         """Takes away what was kept of them."""
         with self._guarded():
             removals = tellings.removals(self._store, self._partition)
-            self._tellings.forget()
+            self._reader.told.forget()
             if removals:
                 commit_series(self._fence, removals)
 
@@ -338,7 +337,7 @@ class Held:
         later = [command for command in changes.commands_postponed if command.key in self._waiting]
         loose.extend(inbox.postponement(self._waiting[command.key], command, now) for command in later)
         commits = self._folding.fold(changes, loose, cursors.operations(changes.cursors))
-        self._tellings.added(told)
+        self._reader.told.added(told)
         for key in [waiting.command.key for waiting in taken] + [command.key for command in later]:
             self._waiting.pop(key, None)
         for batch_id in changes.batches_dropped:
@@ -374,6 +373,5 @@ class Held:
     def _forget(self) -> None:
         """Believes nothing that was read before."""
         self._reader.forget()
-        self._tellings.forget()
         self._awaited.clear()
         self._shelf = None

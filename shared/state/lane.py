@@ -98,6 +98,10 @@ class LaneStore:
         """A feed's cursor, read without the lease."""
         return cursors.read_cursor(self._store, self._lane.partition, name)
 
+    def cursors(self) -> dict[str, CursorState]:
+        """All of them by name, read without the lease."""
+        return cursors.read_cursors(self._store, self._lane.partition)
+
     def reader(self) -> LaneReader:
         """Reads links without the lease, as HTTP functions do. Make one a request: it remembers what it read."""
         return LaneReader(self._store, self._lane.partition)

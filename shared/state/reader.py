@@ -20,6 +20,7 @@ from shared.state.model import MatchEntry
 from shared.state.page import KEY_BITS, Page
 from shared.state.pages import Pages, Tree, row_key
 from shared.state.reverse import KEY_BYTES, PartnerEntry, is_empty, partner_key, unpack_match
+from shared.state.tellings import Tellings
 
 _SCANNED: Final = 24
 _SEEN: Final = 50_000
@@ -50,6 +51,7 @@ class LaneReader:
         self._partition = partition
         self.pages = Pages(store, partition)
         self.stale = Stale()
+        self.told = Tellings(store, partition)
         self._seen: dict[LinkKey, tuple[str, ...]] = {}
         self._decoded: dict[bytes, tuple[bytes, Link]] = {}
 
@@ -86,6 +88,7 @@ class LaneReader:
     def forget(self) -> None:
         """Believes nothing that was read before."""
         self.pages.forget()
+        self.told.forget()
         self._seen.clear()
         self._decoded.clear()
 

@@ -18,7 +18,7 @@ from shared.sync.cases import Case
 from shared.sync.columns import Columns
 
 if TYPE_CHECKING:
-    from shared.state.lane import Held
+    from shared.state.lanes import HeldLane
     from shared.sync.engine import Engine
 
 PUT_BACK = "put_back"
@@ -41,7 +41,7 @@ _COUNTED = frozenset({"deletes"})
 class Work:
     """One slice of one lane. Everything in it ends with the slice; what must last goes through `fold`."""
 
-    def __init__(self, engine: Engine, held: Held, maps: Sequence[CompiledMap], seconds: float) -> None:
+    def __init__(self, engine: Engine, held: HeldLane, maps: Sequence[CompiledMap], seconds: float) -> None:
         self.engine = engine
         self.held = held
         self.maps = tuple(maps)

@@ -19,7 +19,7 @@ from shared.ports.logbook import NoticeBook
 from shared.ports.report import Image, Journal, RecordOutcome
 from shared.state.errors import StateDamaged
 from shared.state.inbox import ASIDE
-from shared.state.lane import Held, LaneStore
+from shared.state.lanes import HeldLane, Lane
 from shared.state.lease import stopped_by
 from shared.state.model import Command
 from shared.sync.columns import note_columns
@@ -56,7 +56,7 @@ class Engine:
     connection: ConnectionConfig
     crm: Connector
     partner: Connector
-    lane: LaneStore
+    lane: Lane
     clock: Clock
     ids: IdSource
     digester: Digester
@@ -67,7 +67,7 @@ class Engine:
     answer: Callable[[Mapping[str, RecordOutcome]], None] | None = None
     still_on: Callable[[], bool] | None = None
     suppressed: Callable[[], frozenset[bytes]] | None = None
-    keeping: Callable[[Held], AbstractContextManager[None]] | None = None
+    keeping: Callable[[HeldLane], AbstractContextManager[None]] | None = None
     images: Callable[[str, str, Sequence[Image]], None] | None = None
     notices: NoticeBook | None = None
     plan: Plan | None = None
@@ -104,7 +104,7 @@ class Engine:
         except LeaseLost:
             return SliceResult(ran=True)
 
-    def _acquire(self, owner: str) -> Held | None:
+    def _acquire(self, owner: str) -> HeldLane | None:
         """The lane; None while another worker has it, or while its row cannot be read and nobody asked for a resync."""
         try:
             return self.lane.acquire(owner, self.options.lease_seconds)
@@ -116,7 +116,7 @@ class Engine:
         except ConfigError:  # a newer release wrote it; how the lane stands says so
             return None
 
-    def _slice(self, held: Held, seconds: float) -> SliceResult:
+    def _slice(self, held: HeldLane, seconds: float) -> SliceResult:
         work = Work(self, held, (), seconds)
         more = False
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.identity import Link, LinkKey, LinkState, MatchKey, crm_id_for, link_key
 from shared.domain.records import Kind, Ref
-from shared.state.lane import Held
+from shared.state.lanes import HeldLane
 from shared.sync.columns import Columns
 
 
@@ -27,7 +27,7 @@ class WorkingSet:
 
     What a link agreed of former `columns` is not shown."""
 
-    def __init__(self, held: Held, columns: Columns) -> None:
+    def __init__(self, held: HeldLane, columns: Columns) -> None:
         self._held = held
         self.columns = columns
         self._links: dict[LinkKey, Link | None] = {}

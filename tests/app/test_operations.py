@@ -94,6 +94,7 @@ def test_the_switch_pauses_and_catches_up_and_the_initial_sync_is_repeated_only_
     assert (refused["code"], bool(refused["nextStep"])) == ("initial_done", True)
     before = writes(world)
     world.call("POST", f"connections/{connection}/initial-sync", {"repeat": True}, status=202)
+    assert world.call("POST", f"connections/{connection}/plan", {})["counts"] == []  # asked for while it begins
     world.wait_for(connection, 3)
     assert reasons(world, connection) == ["initial", "scheduled", "initial"]
     assert writes(world) == before  # it compares everything and finds nothing to do

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -11,11 +11,13 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 
 from shared.connectors.memory import MemoryConnector
-from shared.domain.plan import Act
-from shared.domain.records import Ref, RemoteId, Side
+from shared.domain.plan import Act, Plan
+from shared.domain.records import FieldName, Kind, Ref, RemoteId, Side
 from shared.errors import Transient
-from shared.ports.connector import Op, Write, WriteResult
-from shared.sync.rehearse import _Rehearsed, rehearse
+from shared.ports.connector import ChangePage, Cursor, Op, Write, WriteResult
+from shared.state.model import LaneChanges
+from shared.sync.rehearse import Verdict, judge, rehearse
+from shared.sync.rehearsed import RehearsedConnector
 from tests.unit.sync.rig import CONTACT, NAME, PARTNER_CAPABILITIES, PERSON, PHONE, Rig
 from tests.unit.sync.test_engine import ann, pair
 
@@ -80,16 +82,16 @@ def test_a_plan_with_several_calls_in_flight_counts_what_the_run_then_does(monke
         rig.crm.edit(ref, {NAME: "New"})
     for number in range(10, 22):
         rig.crm.create(CONTACT, ann(number))
-    together, real = Barrier(2), _Rehearsed.write
+    together, real = Barrier(2), RehearsedConnector.write
     in_flight: list[int] = []
 
-    def write(self: _Rehearsed, writes: Sequence[Write]) -> Sequence[WriteResult]:
+    def write(self: RehearsedConnector, writes: Sequence[Write]) -> Sequence[WriteResult]:
         with suppress(BrokenBarrierError):
             together.wait(timeout=5)
             in_flight.append(len(writes))
         return real(self, writes)
 
-    monkeypatch.setattr(_Rehearsed, "write", write)
+    monkeypatch.setattr(RehearsedConnector, "write", write)
     before = dict(rig.journal.counts)
     first, second = rehearse(rig.engine), rehearse(rig.engine)
 
@@ -105,7 +107,7 @@ def test_a_plan_with_several_calls_in_flight_counts_what_the_run_then_does(monke
 
 
 def test_a_record_that_is_planned_has_an_id_of_its_own_whatever_else_is_in_flight() -> None:
-    rehearsed = _Rehearsed(MemoryConnector(Rig().partner_system))
+    rehearsed = RehearsedConnector(MemoryConnector(Rig().partner_system))
     calls = [
         [Write(key=f"{call}.{place}", op=Op.CREATE, ref=Ref(PERSON, RemoteId(""))) for place in range(40)]
         for call in range(40)
@@ -120,3 +122,55 @@ def test_a_plan_raises_what_the_systems_raise() -> None:
     rig.partner_system.outage = Transient("down")
     with pytest.raises(Transient):
         rehearse(rig.engine)
+
+
+class Asked(MemoryConnector):
+    """Somebody asks for something when it is walked for the first time."""
+
+    act: Callable[[], None] | None = None
+
+    def changes(self, kind: Kind, cursor: Cursor | None, fields: Sequence[FieldName]) -> ChangePage:
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+        return super().changes(kind, cursor, fields)
+
+
+@pytest.mark.feature("HUB-15.1")
+def test_a_plan_and_a_look_while_a_first_load_meets_what_the_walk_told() -> None:
+    rig = Rig(options={"initial_one_way": True})
+    met = [rig.crm.create(CONTACT, ann(number)) for number in range(3)]
+    for number in range(2):
+        rig.partner.create(PERSON, ann(number))
+    plans: list[Plan] = []
+    verdicts: list[Verdict] = []
+
+    def ask() -> None:
+        assert rig.lane.peek().facts["told"]
+        plans.append(rehearse(rig.engine))
+        verdicts.append(judge(rig.engine, Side.CRM, met[0], "contact"))
+
+    asked = Asked(rig.crm_system)
+    asked.act = ask
+    rig.engine = replace(rig.engine, crm=asked)
+    rig.run()
+    assert [(plan.complete, sum(plan.counts.values())) for plan in plans] == [(True, 1)]
+    assert [verdict.plan.counts for verdict in verdicts] == [{}]
+    assert rig.journal.counts["writes:partner"] == 1
+
+
+@pytest.mark.feature("HUB-15.1")
+@pytest.mark.feature("HUB-15.3")
+def test_a_plan_of_a_run_that_starts_anew_compares_everything_and_leaves_the_cursors_alone() -> None:
+    rig = Rig()
+    rig.crm.create(CONTACT, ann(0))
+    rig.run(2)
+    held = rig.lane.acquire("test")
+    assert held is not None
+    held.fold(LaneChanges(facts={"asked": 1, "again": 1}))
+    held.release()
+    before = rig.lane.cursors()
+    plan = rehearse(rig.engine)
+    assert (plan.complete, sum(plan.counts.values())) == (True, 0)
+    assert before == rig.lane.cursors() != {}
+    assert rig.lane.peek().facts["again"] == 1
