@@ -50,6 +50,10 @@ class Unmappable:
     reason: str
 
 
+CANNOT_CLEAR = Unmappable("cannot_clear")
+"""Nothing is to stand in a field that cannot be emptied."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledField:
     """One pair of fields, made ready.
@@ -174,7 +178,7 @@ class CompiledField:
         if self.needs(target):
             raise Unfit("required_empty")
         if not self.spec(target).clearable:
-            raise Unfit("cannot_clear")
+            raise Unfit(CANNOT_CLEAR.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

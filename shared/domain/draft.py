@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.domain.compiled import Carried, CompiledField, Resolve, Unmappable
+from shared.domain.compiled import CANNOT_CLEAR, Carried, CompiledField, Resolve, Unmappable
 from shared.domain.identity import Agreed, Digest, Digester
 from shared.domain.merged import NEVER, FieldConflict, Merged
 from shared.domain.records import ABSENT, FieldName, FieldState, Record, Side, Value
@@ -103,6 +103,9 @@ class Draft:
     def write(self, pair: Pair, target: Side) -> bool:
         """Carries the other side's value to `target`, or notes why that cannot be. False when it is parked."""
         found = self.carried(pair, target.other)
+        if found == CANNOT_CLEAR and self.empty(pair, target):
+            self.settle(pair)  # nothing stands there: another way of holding nothing, no clear
+            return True
         if isinstance(found, Unmappable):
             self.park(pair.field, target, found.reason)
             return False

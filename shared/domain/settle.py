@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.domain.clash import choices, clash, restrict
-from shared.domain.compiled import Carried, CompiledField, Unmappable
+from shared.domain.compiled import CANNOT_CLEAR, Carried, CompiledField, Unmappable
 from shared.domain.draft import Draft, Pair, agreed
 from shared.domain.merged import NEVER
 from shared.domain.normalize import reformatted
@@ -28,6 +28,8 @@ def create_field(draft: Draft, item: CompiledField, source: Record | None, targe
     found: Carried | Unmappable = Carried(None)
     if flows and (value is not None or required or item.filler is not None):
         found = item.carry(value, origin, draft.resolve)
+    if found == CANNOT_CLEAR:
+        found = Carried(None)  # what is to be made holds nothing that would have to be cleared
     if isinstance(found, Unmappable):
         draft.park(item, target, found.reason)
         # the new record holds nothing here; what the source holds stays open, to be carried once that can be done

@@ -130,6 +130,19 @@ def test_a_text_cut_by_a_limit_that_shrank_does_not_flow_back() -> None:
     assert edited.writes[Side.CRM] == {"a": "0123456789"}, "a person's edit of exactly that length travels"
 
 
+def test_nothing_is_parked_for_a_clear_where_nothing_stands() -> None:
+    """Dynamics tells a text that is empty from one that never was there; a partner that cannot empty a field holds
+    nothing either way."""
+    item = one_field(spec("a"), spec("b", clearable=False, blank=False))
+    created = decide(item, {}, "", creating=Side.PARTNER)
+    assert (created.parked, created.writes[Side.PARTNER]) == ({}, {})
+    edited = decide(item, base(item, None, None), "")
+    assert (edited.parked, edited.writes[Side.PARTNER], edited.need) == ({}, {}, frozenset())
+    assert edited.settled["f"] == Agreed(digest(item, "", Side.CRM), digest(item, None, Side.PARTNER))
+    emptied = decide(item, base(item, "x", "x"), "", "x")
+    assert emptied.parked == {"f": "cannot_clear"}, "there is something to clear"
+
+
 def test_a_clip_is_told() -> None:
     item = one_field(spec("a"), spec("b", max_length=3))
     assert decide(item, base(item, "o", "o"), "abcd").clipped[Side.PARTNER] == {"f"}
