@@ -158,6 +158,7 @@ def test_a_take_over_at_each_swap_of_a_fold_shuts_the_first_worker_out(
         assert look["links"] == _expected(2)
         assert look["counts"] == {"contact.linked": len(FIRST)}
         assert two.do("cursor") == "2"
+        assert len(two.do("leaves")) > 1, "the fold split a page on its way"
         assert two.do("inbox") == []
         two.do("release")
 

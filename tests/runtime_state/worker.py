@@ -68,10 +68,12 @@ class PausingStore:
 class Worker:
     def __init__(self, store: PartitionStore) -> None:
         self.store = PausingStore(store)
-        self.lane = LaneStore(self.store, LaneId("none"), clock=SystemClock(), ids=RandomIds())
+        self._name = "none"
+        self.lane = LaneStore(self.store, LaneId(self._name), clock=SystemClock(), ids=RandomIds())
         self.held: Held | None = None
 
     def open(self, lane: str) -> None:
+        self._name = lane
         self.lane = LaneStore(self.store, LaneId(lane), clock=SystemClock(), ids=RandomIds())
         self.held = None
 
@@ -121,6 +123,10 @@ class Worker:
         links = {found.key.hex(): found.crm_revision for found in reader.scan_links()}
         row = self.lane.peek()
         return {"links": links, "counts": dict(row.counts), "fence": row.fence, "wanted": row.wanted}
+
+    def leaves(self) -> list[str]:
+        """The keys of the rows that hold links."""
+        return [row.key for row in self.store.scan(LaneId(self._name).partition, "l.", "l/")]
 
     def cursor(self) -> str | None:
         found = self._held().cursor("crm")

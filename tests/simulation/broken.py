@@ -1,13 +1,9 @@
-"""The engine, broken on purpose: each mutant is one plausible mistake, put in its place for as long as a `with` lasts.
-
-Names are patched where they are used, so a mutant whose place was renamed fails loudly instead of doing nothing.
-"""
+"""The engine, broken on purpose: each mutant is one plausible mistake (`patching`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from types import MappingProxyType
@@ -16,11 +12,12 @@ from typing import Any
 from shared.connectors.memory import MemoryConnector
 from shared.connectors.memory import feeds as memory_feeds
 from shared.domain import clash, settle
-from shared.domain.compiled import CompiledField
+from shared.domain import merge as merging
+from shared.domain.compiled import CompiledField, Unmappable
 from shared.domain.draft import Draft
 from shared.domain.identity import Agreed, Digest, LinkState
 from shared.domain.policy import Rule
-from shared.domain.records import Gone, GoneReason, Record, RemoteId, Side
+from shared.domain.records import FieldType, Gone, GoneReason, Record, RemoteId, Side
 from shared.ports.connector import Op, Outcome
 from shared.state.held import Held
 from shared.sync import apply, basis, cycle, deletes, linked, page, recover, settling, sweep, working
@@ -36,48 +33,7 @@ from shared.sync.reconcile import Reconciler
 from shared.sync.tally import Tally
 from shared.sync.unlinked import Unlinked
 from shared.sync.working import WorkingSet
-
-type Real = Callable[..., Any]
-type Make = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """`model`: one of the fourteen that the research model was tried with. `patches`: owner, name, what takes its
-    place (made from the real one)."""
-
-    name: str
-    mistake: str
-    patches: Sequence[tuple[Any, str, Make]]
-    model: bool = False
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Raises AttributeError for a place that is no longer there."""
-        with ExitStack() as stack:
-            for owner, name, make in self.patches:
-                stack.enter_context(_patched(owner, name, make))
-            yield
-
-
-@contextmanager
-def _patched(owner: Any, name: str, make: Make) -> Iterator[None]:
-    if name not in vars(owner):
-        raise AttributeError(f"{owner.__name__} has no {name} of its own any more: the mutant breaks nothing")
-    real = vars(owner)[name]
-    setattr(owner, name, make(real))
-    try:
-        yield
-    finally:
-        setattr(owner, name, real)
-
-
-def _nothing(_real: Any) -> Real:
-    return lambda *_args, **_named: None
-
-
-def _answers(value: Any) -> Make:
-    return lambda _real: lambda *_args, **_named: value
+from tests.simulation.patching import Make, Mutant, Real, answers, nothing
 
 
 def _as_it_is(_real: Any) -> Real:
@@ -225,14 +181,14 @@ MODEL = (
     Mutant("base_from_read", "the base is what a later read shows", [(Applier, "_applied", _base_from_read)]),
     Mutant("limits_unknown", "the length of fields is not known", [(MemoryConnector, "describe", _limitless)]),
     Mutant("raw_compare", "left is compared with right, not with the base", [(basis, "merge", _raw_compare)]),
-    Mutant("resync_forgets", "a resync does not look for known ids it missed", [(Feed, "_epoch", _answers(0))]),
+    Mutant("resync_forgets", "a resync does not look for known ids it missed", [(Feed, "_epoch", answers(0))]),
     Mutant(
         "id_in_own_write",
         "the id of a created record is not stored with its create",
         [(apply, "link_after", _id_later), (recover, "link_after", _id_later)],
     ),
     Mutant("id_before_base", "the link is saved before its base", [(Page, "fold", _id_before_base)]),
-    Mutant("no_intent", "a write leaves no intent", [(Held, "begin", _nothing)]),
+    Mutant("no_intent", "a write leaves no intent", [(Held, "begin", nothing)]),
     Mutant("upsert_on_retry", "a create that exists becomes an update", [(Applier, "_exists", _upsert)]),
 )
 
@@ -335,27 +291,59 @@ def _unawaited(real: Real) -> Real:
     return lambda *args: (real(*args)[0], frozenset())
 
 
+def _no_choice_fits(real: Real) -> Real:
+    def carry(self: CompiledField, value: Any, source: Side, resolve: Any = None) -> Any:
+        if self.spec(source).type is FieldType.CHOICE and value is not None:
+            return Unmappable("unmapped_value")
+        return real(self, value, source, resolve)
+
+    return carry
+
+
+def _title_loops(real: Real) -> Real:
+    def without_loops(compiled: Any, link: Any, merged: Any) -> Any:
+        if not any("title" in pending for pending in merged.pending.values()):
+            return real(compiled, link, merged)
+        kept = {
+            name: {
+                side: {key: found for key, found in fields.items() if key != "title"} for side, fields in old.items()
+            }
+            for name, old in (("writes", merged.writes), ("pending", merged.pending), ("before", merged.before))
+        }
+        return real(compiled, link, replace(merged, **kept, parked={**merged.parked, "title": "ping_pong"}))
+
+    return without_loops
+
+
+def _unseeded(real: Real) -> Real:
+    def create_field(draft: Draft, item: CompiledField, source: Any, target: Side) -> None:
+        if item.policy.rule is not Rule.ONLY_ON_CREATE:
+            real(draft, item, source, target)
+
+    return create_field
+
+
 OWN = (
-    Mutant("stale_write_dropped", "a write refused as stale is forgotten", [(Applier, "_look_again", _nothing)]),
-    Mutant("rejected_dropped", "a refused write is forgotten", [(Applier, "_rejected", _nothing)]),
-    Mutant("partner_not_drained", "the partner's edits are not taken first", [(Cycle, "_drain_partners", _nothing)]),
-    Mutant("no_recovery", "what a dead worker left is not looked at", [(cycle, "recover", _nothing)]),
-    Mutant("answers_not_retold", "stored answers of a dead worker are not folded", [(recover, "_retell", _nothing)]),
-    Mutant("intents_not_judged", "intents without an answer are not judged", [(recover, "_judged", _answers(()))]),
-    Mutant("intents_all_done", "every intent counts as applied", [(recover, "_verdict", _answers(True))]),
-    Mutant("import_refusals_lost", "what an import refused stays agreed", [(settling, "_take_back", _nothing)]),
-    Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", _nothing)]),
+    Mutant("stale_write_dropped", "a write refused as stale is forgotten", [(Applier, "_look_again", nothing)]),
+    Mutant("rejected_dropped", "a refused write is forgotten", [(Applier, "_rejected", nothing)]),
+    Mutant("partner_not_drained", "the partner's edits are not taken first", [(Cycle, "_drain_partners", nothing)]),
+    Mutant("no_recovery", "what a dead worker left is not looked at", [(cycle, "recover", nothing)]),
+    Mutant("answers_not_retold", "stored answers of a dead worker are not folded", [(recover, "_retell", nothing)]),
+    Mutant("intents_not_judged", "intents without an answer are not judged", [(recover, "_judged", answers(()))]),
+    Mutant("intents_all_done", "every intent counts as applied", [(recover, "_verdict", answers(True))]),
+    Mutant("import_refusals_lost", "what an import refused stays agreed", [(settling, "_take_back", nothing)]),
+    Mutant("retries_forgotten", "nothing is tried again later", [(Work, "retry", nothing)]),
     Mutant("deleted_comes_back", "a tombstone is made again", [(Reconciler, "decide", _deleted_comes_back)]),
-    Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "edited", _answers(False))]),
+    Mutant("delete_beats_edit", "a delete beats an edit not yet taken over", [(deletes, "edited", answers(False))]),
     Mutant("merge_is_delete", "a merge is taken for a delete", [(deletes, "_merged", _merge_is_delete)]),
     Mutant("sweep_unconfirmed", "absence from a walk is enough to delete", [(sweep, "_confirmed", _unconfirmed)]),
     Mutant("no_look_up", "Dynamics is not asked before a create", [(page, "ask_crm", _looks_at_nobody)]),
-    Mutant("candidates_forgotten", "unlinked partner records are not kept", [(WorkingSet, "remember", _nothing)]),
-    Mutant("conflicts_untold", "no conflict is logged", [(Tally, "conflicted", _nothing)]),
+    Mutant("candidates_forgotten", "unlinked partner records are not kept", [(WorkingSet, "remember", nothing)]),
+    Mutant("conflicts_untold", "no conflict is logged", [(Tally, "conflicted", nothing)]),
     Mutant("wrong_owner", "the other side than the owner wins", [(clash, "_tie", _other_side)]),
-    Mutant("one_way_flows_back", "a one-way field flows both ways", [(CompiledField, "flows", _answers(True))]),
+    Mutant("one_way_flows_back", "a one-way field flows both ways", [(CompiledField, "flows", answers(True))]),
     Mutant("clear_not_carried", "an emptied field is not an edit", [(settle, "_one_changed", _no_clear)]),
-    Mutant("filled_twice", "fill-if-empty also overwrites", [(settle, "_stays", _answers(False))]),
+    Mutant("filled_twice", "fill-if-empty also overwrites", [(settle, "_stays", answers(False))]),
     Mutant(
         "consent_loosened",
         "the last value of a consent wins",
@@ -364,16 +352,14 @@ OWN = (
     Mutant("union_is_owner", "of two sets the owner's is kept", [(clash, "_RULES", _rules(union=clash._owner))]),
     Mutant("ask_is_owner", "nobody is asked, and nothing is written", [(clash, "_RULES", _rules(ask=clash._keep))]),
     Mutant("ask_is_told", "the owner wins, nobody is asked", [(clash, "_RULES", _rules(ask=clash._owner))]),
-    Mutant("choices_return", "what was agreed of a set is forgotten", [(basis, "recalled", _answers({}))]),
-    Mutant("applied_forgotten", "what was applied goes when the rest is not sent", [(WorkingSet, "prove", _nothing)]),
-    Mutant(
-        "met_forgotten", "a first meeting goes when its worker dies", [(recover, "_was_first_met", _answers(False))]
-    ),
+    Mutant("choices_return", "what was agreed of a set is forgotten", [(basis, "recalled", answers({}))]),
+    Mutant("applied_forgotten", "what was applied goes when the rest is not sent", [(WorkingSet, "prove", nothing)]),
+    Mutant("met_forgotten", "a first meeting goes when its worker dies", [(recover, "_was_first_met", answers(False))]),
     Mutant("written_unread", "what was just written is not read again", [(Applier, "_applied", _believes_the_old)]),
-    Mutant("walked_unread", "the walked are written unread", [(Linked, "_looked_at_first", _answers(frozenset()))]),
+    Mutant("walked_unread", "the walked are written unread", [(Linked, "_looked_at_first", answers(frozenset()))]),
     Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),
     Mutant("parent_not_awaited", "a child does not wait for its parent's link", [(page, "as_links", _unawaited)]),
-    Mutant("holds_never", "two edits to one value count as a conflict", [(Draft, "holds", _answers(False))]),
+    Mutant("holds_never", "two edits to one value count as a conflict", [(Draft, "holds", answers(False))]),
     Mutant(
         "rivals_linked",
         "two rows share one partner record",
@@ -381,7 +367,11 @@ OWN = (
     ),
     Mutant("held_back_is_agreed", "a held-back write counts as done", [(Linked, "linked", _held_back_is_agreed)]),
     Mutant("former_base_kept", "what was agreed of a former column counts", [(Columns, "current", _as_it_is)]),
-    Mutant("revision_dropped", "no revision is expected of anything", [(Basis, "conditional", _answers(False))]),
+    Mutant("owners_ask", "owner and newest ask", [(clash, "_RULES", _rules(owner=clash._ask, newest=clash._ask))]),
+    Mutant("choices_unmapped", "no choice has a counterpart", [(CompiledField, "carry", _no_choice_fits)]),
+    Mutant("parked_as_loop", "one field's first edit counts as a loop", [(linked, "without_loops", _title_loops)]),
+    Mutant("seed_left_out", "what travels on create only does not", [(merging, "create_field", _unseeded)]),
+    Mutant("revision_dropped", "no revision is expected of anything", [(Basis, "conditional", answers(False))]),
 )
 
 MUTANTS: Mapping[str, Mutant] = MappingProxyType(

@@ -124,7 +124,7 @@ POINTS: Mapping[int, Point] = MappingProxyType(
 NOT_OURS: Mapping[int, str] = MappingProxyType(
     {
         13: "between token refresh and storing the new token: no connector has a token that rotates",
-        15: "between the erase of two systems: an erase is not an operation of a lane",
+        15: "between the erase of two systems: no operation of a lane; S03 in tests/scenarios/test_privacy.py",
     }
 )
 NEVER: Mapping[tuple[int, str], str] = MappingProxyType(
@@ -160,6 +160,8 @@ def after_dying(number: int, operation: str, profile: str, death: Death) -> list
     kind, channel, at = death
     world = _world(number, profile, operation)
     died = world.slice("a", [Trouble(channel, at, kind)]) is None
+    if kind not in world.kinds_met:
+        return [f"the worker never met its {kind}"]
     if not died and kind != "partial":
         return ["the worker did not die"]
     if POINTS[number].remap:

@@ -48,14 +48,14 @@ def _one_way(story: Story, values: Mapping[Side, Value | None]) -> str:
         yields = not own.foreign and mine is not None and _moved_since(story, mine, own)
         return f"I1 a one-way field did not yield to its source: {_differ(values)}" if yields else ""
     met_empty = mine is None or story.first_hub is None or mine.number < story.first_hub
-    if story.revived or story.doubt or (met_empty and is_empty(values[source])):
+    if story.doubt or story.replaced or (met_empty and is_empty(values[source])):
         return ""  # an empty source takes nothing away on a first meeting
     return f"I1 a one-way field did not arrive: {_differ(values)}"
 
 
 def _moved_since(story: Story, mine: Edit, own: Edit) -> bool:
     """Whether the source was edited after the target, in a way that the hub can see."""
-    if mine.foreign or story.doubt or story.revived or mine in story.returned:
+    if mine.foreign or story.doubt or mine in story.returned:
         return False
     return mine.number > max(own.number, story.first_hub or mine.number)
 
@@ -158,24 +158,40 @@ def _logged(loser: Edit, disputes: Sequence[ConflictEntry]) -> bool:
 
 
 def _ask(story: Story, values: Mapping[Side, Value | None], disputes: Sequence[ConflictEntry]) -> str:
+    """Two edits that contradict each other stand until somebody chose, and somebody is asked about just these."""
     frontier = story.frontier()
-    asked = any(entry.winner == "" for entry in disputes)
     if _agree(story, values):
-        return _owned(story, values, disputes) if len(frontier) < 2 else _unasked(story, frontier, asked=asked)
-    if asked and (len(frontier) > 1 or story.half_heard or story.doubt or story.revived or _before_first(story)):
+        return _owned(story, values, disputes) if len(frontier) < 2 else _unasked(story, frontier, disputes)
+    if not any(_asks_about(entry, values) for entry in disputes):
+        return f"I1 the sides differ and nobody was asked: {_differ(values)}"
+    if len(frontier) > 1 or story.half_heard or story.doubt or story.revived or _before_first(story):
         return ""
-    if story.revived or story.doubt:
-        return ""
-    return f"I1 the sides differ and nobody was asked: {_differ(values)}"
+    return f"I5 nobody contradicted anybody, and somebody was asked: {_differ(values)}"
 
 
-def _unasked(story: Story, frontier: Sequence[Edit], *, asked: bool) -> str:
+def _asks_about(entry: ConflictEntry, values: Mapping[Side, Value | None]) -> bool:
+    told = {Side.CRM: entry.crm_value, Side.PARTNER: entry.partner_value}
+    return entry.winner == "" and all(_is_told(values[side], told[side]) for side in Side)
+
+
+def _is_told(value: Value | None, told: object) -> bool:
+    """Whether a conflict's record shows this value; it may show the beginning of a text."""
+    if is_empty(value):
+        return not told
+    if isinstance(told, str) and isinstance(value, str):
+        return plain(value).startswith(plain(told)) and bool(told)
+    return told == value
+
+
+def _unasked(story: Story, frontier: Sequence[Edit], disputes: Sequence[ConflictEntry]) -> str:
     """Of two edits that contradict each other none may win before somebody was asked."""
     first, second = frontier[0], frontier[1]
     excused = story.doubt or story.revived or story.lost_in_window or story.returned & set(frontier)
-    if asked or excused or any(edit.foreign for edit in frontier) or not story.bases.get(second):
+    if excused or any(edit.foreign for edit in frontier) or not story.bases.get(second):
         return ""
     if same(story.item, first.value, second.value, at=(first.side, second.side)):
+        return ""
+    if any(_asks_about(entry, {first.side: first.value, second.side: second.value}) for entry in disputes):
         return ""
     return f"I5 {_show(first.value)} and {_show(second.value)} contradict each other, and nobody was asked"
 
@@ -186,7 +202,7 @@ def _fill(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence
     if len(empty) == 1:
         (side,) = empty
         last = story.last.get(side)
-        if last is None and not story.revived:
+        if last is None and not story.replaced:  # what that one lacks looks like what a user emptied
             return f"I1 an empty field was not filled: {_differ(values)}"
     return ""
 
@@ -195,7 +211,7 @@ def _seed(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence
     """Whoever edits it keeps their own value: nothing travels after the first day."""
     for side in Side:
         last = story.last.get(side)
-        if last is None or last.foreign or story.revived:
+        if last is None or last.foreign:
             continue
         if not carries(story.item, last.value, values[side], (side, side)) and not _before_first(story):
             return f"I4 an edit of a field that travels on create only was overwritten: {_differ(values)}"
@@ -210,12 +226,25 @@ def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Seque
     loose = Side.CRM if strict[Side.PARTNER] else Side.PARTNER
     last = story.last.get(loose)
     strictly = story.last.get(loose.other)
-    unseen = strictly is None or strictly in story.returned or (last is not None and strictly.number < last.number)
-    if last is not None and last.value is not True and unseen:
+    if last is None or last.value is True:
+        return f"I8 an opt-out did not arrive: {_differ(values)}"
+    if strictly is None or strictly in story.returned or _loosened_since(story, last, strictly):
         return ""
-    if story.revived:
-        return ""
+    if story.swallowed and any(edit.value is True for edit in story.edits if edit.side is loose and edit != last):
+        return ""  # it was taken back from what the pair of the record that went had agreed on
     return f"I8 an opt-out did not arrive: {_differ(values)}"
+
+
+def _loosened_since(story: Story, last: Edit, strictly: Edit) -> bool:
+    """Whether a user took back an opt-out that both sides had agreed on. What two users left alike was agreed on only
+    if the hub had a look at it meanwhile."""
+    if last.number < strictly.number:
+        return False
+    bases = story.bases.get(last, ())
+    if any(base is not True for base in bases):
+        looked = any(strictly.number <= look < last.number for look in story.looks)
+        return looked and any(base is True for base in bases)
+    return bool(bases)
 
 
 def _union(story: Story, values: Mapping[Side, Value | None], _disputes: Sequence[ConflictEntry]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from shared.domain.records import Side, Value
 from tests.simulation.forms import carries, composed, is_empty, joins, same, tells
 from tests.simulation.ledger import Asked, Event
+from tests.simulation.moments import gone_before, held_at, seen_then, source_then
 from tests.simulation.profiles import SimField
 
 
@@ -35,10 +36,12 @@ class Story:
     `late` are edits that a write carried which took effect after its sender had given it up.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
     `replaced`: the partner record was taken for one that the hub had made, and a user had deleted.
+    `swallowed`: another record was merged into one of the pair, which may go on with what that one's pair had agreed.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
     nobody can tell whether it was made. `half_met` numbers those of them that a first meeting of two records made.
     `before` is what may have been agreed when such a write was made, by its number.
+    `looks` are the moments at which the hub saw one of the two records.
     `bases` holds what both sides may have agreed on when an edit was made; of those in `while_open` it is no more than
     what users made alike by chance, between two looks perhaps.
     """
@@ -57,9 +60,11 @@ class Story:
     doubt: bool = False
     revived: bool = False
     replaced: bool = False
+    swallowed: bool = False
     former: bool = False
     first_hub: int | None = None
     met: int = 0
+    looks: Sequence[int] = ()
     is_open: bool = False  # the two met with unequal values, and nothing was carried over since
     while_open: set[Edit] = field(default_factory=set)
 
@@ -94,6 +99,7 @@ class Pairing:
     stamped: frozenset[Side] = frozenset()
     key: str = ""
     parted: int = 0
+    looks: Sequence[int] = ()
 
     def is_anothers(self, written: Event) -> bool:
         """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
@@ -107,7 +113,7 @@ def tell(item: SimField, events: Sequence[Event], pairing: Pairing, *, generous:
     """Goes through the commits of both records in order. `generous`: a user who saw an equal value saw the other side's
     edit too."""
     met = max((event.number for event in events if event.op == "create"), default=0)
-    telling = _Telling(Story(item, former=pairing.former, met=met), events, pairing, generous)
+    telling = _Telling(Story(item, former=pairing.former, met=met, looks=pairing.looks), events, pairing, generous)
     for event in events:
         telling.take(event)
     story, stamped = telling.story, pairing.stamped
@@ -135,7 +141,7 @@ class _Telling:
         if event.op in {"delete", "merge", "restore"}:
             story.revived = True
             return
-        if event.by_hub and event.op == "create" and _gone_before(self.events, event):
+        if event.by_hub and event.op == "create" and gone_before(self.events, event):
             _start_anew(story, event)
             self.known[side], self.value[side] = frozenset(story.edits[-1:]), event.fields.get(item.name)
             return
@@ -161,21 +167,47 @@ class _Telling:
         story.first_hub = written.number
         if written.number == story.met:
             return
-        mine = _held_at(story.item, self.events, written.side, written.knew())
-        theirs = _source_then(story.item, self.events, written, self.value)
+        mine = held_at(story.item, self.events, written.side, written.knew())
+        theirs = source_then(story.item, self.events, written, self.value)
         if not same(story.item, mine, theirs, at=(written.side, written.side.other)):
             self.agreed = _nothing_to_give(story.item, {written.side: mine, written.side.other: theirs})
             story.bases = {edit: [] for edit in story.bases}
             story.is_open = True
+        elif is_empty(mine) and not self.agreed:
+            self.agreed = [dict.fromkeys(Side)]  # neither ever held anything
 
     def _carried(self, event: Event) -> None:
-        self.unsure |= {event.side} if event.doubtful else set()
+        side, was_in_doubt = event.side, self.story.doubt
         self.story.before[event.number] = self.agreed
         self.story.is_open = False
         elsewhere = self.pairing.is_anothers(event)
-        self.known[event.side] |= _written(
-            self.story, event, self.value, self.known, self.pairing.conditional, elsewhere
-        )
+        self.known[side] |= _written(self.story, event, self.value, self.known, self.pairing.conditional, elsewhere)
+        if event.doubtful:
+            self.unsure.add(side)
+        elif not elsewhere:
+            self.unsure.clear()
+            if was_in_doubt:
+                self._settled(event)
+
+    def _settled(self, written: Event) -> None:
+        """An answered write ends all doubt: what it put there is agreed from now on, whosever it was. Who entered
+        something on the other side after that was read went on from it."""
+        story, item, side = self.story, self.story.item, written.side
+        mine = written.number if side in self.pairing.conditional else written.knew()
+        seen = {side: mine, side.other: seen_then(self.events, written)}
+        start = Edit(written.number, side, written.fields[item.name])
+        source = source_then(item, self.events, written, self.value)
+        if carries(item, source, start.value, (side.other, side)):
+            start = Edit(written.number, side.other, source)  # whole, where the write was cut
+        story.doubt = False
+        story.past[start] = frozenset(edit for edit in story.edits if edit.number <= seen[edit.side])
+        story.edits.append(start)
+        story.late.add(start)
+        for edit in story.edits:
+            if edit is not start and edit.side is side.other and edit.number > seen[edit.side]:
+                story.past[edit] |= story.past[start] | {start}
+        for either in Side:
+            self.known[either] |= story.past[start] | {start}
 
     def _typed(self, event: Event) -> bool:
         """What a user entered. False: a field that was never filled in is no edit."""
@@ -247,7 +279,7 @@ def _agreed_empty(
     record that was made has nothing to give: then each side's own value is what it is compared with."""
     if len(item.into) == 1 and event.number == met and event.by_hub:
         return [dict(value)]
-    empty = event.number == met and not value[event.side] and not _source_then(item, events, event, value)
+    empty = event.number == met and not value[event.side] and not source_then(item, events, event, value)
     return [dict.fromkeys(Side)] if empty else []
 
 
@@ -261,7 +293,7 @@ def _agreed_then(
     item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
 ) -> list[dict[Side, Value | None]]:
     """What was carried over, where the record it came from moved on meanwhile."""
-    source, new = _source_then(item, events, made, value), made.fields[item.name]
+    source, new = source_then(item, events, made, value), made.fields[item.name]
     carried = carries(item, source, new, (made.side.other, made.side))
     return [{made.side: new, made.side.other: source}] if carried else []
 
@@ -271,7 +303,7 @@ def _joined_then(
 ) -> list[dict[Side, Value | None]]:
     """What both sides hold once the choices of both were put together on one of them: who takes one of these away from
     then on has taken it from both."""
-    source, new = _source_then(item, events, made, value), made.fields[item.name]
+    source, new = source_then(item, events, made, value), made.fields[item.name]
     if item.rule != "union" or not isinstance(new, frozenset) or not isinstance(source, frozenset):
         return []
     return [dict.fromkeys(Side, new & source)]
@@ -281,42 +313,10 @@ def _compared_with(
     story: Story, events: Sequence[Event], written: Event, then: Sequence[Mapping[Side, Value | None]]
 ) -> None:
     """What was carried over is what users' edits are compared with that came after it was read."""
-    seen, known = _seen_then(events, written), [held[Side.CRM] for held in then]
+    seen, known = seen_then(events, written), [held[Side.CRM] for held in then]
     for edit in story.edits:
         if known and edit.side is written.side.other and edit.number > seen and not edit.foreign:
             story.bases[edit] = [*known, *story.bases.get(edit, ())] if written.doubtful else known
-
-
-def _source_then(
-    item: SimField, events: Sequence[Event], made: Event, value: Mapping[Side, Value | None]
-) -> Value | None:
-    """What the other record held when the hub saw it last before it wrote this one: that is what was agreed on,
-    whatever a user entered there meanwhile."""
-    other, seen = made.side.other, _seen_then(events, made)
-    theirs = [event for event in events if event.side is other and event.number <= seen]
-    if not seen:
-        return value[other]
-    return next((event.fields[item.name] for event in reversed(theirs) if item.name in event.fields), None)
-
-
-def _held_at(item: SimField, events: Sequence[Event], side: Side, moment: int) -> Value | None:
-    """What a record held at a moment."""
-    told = [event for event in events if event.side is side and event.number <= moment and item.name in event.fields]
-    return told[-1].fields[item.name] if told else None
-
-
-def _seen_then(events: Sequence[Event], made: Event) -> int:
-    """When the hub saw the other record of the pair last, before a write of its own (0: not in that slice)."""
-    theirs = [event for event in events if event.side is made.side.other and event.number < made.number]
-    return made.saw(made.side.other, theirs[-1].ref) if theirs and made.by_hub else 0
-
-
-def _gone_before(events: Sequence[Event], made: Event) -> bool:
-    """Whether a record was deleted or merged away, and a create brought it back: one that took effect that late, or one
-    repeated because nobody knew of the first (the ledger judges whether somebody did)."""
-    return any(
-        event.number < made.number and event.side is made.side and event.op in {"delete", "merge"} for event in events
-    )
 
 
 def _start_anew(story: Story, made: Event) -> None:

@@ -110,6 +110,7 @@ class Ledger:
     # what users ever entered, and on which sides
     entered: dict[FieldName, dict[Value | None, set[Side]]] = field(default_factory=dict)
     met: set[tuple[Side, RemoteId]] = field(default_factory=set)  # records that some worker has seen living
+    looks: dict[tuple[Side, RemoteId], set[int]] = field(default_factory=dict)  # when some worker saw them
     known: set[tuple[Ref, Ref]] = field(default_factory=set)  # pairs that were linked once, where ids come later
     _sending: list[Sent] = field(default_factory=list)
     _open: dict[str, list[Event]] = field(default_factory=dict)  # writes of a slice whose answers nobody stored
@@ -225,9 +226,8 @@ class Ledger:
         if unchanged and before is not None and before.labels == commit.after.labels:
             self.no_ops += 1
             return [*self._needless(event), *self._wrong_direction(event)]
-        strange = [*self._unseen(event), *self._shortened_back(event)]
         return [
-            *strange,
+            *self._unseen(event),
             *self._shortened_back(event),
             *self._wrong_direction(event),
             *self._loosened(event),

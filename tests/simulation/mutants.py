@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.simulation.__main__ import findings_of
-from tests.simulation.broken import MUTANTS, Mutant
+from tests.simulation.broken import MUTANTS
 from tests.simulation.generate import history
+from tests.simulation.patching import Mutant
 from tests.simulation.profiles import PROFILES
 from tests.simulation.shrink import family
 from tests.simulation.steps import History, slice_step
@@ -43,7 +44,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "base_from_read": Kill(1, 29),
         "limits_unknown": Kill(1, 5, "import"),
         "raw_compare": Kill(1, 0),
-        "resync_forgets": Kill(1, 48),
+        "resync_forgets": Kill(1, 65),
         "id_in_own_write": Kill(1, 100),
         "id_before_base": Kill(1, 11),
         "no_intent": Kill(1, 24),
@@ -54,22 +55,22 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "no_recovery": Kill(1, 0),
         "answers_not_retold": Kill(1, 138),
         "intents_not_judged": Kill(1, 33, "log"),
-        "intents_all_done": Kill(1, 69),
-        "import_refusals_lost": Kill(1, 10, "import"),
+        "intents_all_done": Kill(1, 111),
+        "import_refusals_lost": Kill(1, 109, "import"),
         "retries_forgotten": Kill(1, 57, "log"),
         "deleted_comes_back": Kill(1, 9, "import"),
         "delete_beats_edit": Kill(1, 33, "log"),
         "merge_is_delete": Kill(1, 96, "log"),
         "sweep_unconfirmed": Kill(1, 8, "log"),
         "no_look_up": Kill(1, 4),
-        "candidates_forgotten": Kill(1, 4, "tags"),
+        "candidates_forgotten": Kill(1, 5, "tags"),
         "conflicts_untold": Kill(1, 0),
         "wrong_owner": Kill(1, 4),
-        "one_way_flows_back": Kill(1, 2),
+        "one_way_flows_back": Kill(1, 3),
         "clear_not_carried": Kill(1, 0),
         "filled_twice": Kill(1, 3),
         "consent_loosened": Kill(1, 29),
-        "union_is_owner": Kill(1, 111, "coarse"),
+        "union_is_owner": Kill(1, 145),
         "ask_is_owner": Kill(1, 18),
         "ask_is_told": Kill(1, 111),
         "choices_return": Kill(1, 156),
@@ -83,6 +84,10 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "rivals_linked": Kill(1, 21),
         "held_back_is_agreed": Kill(1, 106, "coarse"),
         "former_base_kept": Kill(1, 1),
+        "owners_ask": Kill(1, 0),
+        "choices_unmapped": Kill(1, 0),
+        "parked_as_loop": Kill(1, 0),
+        "seed_left_out": Kill(1, 3),
         "revision_dropped": Kill(1, 29, "mailbox"),
     }
 )
@@ -155,8 +160,16 @@ def search(mutant: Mutant, seed: int, tries: int, profile: str | None = None) ->
     return None
 
 
+def _stored(mutant: Mutant) -> tuple[Kill, str] | None:
+    """The stored history and its finding, where it still kills: some mistakes show in histories made by hand only."""
+    kill = KILLS[mutant.name]
+    found = killing(mutant, kill)
+    return (kill, found[0]) if found else None
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """0: every mutant was killed. 1: some survived; their names stand in the table."""
+    """0: every mutant was killed. 1: some survived; their names stand in the table. "stored": of those drawn no history
+    killed it, but the one of `KILLS` does."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tries", type=int, default=TRIES, help=f"histories for each mutant (default {TRIES})")
@@ -168,8 +181,10 @@ def main(words: Sequence[str] | None = None) -> int:
     for name in asked.only or MUTANTS:
         mutant = MUTANTS[name]
         found = search(mutant, asked.seed, asked.tries, asked.profile)
-        survived += found is None
+        stored = _stored(mutant) if found is None else None
+        survived += found is None and stored is None
         by = "/".join(str(part) for part in found[0] if part is not None) if found else "SURVIVED"
+        by, found = ("stored", stored) if stored else (by, found)
         title = f"{name}{' *' if mutant.model else ''}"
         print(f"{title:24}{mutant.mistake:62}{by:12}{family(found[1])[:90] if found else ''}", flush=True)
     print(f"{survived} survived; * is one of the fourteen of the research model")

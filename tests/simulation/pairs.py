@@ -12,29 +12,13 @@ from tests.simulation.doubles import taken_for_the_one_made
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Pairing, Story, tell
 from tests.simulation.ledger import TAG, Event
+from tests.simulation.parks import ASKED, RECORD_PARKS, Park, founded
 from tests.simulation.profiles import SCOPE, WORKS, SimField
 from tests.simulation.regained import judge_regained, went
+from tests.simulation.seeds import not_seeded
 
 if TYPE_CHECKING:
     from tests.simulation.oracle import Court
-
-ALLOWED_FIELD_PARKS = frozenset(
-    {
-        "waiting_parent",
-        "cannot_clear",
-        "not_clearable",
-        "duplicate",
-        "no_counterpart",
-        "unmapped_value",
-        "ask",
-        "asked",
-        "conflict",
-        "ping_pong",
-        "column_missing",
-        "dangling_reference",
-        "too_long",
-    }
-)
 
 
 def pairs_agree(court: Court) -> None:
@@ -50,6 +34,7 @@ def pairs_agree(court: Court) -> None:
             continue
         if not _takes_part(court, crm, partner):
             continue
+        _judge_record_park(court, link)
         for item in court.profile.fields_of(link.crm.kind):
             _judge_pair(court, link, item, crm, partner, partner_of)
 
@@ -79,10 +64,12 @@ def _judge_pair(
         Side.CRM: crm.fields.get(item.name),
         Side.PARTNER: partner.fields.get(item.name),
     }
+    if item.id in link.parked and not _judge_park(Park(court, link, item, values, partner_of)):
+        return
     if item.name == WORKS.name:
         _judge_reference(court, link, values, partner_of)
         return
-    if item.name not in court.world.systems[Side.CRM].specs[link.crm.kind] or item.id in _parked(court, link):
+    if item.name not in court.world.systems[Side.CRM].specs[link.crm.kind]:
         return
     assert link.partner is not None
     events = sorted(
@@ -111,17 +98,21 @@ def _judge_pair(
         former=former,
         stamped=stamped,
         key=link.key.hex(),
+        looks=_looks(court, link),
         parted=_parted(court, link, born[0]) if former else 0,
     )
     stories: list[Story] = [tell(item, events, pairing, generous=generous) for generous in (False, True)]
     for story in stories:
         story.replaced = taken_for_the_one_made(court, link, born[0])
+        story.swallowed = merged
         story.revived = story.revived or merged or story.replaced
     disputes = [
         entry
         for entry in court.world.journal.disputes
         if entry.field == item.id and (entry.crm == link.crm or entry.partner == link.partner)
     ]
+    if unseeded := not_seeded(item, events, former=former):
+        court.say(f"{unseeded} ({item.id})")
     complaints = [judge_field(story, values, disputes) for story in stories]
     if all(complaints):
         court.say(f"{complaints[0]} ({link.crm} and {link.partner}, {item.id})")
@@ -144,6 +135,12 @@ def _parted(court: Court, link: Link, tag: Value | None) -> int:
     return last if all(event.number > last for event in met) else 0
 
 
+def _looks(court: Court, link: Link) -> list[int]:
+    assert link.partner is not None
+    looks = court.ledger.looks
+    return sorted(looks.get((Side.CRM, link.crm.id), set()) | looks.get((Side.PARTNER, link.partner.id), set()))
+
+
 def _written_for(event: Event, key: str) -> bool:
     return event.sent is not None and event.sent.keys.get(event.ref) == key
 
@@ -158,15 +155,22 @@ def _merged_into(court: Court, link: Link) -> bool:
     return False
 
 
-def _parked(court: Court, link: Link) -> set[str]:
-    """Fields that rest with a reason somebody can act on."""
-    parked: set[str] = set()
-    for name, reason in link.parked.items():
-        code = reason.split(":")[-1]
-        if code not in ALLOWED_FIELD_PARKS:
-            court.say(f"I17 {link.crm} {name or '(the record)'} is parked as {reason}, which no user brought about")
-        parked.add(name)
-    return parked
+def _judge_record_park(court: Court, link: Link) -> None:
+    code = link.parked.get("", "").split(":")[-1]
+    if code and code not in RECORD_PARKS:
+        court.say(f"I17 {link.crm} is parked as {link.parked['']}, which no user brought about")
+
+
+def _judge_park(park: Park) -> bool:
+    """Whether the values of a parked field are to be judged all the same: those that a person is asked about."""
+    if founded(park):
+        return park.code() == ASKED
+    crm, partner = (park.values[side] for side in Side)
+    park.court.say(
+        f"I17 {park.item.id} of {park.link.crm} is parked as {park.link.parked[park.item.id]}, which nothing bears out "
+        f"(crm has {crm!r}, partner {partner!r})"
+    )
+    return False
 
 
 def _judge_reference(
@@ -174,8 +178,6 @@ def _judge_reference(
 ) -> None:
     """I18 and HUB-28: the parents of a pair are a pair."""
     crm, partner = values[Side.CRM], values[Side.PARTNER]
-    if WORKS.id in _parked(court, link):
-        return
     if isinstance(crm, Ref) and partner_of.get(crm) is not None and partner != partner_of[crm]:
         court.say(f"I4 {link.crm} works for {crm}, {link.partner} for {partner}")
     if crm is None and isinstance(partner, Ref) and partner in partner_of.values():

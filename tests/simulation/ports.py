@@ -75,6 +75,7 @@ class TroubledConnector(Calls):
 
     def _saw(self, row: RemoteId, when: int, told: Record | Gone) -> None:
         self.worker.read[self.side, row] = when
+        self.world.ledger.looks.setdefault((self.side, row), set()).add(when)
         if isinstance(told, Record):
             self.world.ledger.met.add((self.side, row))
 

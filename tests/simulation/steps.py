@@ -75,7 +75,7 @@ def perform(world: World, step: Step) -> None:
     """One step; one that a server refuses to its user (or that has no record to act on) does nothing."""
     world.note("step", step)
     try:
-        _ACTIONS[step[0]](world, *step[1:])
+        ACTIONS[step[0]](world, *step[1:])
     except Refusal as refusal:
         world.note("refused", str(refusal))
 
@@ -139,7 +139,7 @@ def _hint(world: World, side_name: str, place: int) -> None:
         world.enqueue(Command(key=f"look-{side}-{ref}", op="look", side=side, ref=ref))
 
 
-_ACTIONS: Mapping[str, Callable[..., None]] = {
+ACTIONS: Mapping[str, Callable[..., None]] = {
     **USERS,
     "tick": _tick,
     "slow": _slow,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.broken import MODEL, MUTANTS, Mutant
+from tests.simulation import mutants
+from tests.simulation.broken import MODEL, MUTANTS
 from tests.simulation.mutants import KILLS, WINDOW, killed_near, main
+from tests.simulation.patching import Mutant
 from tests.simulation.world import World
 
 
@@ -38,8 +40,11 @@ def test_a_mutant_whose_place_is_gone_fails_loudly() -> None:
         pass
 
 
-def test_the_search_says_what_survived(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_search_says_what_survived(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["--only", "raw_compare", "--tries", "40"]) == 0
     assert "raw_compare *" in capsys.readouterr().out
+    assert main(["--only", "no_overlap", "--tries", "1"]) == 0
+    assert " stored " in capsys.readouterr().out
+    monkeypatch.setattr(mutants, "KILLS", {"no_overlap": KILLS["raw_compare"]})
     assert main(["--only", "no_overlap", "--tries", "1"]) == 1
     assert "SURVIVED" in capsys.readouterr().out

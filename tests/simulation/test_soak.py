@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.profiles import PROFILES
 from tests.simulation.soak import main, soak
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_no_echo_no_empty_write_and_quiet_after_one_cycle(seed: int) -> None:
-    found = soak(300, 60, share=0.05, seed=seed)
+@pytest.mark.parametrize(("seed", "profile"), [(1, "mailbox"), (2, "mailbox"), (1, "import")])
+def test_no_echo_no_empty_write_and_quiet_after_one_cycle(seed: int, profile: str) -> None:
+    found = soak(300, 60, share=0.05, seed=seed, profile=PROFILES[profile])
     assert found.faults >= 3, "without faults this would prove little"
     assert found.writes == found.edits == 60
     assert (found.echoes, found.no_ops, found.late, found.lost) == (0, 0, 0, 0)
