@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Agreed, Digest, Link, LinkState, link_key
+from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
 from shared.sync.basis import KEPT, digests_of
@@ -72,10 +73,11 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
     # The record that was kept is ours only if we made that one: a clean-up deletes by this word.
     kept_made = target.made if target is not None and target.made == side.value else ""
     made = kept_made if link.made == side.value else link.made
+    agreed = _without_consent(case, link)
     case.looked_up = case.partner_asked = False  # whoever was asked about was the record that is gone
     if side is Side.PARTNER:
         case.partner, case.partner_ref = None, winner
-        moved = replace(link, partner=winner, partner_revision="", made=made, flags=open_flags)
+        moved = replace(link, partner=winner, partner_revision="", made=made, flags=open_flags, agreed=agreed)
         ended = (
             replace(target, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(Side.CRM), parked={})
             if target is not None and taken
@@ -83,9 +85,16 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
         )
         return Decision(code="again", link=moved, retire=ended, need=frozenset(Side))
     case.crm, case.crm_ref, case.key = None, winner, link_key(winner)
-    moved = replace(link, crm=winner, crm_revision="", made=made, flags=open_flags)
+    moved = replace(link, crm=winner, crm_revision="", made=made, flags=open_flags, agreed=agreed)
     retired = replace(link, state=LinkState.TOMBSTONE, partner=None, match=None, flags=gone_flags(side), parked={})
     return Decision(code="again", link=moved, retire=retired, need=frozenset(Side))
+
+
+def _without_consent(case: Case, link: Link) -> Mapping[str, Agreed]:
+    """What was agreed, but of consent: that the record that was kept is less strict is nobody's loosening. The pair
+    meets anew there, and the stricter value goes to both sides."""
+    strict = {item.id for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE}
+    return {name: agreed for name, agreed in link.agreed.items() if name not in strict}
 
 
 def gone_flags(side: Side) -> frozenset[str]:

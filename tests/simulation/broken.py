@@ -36,6 +36,10 @@ from shared.sync.working import WorkingSet
 from tests.simulation.patching import Make, Mutant, Real, answers, nothing
 
 
+def _agreed_of_the_one_that_went(_real: Any) -> Real:
+    return lambda _case, link: link.agreed
+
+
 def _as_it_is(_real: Any) -> Real:
     return lambda _self, given: given
 
@@ -366,6 +370,11 @@ OWN = (
         [(Unlinked, "_first_link", _meets)],
     ),
     Mutant("held_back_is_agreed", "a held-back write counts as done", [(Linked, "linked", _held_back_is_agreed)]),
+    Mutant(
+        "consent_merged_away",
+        "a merge into a record without the opt-out loosens it",
+        [(deletes, "_without_consent", _agreed_of_the_one_that_went)],
+    ),
     Mutant("former_base_kept", "what was agreed of a former column counts", [(Columns, "current", _as_it_is)]),
     Mutant("owners_ask", "owner and newest ask", [(clash, "_RULES", _rules(owner=clash._ask, newest=clash._ask))]),
     Mutant("choices_unmapped", "no choice has a counterpart", [(CompiledField, "carry", _no_choice_fits)]),

@@ -230,8 +230,6 @@ def _consent(story: Story, values: Mapping[Side, Value | None], _disputes: Seque
         return f"I8 an opt-out did not arrive: {_differ(values)}"
     if strictly is None or strictly in story.returned or _loosened_since(story, last, strictly):
         return ""
-    if story.swallowed and any(edit.value is True for edit in story.edits if edit.side is loose and edit != last):
-        return ""  # it was taken back from what the pair of the record that went had agreed on
     return f"I8 an opt-out did not arrive: {_differ(values)}"
 
 

@@ -36,7 +36,6 @@ class Story:
     `late` are edits that a write carried which took effect after its sender had given it up.
     `doubt`: a user went on from a write of which the hub may not have learnt, so it cannot know whose value stands.
     `replaced`: the partner record was taken for one that the hub had made, and a user had deleted.
-    `swallowed`: another record was merged into one of the pair, which may go on with what that one's pair had agreed.
     `met` is when the later of the two records was made: what came before is from an earlier counterpart of the other.
     `half_heard` are values of writes whose answers were lost, when a user went on from another field of the same one:
     nobody can tell whether it was made. `half_met` numbers those of them that a first meeting of two records made.
@@ -60,7 +59,6 @@ class Story:
     doubt: bool = False
     revived: bool = False
     replaced: bool = False
-    swallowed: bool = False
     former: bool = False
     first_hub: int | None = None
     met: int = 0

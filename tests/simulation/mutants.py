@@ -83,6 +83,7 @@ KILLS: Mapping[str, Kill] = MappingProxyType(
         "holds_never": Kill(1, 4),
         "rivals_linked": Kill(1, 21),
         "held_back_is_agreed": Kill(1, 106, "coarse"),
+        "consent_merged_away": Kill(0, 2),
         "former_base_kept": Kill(1, 1),
         "owners_ask": Kill(1, 0),
         "choices_unmapped": Kill(1, 0),
@@ -117,6 +118,16 @@ MADE: Mapping[Kill, History] = MappingProxyType(
                 ("edit", "partner", 0, "optout", 0),
                 ("contest", 0, "name", (6, 2), "crm"),
                 ("contest", 0, "phone", (6, 4), "partner"),
+            ),
+        ),
+        Kill(0, 2): History(
+            "nested",
+            (
+                ("create", "crm", "fresh", 1, 944),
+                ("create", "partner", "fresh", 0, 208),
+                slice_step("a"),
+                ("merge", "crm", 0, 1),
+                ("merge", "partner", 0, 1),
             ),
         ),
     }

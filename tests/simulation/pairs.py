@@ -104,7 +104,6 @@ def _judge_pair(
     stories: list[Story] = [tell(item, events, pairing, generous=generous) for generous in (False, True)]
     for story in stories:
         story.replaced = taken_for_the_one_made(court, link, born[0])
-        story.swallowed = merged
         story.revived = story.revived or merged or story.replaced
     disputes = [
         entry
