@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from shared.domain.entity_map import Leaves
 from shared.domain.identity import Agreed, Digest, Link, LinkState, MatchKey
-from shared.domain.merge import Merged
+from shared.domain.merge import FieldConflict, Merged
 from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, FieldName, Ref, Side, Value
 from shared.ports.connector import FeedKind, Op
-from shared.sync.basis import DIRTY, DIVERGED, LEFT, OUTSIDE, Basis, digests, parked_code, record_of
+from shared.sync.basis import DIRTY, DIVERGED, LEFT, OUTSIDE, Basis, digests, digests_of, parked_code, record_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 from shared.sync.choices import remembered, still_true
 from shared.sync.deletes import gone_flags
@@ -54,12 +54,16 @@ class Linked(Basis):
         allowed = {side: fields for side, fields in writes.items() if side not in gates}
         if unknown := self._looked_at_first(case, link, unread & allowed.keys()):
             return Decision(code="waiting", need=unknown)
-        match = self._match_after(case, link, merged)
-        planned = self._planned(case, link, merged, allowed, match)
         diverged = len(allowed) < len(writes) or bool(merged.parked) or bool(merged.blocked)
+        settled = not diverged or self._agrees_on_match(case, link, merged, allowed)
+        match = self._match_after(case, link, merged) if settled else self._match_apart(case, link)
+        planned = self._planned(case, link, merged, allowed, match)
         done = Done() if diverged else self._settled(case, match, {write.side for write in planned})
         after = self._after(link, merged, diverged=diverged or (bool(planned) and DIVERGED in link.flags))
-        after = finished(after, done) if not planned else after.with_(alternations=marked(after, merged))
+        if planned:
+            after = after.with_(alternations=marked(after, merged))
+        else:
+            after = finished(after.with_(match=match) if match != after.match else after, done)
         code = "updated" if planned else next(iter(sorted(gates.values()))) if writes else "unchanged"
         if merged.parked and not planned:
             code = parked_code(next(iter(merged.parked.values())))
@@ -69,7 +73,7 @@ class Linked(Basis):
             writes=planned,
             done=done,
             retry=self.initial and Side.CRM in writes and (first or _meets(link, merged)),
-            conflicts=(*merged.conflicts, *merged.apart),
+            conflicts=(*_decided(merged, gates), *merged.apart),
             at_field=next(iter(merged.parked), ""),
         )
 
@@ -234,6 +238,28 @@ class Linked(Basis):
             return link.match if link.match is not None else self.match_key(self.match_of(case))
         return self.match_key(case.map.canonical_match(value if isinstance(value, str) else None))
 
+    def _agrees_on_match(self, case: Case, link: Link, merged: Merged, allowed: Collection[Side]) -> bool:
+        """Whether both records of a pair of which something is held back have one match value, or will have once the
+        `allowed` sides are written."""
+        name = case.map.entity.match or ""
+        if any(name in merged.pending[side] for side in allowed):
+            return True
+        agreed = merged.settled.get(name) or link.agreed.get(name)
+        if agreed is None:
+            return False
+        item = [item for item in case.map.fields if item.id == name]
+        seen = {side: record for side in Side if (record := record_of(case.seen(side))) is not None}
+        held = {side: digests_of(item, record, side, self.digester).get(name) for side, record in seen.items()}
+        return all(digest in {None, agreed.of(side)} for side, digest in held.items())
+
+    def _match_apart(self, case: Case, link: Link) -> MatchKey | None:
+        """What a pair whose match values differ stands under: the partner's. A create there meets whoever holds it, and
+        some change the record that they meet; Dynamics makes rows by their own ids, and is asked for the value first.
+        """
+        partner = record_of(case.partner)
+        text = case.map.match_of(partner, Side.PARTNER) if partner is not None else None
+        return self.match_key(text) if text is not None else link.match
+
     def _expected(self, case: Case, link: Link, side: Side) -> str | None:
         record = record_of(case.seen(side))
         if not self.conditional(case, side):
@@ -247,6 +273,13 @@ def _meets(link: Link, merged: Merged) -> bool:
     """Whether a field that is to be written to Dynamics has no base, as after a change of its columns: nothing but the
     decision itself remembers it."""
     return not merged.pending[Side.CRM].keys() <= link.agreed.keys()
+
+
+def _decided(merged: Merged, gates: Collection[Side]) -> Iterator[FieldConflict]:
+    """The conflicts that are decided now. One whose write is held back is decided, and told, when it may be written."""
+    for found in merged.conflicts:
+        if found.winner is None or found.winner.other not in gates or found.field_id in merged.settled:
+            yield found
 
 
 def finished(link: Link, done: Done) -> Link:

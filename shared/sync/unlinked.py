@@ -255,9 +255,10 @@ def _rivals(case: Case, links: Iterable[Link]) -> Iterator[Link]:
 
 
 def _may_have_moved_on(case: Case, rival: Link) -> bool:
-    """Whether the other pair has to be read first: something of it could not be carried over. If that is a new match
-    value, it was agreed under one that may be free by now."""
-    if rival.state is not LinkState.LINKED or not rival.parked or rival.key in case.claims:
+    """Whether the other pair has to be read first: something of it was not carried over. If that is a new match value,
+    it was agreed under one that may be free by now."""
+    held_back = bool(rival.parked) or DIVERGED in rival.flags
+    if rival.state is not LinkState.LINKED or not held_back or rival.key in case.claims:
         return False
     case.claims[rival.key] = None
     return True
