@@ -105,7 +105,7 @@ class TableJournal:
         return added
 
     def conflicts(self, run_id: str, part: str, entries: Sequence[ConflictEntry]) -> None:
-        """See `Journal.conflicts`. A repeat of the same part stores nothing twice."""
+        """See `Journal.conflicts`. The same values in one run are one conflict, with whatever others they are told."""
         if self._beside is not None:
             now = self._clock.now()
             self._beside.conflicts.add([_kept(run_id, part, entry, now, self._beside.seal) for entry in entries])
@@ -298,8 +298,11 @@ def _failures(run_id: str, outcomes: Sequence[RecordOutcome], now: datetime) -> 
 
 
 def _kept(run_id: str, part: str, entry: ConflictEntry, now: datetime, seal: Seal) -> KeptConflict:
-    """A conflict under an id that a repeat of the same part makes again."""
-    digest = blake2b(f"{run_id}|{part}|{entry.link}|{entry.field}".encode(), digest_size=10).hexdigest()
+    """A conflict under an id that a repeat makes again: of the same values, whatever else is told with them, or of the
+    same part where those are not known."""
+    values = f"{entry.winner}|{entry.crm_digest.hex()}|{entry.partner_digest.hex()}"
+    told = values if entry.crm_digest or entry.partner_digest else part
+    digest = blake2b(f"{run_id}|{told}|{entry.link}|{entry.field}".encode(), digest_size=10).hexdigest()
     conflict_id = f"{run_time(run_id)}-{digest}"
     return KeptConflict(
         id=conflict_id,

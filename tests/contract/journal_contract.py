@@ -258,3 +258,38 @@ class RunLogContract:
         assert unpack_value(sealer.open(kept.crm_value, bound=f"{kept.id}|crm")) == "+39 02 1234"
         assert kept.partner_value is not None
         assert unpack_value(sealer.open(kept.partner_value, bound=f"{kept.id}|partner")) is None
+
+    def test_a_conflict_of_a_run_is_kept_once_with_whatever_others_it_is_told(
+        self, store: PartitionStore, clock: FakeClock
+    ) -> None:
+        sealer = Sealer(b"k" * 32, "conflicts")
+        beside = Beside(
+            failures=TableFailures(store, "conn1"),
+            conflicts=TableConflicts(store, "conn1"),
+            seal=lambda plain, place: sealer.seal(plain, bound=place),
+        )
+        journal, crm = TableJournal(store, "conn1", clock, beside), Ref(Kind("contact"), RemoteId("x"))
+
+        def entry(field: str, theirs: bytes) -> ConflictEntry:
+            return ConflictEntry(
+                link="ab" * 12,
+                entity="contact",
+                field=field,
+                policy="owner_crm",
+                winner="crm",
+                crm=crm,
+                partner=None,
+                crm_value="+39",
+                partner_value="+34",
+                crm_digest=b"o" * 16,
+                partner_digest=theirs * 16,
+            )
+
+        journal.conflicts(run_id(1), "both", [entry("phone", b"t"), entry("title", b"t")])
+        journal.conflicts(run_id(1), "one", [entry("phone", b"t")])
+        journal.conflicts(run_id(1), "moved on", [entry("phone", b"u")])
+        journal.conflicts(run_id(2), "one", [entry("phone", b"t")])
+        kept = [(item.run, item.field) for item in TableConflicts(store, "conn1").list(waiting=False).items]
+        assert sorted(kept) == sorted(
+            [(run_id(1), "phone"), (run_id(1), "phone"), (run_id(1), "title"), (run_id(2), "phone")]
+        )
