@@ -40,6 +40,7 @@ def without_loops(compiled: CompiledMap, link: Link, merged: Merged) -> Merged:
         writes={side: _without(fields, columns[side]) for side, fields in merged.writes.items()},
         pending={side: _without(fields, looping) for side, fields in merged.pending.items()},
         before={side: _without(fields, looping) for side, fields in merged.before.items()},
+        conflicts=tuple(found for found in merged.conflicts if found.field_id not in looping),  # nothing is decided
         parked={**merged.parked, **dict.fromkeys(looping, CODE)},
     )
 

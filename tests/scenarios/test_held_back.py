@@ -129,3 +129,21 @@ def test_who_has_the_address_of_such_a_pairs_contact_alone_waits_too(make: Make,
     world.run(3)
     assert world.get_person(person)["lastName"] == "Lee 1"  # type: ignore[index]
     assert world.link(other).parked == {"": "duplicate_match"}
+
+
+def test_a_conflict_of_a_field_that_is_parked_for_going_back_and_forth_is_not_told_at_each_look(make: Make) -> None:
+    world = make(entities(policies={"firstname": "owner_partner"}))
+    row, person = world.pair(firstname="back")
+    for _ in range(6):
+        world.edit_row(row, firstname="forth")
+        world.run()
+        world.edit_person(person, firstName="back")  # an automation of the account
+        world.run()
+    assert "failed:ping_pong" in world.codes()
+    world.mark()
+    world.edit_row(row, firstname="Ours")
+    for day in range(3):
+        world.run()
+        world.edit_row(row, fax=f"+34 {day}")
+    assert world.get_row(row)["firstname"] == "Ours"  # type: ignore[index]
+    assert world.conflicts == []
