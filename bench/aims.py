@@ -21,6 +21,20 @@ SHARE = 0.95
 IDLE_DAY = 7500
 """Marketo's calls of a day without changes, by the vendor's white paper."""
 
+ENGINE_CPU_RATIO = 6.0
+"""CPU of a first sync between two systems in memory over that of a copy by hand."""
+
+FIXED_TRANSACTIONS, COMMITS, TRANSACTIONS = 25, 11, 13
+"""Storage transactions of a first sync: those of any slice; and of each 1,000 people those that write, and all of them.
+Eight are two a call of 250 people, the batch before it is sent and what came of it; the others are for layers, splits
+and merges of pages."""
+
+TRANSACTIONS_UP_TO = 100_000
+"""People up to whom the aim of all transactions holds: beyond, pages that no longer fit into memory are read again."""
+
+REQUEST_SECONDS = 60.0
+"""Seconds within which a request has to end while a back-fill is under way (HUB-35)."""
+
 STATE_BYTES = 160
 """Bytes of state an activity takes."""
 

@@ -15,13 +15,10 @@ import contextlib
 import json
 import os
 import resource
-import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, cast
 
 import requests
@@ -29,6 +26,7 @@ import requests
 from bench.aims import CPU_RATIO, PEAK_MB, Figure, verdict
 from bench.engine import storage
 from bench.people import Fields
+from bench.sampler import Sampler
 from bench.wiring import Around, wire
 from cli.demo.world import Simulators, simulators
 from shared.azure.ambient import SystemClock, collect_seldom, give_memory_back
@@ -148,11 +146,9 @@ def measure(people: int, fields: Fields, *, include: bool, where: str, profile: 
         give_memory_back()
         engine = wire(fields, sims.urls, around, include=include, options=options)
         before, began, cpu = _peak(), time.perf_counter(), time.process_time()
-        if profile:
-            sampler.start()
-        while not around.journal.state:
-            engine.run_slice("bench")
-        sampler.stop()
+        with sampler.looking() if profile else contextlib.nullcontext():
+            while not around.journal.state:
+                engine.run_slice("bench")
         spent, wall, peak = time.process_time() - cpu, time.perf_counter() - began, _peak()
         counts = engine.lane.peek().counts
         linked = sum(count for name, count in counts.items() if name.endswith(".linked"))
@@ -181,44 +177,6 @@ def _bare(calls: list[Sent]) -> float:
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-_PLACES = (
-    ("azure/core", "tables SDK"),
-    ("azure/data", "tables SDK"),
-    ("shared/azure", "tables SDK"),
-    ("shared/connectors", "calls of both systems"),
-    ("shared/http", "calls of both systems"),
-    ("shared/domain", "domain: merge, digests, maps"),
-    ("shared/state", "state: links, pages, batches"),
-    ("shared/sync", "engine"),
-    ("tests/fakes", "store in memory"),
-)
-
-
-class Sampler:
-    """Looks at the stack every few milliseconds of CPU time. A sample belongs to the innermost of the places in it; of
-    threads at work it sees who waits for them."""
-
-    def __init__(self) -> None:
-        self.parts: Counter[str] = Counter()
-
-    def start(self) -> None:
-        signal.signal(signal.SIGPROF, self._look)
-        signal.setitimer(signal.ITIMER_PROF, 0.004, 0.004)
-
-    def stop(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-    def _look(self, _signal: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            name = frame.f_code.co_filename
-            found = next((label for part, label in _PLACES if part in name), None)
-            if found is not None:
-                self.parts[found] += 1
-                return
-            frame = frame.f_back
-        self.parts["other"] += 1
 
 
 def show(found: Measured) -> None:

@@ -12,14 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Thread
 
+from bench.aims import REQUEST_SECONDS
 from shared.connectors.memory import MemoryConnector, MemorySystem, MemoryUsers
 from shared.domain.records import FieldName, Kind, Side
 from shared.ports.connector import Connector, Write, WriteResult
 from shared.state.model import Command
 from shared.sync.engine import Engine
-
-LONGEST = 60.0
-"""Seconds within which a request has to end (HUB-35)."""
 
 
 class Slow(MemoryConnector):
@@ -49,7 +47,7 @@ class Waited:
 
     @property
     def kept(self) -> bool:
-        return bool(self.waits) and max(self.waits) <= LONGEST
+        return bool(self.waits) and max(self.waits) <= REQUEST_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

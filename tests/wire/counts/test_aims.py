@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bench import activities, counts, first_sync, latency, marketo
+from bench import activities, counts, engine, first_sync, latency, marketo
 from bench.counts import Counted, Line
+from bench.inbox import Waited
+from shared.ports.state import StoreUsage
 
 Capture = pytest.CaptureFixture[str]
 
@@ -128,9 +131,79 @@ def test_marketo_beyond_the_ideal_or_the_vendors_mark(
 
 def test_a_share_of_a_limit_that_is_not_used(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     shares = [latency.Share("reading everybody", 95, 10, 10), latency.Share("writing one by one", 94, 10, 10)]
+    rows = latency.Share("updating rows", 95, 10, 10)
     monkeypatch.setattr(latency, "measure", lambda *_, **__: shares)
+    monkeypatch.setattr(latency, "measure_dynamics", lambda *_: rows)
     assert latency.main() == 1
     assert said(capsys) == ["missed: share while writing one by one: 0.94, the aim is at least 0.95"]
     monkeypatch.setattr(latency, "measure", lambda *_, **__: shares[:1])
     assert latency.main() == 0
     assert said(capsys) == []
+    monkeypatch.setattr(latency, "measure_dynamics", lambda *_: replace(rows, calls=94))
+    assert latency.main() == 1
+    assert said(capsys) == ["missed: share while updating rows: 0.94, the aim is at least 0.95"]
+
+
+SYNCED = engine.Measured(
+    people=10_000,
+    seconds=9.0,
+    cpu=6.0,
+    usage=StoreUsage(gets=20, commits=100),
+    before_mb=60,
+    peak_mb=150,
+    linked=10_000,
+    parts={"engine": 1},
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "missed"),
+    [
+        ((), {}, ""),
+        ((), {"linked": 9999}, "people linked: 9,999, the aim is exactly 10,000"),
+        ((), {"usage": StoreUsage(commits=136)}, "storage commits: 136, the aim is at most 135"),
+        ((), {"usage": StoreUsage(scans=56, commits=100)}, "storage transactions: 156, the aim is at most 155"),
+        ((), {"people": 100_001, "linked": 100_001, "usage": StoreUsage(scans=9000)}, ""),  # pages are read again
+        ((), {"cpu": 6.1}, "CPU over that of a copy by hand: 6.1, the aim is at most 6"),
+        ((), {"peak_mb": 151.0}, ""),  # both systems are part of it
+        (("--memory",), {"peak_mb": 151.0}, "peak memory in MB: 151, the aim is at most 150"),
+        (("--memory",), {"cpu": 9.0}, ""),  # what goes through the pipe is part of it
+        (("--memory",), {"linked": 9999}, "people linked: 9,999, the aim is exactly 10,000"),
+        (("--memory", "--storage", "memory"), {"peak_mb": 151.0}, ""),  # the store is part of it
+    ],
+)
+def test_a_first_sync_between_systems_in_memory_that_takes_too_much(
+    arguments: tuple[str, ...],
+    changes: dict[str, Any],
+    missed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.setattr(engine, "by_hand", lambda _: 1.0)
+    monkeypatch.setattr(engine, "storage", lambda _: nullcontext())
+    monkeypatch.setattr(
+        engine, "run_apart" if "--memory" in arguments else "run", lambda *_: replace(SYNCED, **changes)
+    )
+    monkeypatch.setattr(engine, "as_the_app", lambda: None)  # this process goes on with other tests
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    assert engine.main() == bool(missed)
+    assert said(capsys) == ([f"missed: {missed}"] if missed else [])
+
+
+@pytest.mark.parametrize(
+    ("waits", "missed"),
+    [
+        ((39.0, 60.0), ""),
+        ((60.5, 3.0), "seconds until the slowest request ended: 60.5, the aim is at most 60"),
+        ((), "requests that ended: 0, the aim is at least 1"),
+    ],
+)
+@pytest.mark.feature("HUB-35")
+def test_a_request_that_waits_for_the_back_fill(
+    waits: tuple[float, ...], missed: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(engine, "storage", lambda _: nullcontext())
+    monkeypatch.setattr(engine, "inbox", lambda *_, **__: Waited(waits, pending=50_000, loaded=100, seconds=9.0))
+    monkeypatch.setattr(sys, "argv", ["bench", "--inbox"])
+    assert engine.main() == bool(missed)
+    assert said(capsys) == ([f"missed: {missed}"] if missed else [])
