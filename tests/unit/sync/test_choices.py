@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from shared.domain.identity import Digester
-from shared.domain.records import FieldName, FieldSpec, FieldType, Option, Ref
+from shared.domain.records import FieldName, FieldSpec, FieldType, Option, Ref, Side
+from shared.ports.connector import Connector, Write, WriteResult
 from shared.sync.choices import remembered
 from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, PERSON, Rig
+from tests.unit.sync.test_columns import AT_ONCE, again, remake
 
 TOPICS = FieldName("topics")
 SPEC = FieldSpec(name=TOPICS, type=FieldType.MULTI_CHOICE, options=tuple(Option(name, name) for name in "abcde"))
@@ -69,6 +73,64 @@ def test_a_whole_set_may_be_taken_away() -> None:
     rig.partner.edit(there, {TOPICS: frozenset("abc")})
     rig.run(3)
     assert _topics(rig) == (frozenset("c"), frozenset("c"))
+
+
+class EditedMeanwhile:
+    """Dynamics, while whose first write is under way somebody chooses something else on the partner's side."""
+
+    def __init__(self, rig: Rig, there: Ref, chosen: frozenset[str]) -> None:
+        self._real, self._users = rig.engine.crm, rig.partner
+        self._there, self._chosen = there, chosen
+        self.writes = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def write(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        answers = self._real.write(writes)
+        self.writes += 1
+        if self.writes == 1:
+            self._users.edit(self._there, {TOPICS: self._chosen})
+        return answers
+
+
+@pytest.mark.feature("HUB-08.5")
+@pytest.mark.parametrize(("meanwhile", "stays"), [("abe", "abce"), ("b", "bc"), ("a", "ac")])
+def test_what_one_side_chose_outlives_an_edit_of_the_other_while_the_first_is_written(
+    meanwhile: str, stays: str
+) -> None:
+    """Both lack something, so Dynamics is written first; its own new choice is not on the partner's side by then. An
+    edit there that does not know of it has not taken it away."""
+    rig, here, there = _linked("a")
+    rig.crm.edit(here, {TOPICS: frozenset("ac")})
+    rig.partner.edit(there, {TOPICS: frozenset("ab")})
+    crm = EditedMeanwhile(rig, there, frozenset(meanwhile))
+    rig.engine = replace(rig.engine, crm=cast("Connector", crm))
+    rig.run(4)
+    assert crm.writes > 0
+    assert _topics(rig) == (frozenset(stays), frozenset(stays))
+
+
+@pytest.mark.feature("HUB-08.5")
+@pytest.mark.parametrize("entered", ["", "d", "bd"])
+@pytest.mark.parametrize("seen_missing", [True, False])
+@pytest.mark.parametrize("side", Side)
+def test_a_column_that_comes_back_empty_takes_no_choice_away(side: Side, entered: str, *, seen_missing: bool) -> None:
+    """Also where somebody chooses something in the new column before it was read: the choices of both are put together,
+    and what was agreed on in the former column says nothing of what this one lacks."""
+    rig = Rig(entity=ALL, fields=(SPEC,), partner=AT_ONCE)
+    here = rig.crm.create(CONTACT, {MAIL: "ann@example.com", TOPICS: frozenset("ab")})
+    rig.run(3)
+    ((there, _),) = rig.refs(PERSON)
+    rig.crm.edit(here, {TOPICS: frozenset("abc")})  # from here on the choices themselves are remembered
+    rig.run(2)
+    remake(rig, side, TOPICS, seen_missing=seen_missing)
+    if entered:
+        users, ref = (rig.crm, here) if side is Side.CRM else (rig.partner, there)
+        users.edit(ref, {TOPICS: frozenset(entered)})
+    again(rig, 2)
+    whole = frozenset("abc") | frozenset(entered)
+    assert _topics(rig) == (whole, whole)
 
 
 def test_choices_are_remembered_without_their_names() -> None:
