@@ -85,7 +85,7 @@ def _unlogged(changes: Sequence[Edit], disputes: Sequence[ConflictEntry], values
     """Nobody could tell whether a write was made: what differed from it was a conflict, and the loser is in the
     log. What a user emptied before a first meeting was finished is not asked for: it is filled. Nor is what put back
     the value that was agreed before the write: that is no change."""
-    lost = next((edit for edit in changes if not edit.foreign and not _logged(edit, disputes)), None)
+    lost = next((edit for edit in changes if not edit.foreign and not logged(edit, disputes)), None)
     return f"I5 the losing value {_show(lost.value)} is in no conflict log: {_differ(values)}" if lost else ""
 
 
@@ -127,7 +127,7 @@ def _lost(
     owner = {"owner_crm": Side.CRM, "owner_partner": Side.PARTNER}.get(story.item.rule)
     if owner is not None and winner.side is not owner:
         return f"I5 the {owner} side owns the field, but the other's edit stayed: {_differ(values)}"
-    if not _logged(loser, disputes):
+    if not logged(loser, disputes):
         return f"I5 the losing value {_show(loser.value)} is in no conflict log: {_differ(values)}"
     return ""
 
@@ -140,12 +140,13 @@ def _first_meeting(
         return ""
     if story.item.rule != "newest" and winner.side is not Side.CRM:
         return f"I5 Dynamics wins on a first link, but the partner's value stayed: {_differ(values)}"
-    if not _logged(loser, disputes):
+    if not logged(loser, disputes):
         return f"I5 the losing value {_show(loser.value)} of a first link is in no conflict log: {_differ(values)}"
     return ""
 
 
-def _logged(loser: Edit, disputes: Sequence[ConflictEntry]) -> bool:
+def logged(loser: Edit, disputes: Sequence[ConflictEntry]) -> bool:
+    """Whether a value that lost is in the conflict log, or the beginning of it."""
     for entry in disputes:
         value = entry.crm_value if loser.side is Side.CRM else entry.partner_value
         if is_empty(loser.value) and not isinstance(value, str | frozenset):

@@ -76,11 +76,16 @@ def _judge_pair(
         [*court.ledger.of[Side.CRM, link.crm], *court.ledger.of[Side.PARTNER, link.partner]],
         key=lambda event: event.number,
     )
+    disputes = [
+        entry
+        for entry in court.world.journal.disputes
+        if entry.field == item.id and (entry.crm == link.crm or entry.partner == link.partner)
+    ]
     gone = went(court.ledger, item)
     if gone and link.crm.kind == court.profile.person(Side.CRM):
         kinds = {Side.CRM: link.crm.kind, Side.PARTNER: link.partner.kind}
         if all(item.name in court.world.systems[side].specs[kind] for side, kind in kinds.items()):
-            complaint = judge_regained(item, gone, events, values)
+            complaint = judge_regained(item, gone, events, values, disputes)
             if complaint:
                 court.say(f"{complaint} ({link.crm} and {link.partner}, {item.id})")
         return
@@ -105,11 +110,6 @@ def _judge_pair(
     for story in stories:
         story.replaced = taken_for_the_one_made(court, link, born[0])
         story.revived = story.revived or merged or story.replaced
-    disputes = [
-        entry
-        for entry in court.world.journal.disputes
-        if entry.field == item.id and (entry.crm == link.crm or entry.partner == link.partner)
-    ]
     if unseeded := not_seeded(item, events, former=former):
         court.say(f"{unseeded} ({item.id})")
     complaints = [judge_field(story, values, disputes) for story in stories]

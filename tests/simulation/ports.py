@@ -188,6 +188,8 @@ class TroubledConnector(Calls):
             self.lag = None
 
     def _aged(self, now: Callable[[], int]) -> int:
+        """What a read that is sent now can tell. What is due on the server takes effect before it answers."""
+        self.world.systems[self.side].run_due()
         if self.lag is not None:
             return self.world.ledger.at_commit(self.side, self.lag.seq)
         self.world.ledger.shown[self.side] = self.world.systems[self.side].seq
