@@ -85,6 +85,8 @@ class Linked(Basis):
         allowed: Mapping[Side, Mapping[FieldName, Value | None]],
         match: MatchKey | None,
     ) -> tuple[PlannedWrite, ...]:
+        # A pair stands under what its partner record holds: not under a new value before that one has taken it.
+        moves = (case.map.entity.match or "") in merged.pending[Side.PARTNER]
         return tuple(
             PlannedWrite(
                 side=side,
@@ -93,7 +95,7 @@ class Linked(Basis):
                 fields=fields,
                 expect=self._expected(case, link, side),
                 match=self._written_match(case, link, side, merged),
-                match_key=match,
+                match_key=link.match if moves and side is Side.CRM else match,
                 pending=merged.pending[side],
                 before=merged.before.get(side, {}),
                 bases=remembered(self.digester, merged.pending_bases[side]),

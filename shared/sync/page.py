@@ -22,7 +22,7 @@ from shared.sync.cases import Case, Decision
 from shared.sync.context import EARLY, LABELS_DUE, Work
 from shared.sync.lookup import ask_crm, ask_partner, let_go, read_rivals
 from shared.sync.notices import tell_refusals
-from shared.sync.order import comes_last, put_aside
+from shared.sync.order import comes_last, merges_first, put_aside
 from shared.sync.parting import part
 from shared.sync.recall import Recall
 from shared.sync.reconcile import Reconciler
@@ -100,7 +100,7 @@ class Page:
         ready: list[tuple[Case, Decision]] = []
         later: list[tuple[Case, Decision]] = []
         writing: set[LinkKey] = set()
-        for case in cases:
+        for case in merges_first(cases):
             if self._erased(case):
                 self._note(case, Decision(code="skipped:suppressed"))
                 continue

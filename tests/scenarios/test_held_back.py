@@ -147,3 +147,19 @@ def test_a_conflict_of_a_field_that_is_parked_for_going_back_and_forth_is_not_to
         world.edit_row(row, fax=f"+34 {day}")
     assert world.get_row(row)["firstname"] == "Ours"  # type: ignore[index]
     assert world.conflicts == []
+
+
+@pytest.mark.parametrize("import_from", [0, 1])
+@pytest.mark.feature("HUB-12.4", system="activecampaign")
+def test_a_pair_whose_new_address_is_refused_keeps_the_one_its_contact_holds(make: Make, import_from: int) -> None:
+    world = make(entities(TITLE), settings={"import_from": import_from})
+    row, person = world.pair(jobtitle="Buyer")
+    world.person(5, email=NEW)  # somebody else of the account, who is no pair
+    world.edit_row(row, emailaddress1=NEW)
+    world.edit_person(person, fields={"Company motto": "Theirs"})  # so that Dynamics is written, too
+    world.run(2)
+    assert world.get_row(row)["jobtitle"] == "Theirs"  # type: ignore[index]
+    other = world.row(2, emailaddress1=FORMER)
+    world.run(3)
+    assert world.get_person(person)["lastName"] == "Lee 1"  # type: ignore[index]
+    assert world.link(other).parked == {"": "duplicate_match"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from shared.connectors.memory import MemorySystem
@@ -16,17 +17,28 @@ class Server(MemorySystem):
     ledger: Ledger | None = None
 
     def defer(self, due: datetime, action: Callable[[], None], *, locks: Iterable[str] = ()) -> None:
-        if self.ledger is not None and self.ledger.late:
-            action = _for_nobody(self.ledger, action)
+        if self.ledger is not None:
+            action = _in_its_turn(self.ledger, action)
         super().defer(due, action, locks=locks)
 
 
-def _for_nobody(ledger: Ledger, action: Callable[[], None]) -> Callable[[], None]:
+@contextmanager
+def turn(ledger: Ledger, *, late: bool = False, for_nobody: bool = False) -> Iterator[None]:
+    """What is due takes effect before whatever a system is asked next, also while something else of it takes effect
+    late: each says of itself what it is, and what goes on afterwards is what it was."""
+    before = ledger.late, ledger.for_nobody
+    ledger.late, ledger.for_nobody = late, for_nobody
+    try:
+        yield
+    finally:
+        ledger.late, ledger.for_nobody = before
+
+
+def _in_its_turn(ledger: Ledger, action: Callable[[], None]) -> Callable[[], None]:
+    for_nobody = ledger.late
+
     def act() -> None:
-        ledger.for_nobody = True
-        try:
+        with turn(ledger, for_nobody=for_nobody):
             action()
-        finally:
-            ledger.for_nobody = False
 
     return act

@@ -356,6 +356,19 @@ FAMILIES: dict[str, Family] = {
             A,
         ),
     ),
+    "a row that came and stayed in a merge between two looks gets the counterpart of the one that went": (
+        "late",
+        (
+            ("create", "partner", "fresh", 0, 0),
+            ("create", "crm", "fresh", 0, 0),
+            A,
+            ("create", "crm", "match", 0, 0),
+            ("create", "partner", "fresh", 0, 0),
+            ("rename", "crm", 0, "match", 0),
+            ("merge", "crm", 1, 2),
+            ("contest", 1, "phone", (0, 4), "partner"),
+        ),
+    ),
 }
 
 

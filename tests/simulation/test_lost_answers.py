@@ -7,6 +7,16 @@ import pytest
 from tests.simulation.families import A, Family, met, told
 
 FAMILIES: dict[str, Family] = {
+    "two creates of which one takes effect late while the other one does are both late": (
+        "mailbox",
+        (
+            ("create", "crm", "case", 0, 0),
+            met("write", 0, "late"),
+            met("write", 0, "late"),
+            A,
+            met("remote", 1, "worker"),
+        ),
+    ),
     "what a user emptied before a first meeting was finished is filled, where nobody could tell of its write": (
         "coarse",
         (

@@ -32,7 +32,7 @@ from tests.fakes.partition_store import MemoryPartitionStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.ports import TroubledConnector, TroubledJournal, TroubledNotices, TroubledStore
 from tests.simulation.profiles import Profile
-from tests.simulation.server import Server
+from tests.simulation.server import Server, turn
 from tests.simulation.troubles import LATE_EFFECT, Crash, Trouble, Worker
 
 CONNECTION = "sim"
@@ -194,11 +194,8 @@ class World:
 
         def act() -> None:
             self.note("late effect")
-            self.ledger.late = True
-            try:
+            with turn(self.ledger, late=True):
                 do()
-            finally:
-                self.ledger.late = False
 
         self.systems[side].defer(due, act)
 
