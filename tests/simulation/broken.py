@@ -282,6 +282,17 @@ def _held_back_is_agreed(real: Real) -> Real:
     return linked_
 
 
+def _choices_kept(real: Real) -> Real:
+    return lambda self, link: real(self, link).with_(bases=link.bases)
+
+
+def _half_counts(draft: Draft, pair: Any) -> None:
+    clash._union(draft, pair)
+    for side, bases in draft.pending_bases.items():
+        if pair.field.id in bases:
+            bases[pair.field.id] = clash.choices(draft.writes[side].get(pair.field.name(side)))
+
+
 def _believes_the_old(real: Real) -> Real:
     def applied(self: Applier, task: Any, result: Any) -> None:
         stale = set(task.case.stale)
@@ -357,6 +368,9 @@ OWN = (
     Mutant("ask_is_owner", "nobody is asked, and nothing is written", [(clash, "_RULES", _rules(ask=clash._keep))]),
     Mutant("ask_is_told", "the owner wins, nobody is asked", [(clash, "_RULES", _rules(ask=clash._owner))]),
     Mutant("choices_return", "what was agreed of a set is forgotten", [(basis, "recalled", answers({}))]),
+    Mutant(
+        "half_is_all", "a set counts as agreed while one side lacks it", [(clash, "_RULES", _rules(union=_half_counts))]
+    ),
     Mutant("applied_forgotten", "what was applied goes when the rest is not sent", [(WorkingSet, "prove", nothing)]),
     Mutant("met_forgotten", "a first meeting goes when its worker dies", [(recover, "_was_first_met", answers(False))]),
     Mutant("written_unread", "what was just written is not read again", [(Applier, "_applied", _believes_the_old)]),
@@ -364,11 +378,7 @@ OWN = (
     Mutant("gates_open", "labels and criteria do not hold writes back", [(Linked, "_gates", _no_gates)]),
     Mutant("parent_not_awaited", "a child does not wait for its parent's link", [(page, "as_links", _unawaited)]),
     Mutant("holds_never", "two edits to one value count as a conflict", [(Draft, "holds", answers(False))]),
-    Mutant(
-        "rivals_linked",
-        "two rows share one partner record",
-        [(Unlinked, "_first_link", _meets)],
-    ),
+    Mutant("rivals_linked", "two rows share one partner record", [(Unlinked, "_first_link", _meets)]),
     Mutant("held_back_is_agreed", "a held-back write counts as done", [(Linked, "linked", _held_back_is_agreed)]),
     Mutant(
         "consent_merged_away",
@@ -376,6 +386,7 @@ OWN = (
         [(deletes, "_without_consent", _agreed_of_the_one_that_went)],
     ),
     Mutant("former_base_kept", "what was agreed of a former column counts", [(Columns, "current", _as_it_is)]),
+    Mutant("former_choices_kept", "what a new column lacks was taken away", [(Columns, "current", _choices_kept)]),
     Mutant("owners_ask", "owner and newest ask", [(clash, "_RULES", _rules(owner=clash._ask, newest=clash._ask))]),
     Mutant("choices_unmapped", "no choice has a counterpart", [(CompiledField, "carry", _no_choice_fits)]),
     Mutant("parked_as_loop", "one field's first edit counts as a loop", [(linked, "without_loops", _title_loops)]),

@@ -16,6 +16,7 @@ from tests.simulation.forms import carries, is_empty, same
 from tests.simulation.history import Edit
 from tests.simulation.ledger import Event, Ledger
 from tests.simulation.profiles import SimField
+from tests.simulation.regained_sets import judge_regained_set
 
 
 def judge_regained(
@@ -35,6 +36,8 @@ def judge_regained(
     entered = [event for event in events if not event.by_hub and event.number > moment and item.name in event.fields]
     other = side.other
     last = _held(item, events, other, moment)
+    if entered and item.rule == "union":
+        return judge_regained_set(item, went[-1], events, values)
     if not entered:
         return _untouched(item, side, last, values)
     yields = _yielded(item, entered, other, values)
@@ -45,7 +48,7 @@ def judge_regained(
             continue  # nothing travels to it
         if where is other and yields:
             continue
-        if item.rule != "union" and not any(carries(item, word, values[where], (at, where)) for at, word in words):
+        if not any(carries(item, word, values[where], (at, where)) for at, word in words):
             return f"I24 {where} has {values[where]!r}, which nobody entered since a column of it was made again"
     emptied = any(is_empty(event.fields[item.name]) for event in entered)
     if emptied or not is_empty(values[other]):

@@ -22,6 +22,7 @@ ORACLE = (
     "pairs",
     "parks",
     "regained",
+    "regained_sets",
     "seeds",
 )
 THE_ENGINE_S = (
