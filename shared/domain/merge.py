@@ -41,7 +41,6 @@ def merge(
     *,
     digester: Digester,
     now: datetime,
-    first: bool = False,
     creating: Side | None = None,
     decisions: Mapping[str, Side] | None = None,
     parks: Mapping[str, str] | None = None,
@@ -50,12 +49,11 @@ def merge(
 ) -> Merged:
     """Decides every mapped field of one pair.
 
-    `agreed` is keyed by field id; a field without an entry is met for the first time and judged as on a first link
-    (`first` says that the whole pair is: then nothing in `agreed` counts). `creating` names the side on which a record
-    is to be made from the other side's. `decisions` maps a field id to the side whose value a person chose. `parks`
-    are the link's parked fields: such a field is only judged with both sides told, because what was seen of it before
-    was not taken over. `bases` holds the last agreed choices of `union` fields, so that what one side took away stays
-    away. `resolve` finds the other side's record for a reference.
+    `agreed` is keyed by field id; a field without an entry is met for the first time and judged as on a first link.
+    `creating` names the side on which a record is to be made from the other side's. `decisions` maps a field id to the
+    side whose value a person chose. `parks` are the link's parked fields: such a field is only judged with both sides
+    told, because what was seen of it before was not taken over. `bases` holds the last agreed choices of `union`
+    fields, so that what one side took away stays away. `resolve` finds the other side's record for a reference.
     """
     if creating is not None:
         draft = Draft(digester, now, resolve, crm, partner, bases or {})
@@ -64,7 +62,7 @@ def merge(
             create_field(draft, field, source, creating)
         return draft.done(parks)
     special = frozenset(decisions or ()) | frozenset(parks or ())
-    differing = list(_differing(compiled, {} if first else agreed, crm, partner, special=special, digester=digester))
+    differing = list(_differing(compiled, agreed, crm, partner, special=special, digester=digester))
     if not differing:
         return UNCHANGED
     draft = Draft(digester, now, resolve, crm, partner, bases or {})

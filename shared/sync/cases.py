@@ -66,6 +66,7 @@ class Case:
     recall: bool = False  # its partner record is one that a walk told a while ago
     found_under: MatchKey | None = None  # what that record was told with; it may carry another value by now
     answers: dict[str, Answer] = field(default_factory=dict)  # by field id
+    former: Mapping[str, Agreed] = field(default_factory=dict)  # what outlives the delete of a record that came back
     base: Link | None = None  # the link as it was before the round's decision
     others: set[LinkKey] = field(default_factory=set)  # further links that the decisions on this case changed
 

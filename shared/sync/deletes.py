@@ -73,7 +73,7 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
     # The record that was kept is ours only if we made that one: a clean-up deletes by this word.
     kept_made = target.made if target is not None and target.made == side.value else ""
     made = kept_made if link.made == side.value else link.made
-    agreed = _without_consent(case, link)
+    agreed = _kept_by_a_merge(case, link)
     case.looked_up = case.partner_asked = False  # whoever was asked about was the record that is gone
     if side is Side.PARTNER:
         case.partner, case.partner_ref = None, winner
@@ -90,11 +90,12 @@ def _merged(case: Case, link: Link, side: Side, winner: Ref, links: WorkingSet) 
     return Decision(code="again", link=moved, retire=retired, need=frozenset(Side))
 
 
-def _without_consent(case: Case, link: Link) -> Mapping[str, Agreed]:
-    """What was agreed, but of consent: that the record that was kept is less strict is nobody's loosening. The pair
-    meets anew there, and the stricter value goes to both sides."""
-    strict = {item.id for item in case.map.fields if item.policy.rule is Rule.RESTRICTIVE}
-    return {name: agreed for name, agreed in link.agreed.items() if name not in strict}
+def _kept_by_a_merge(case: Case, link: Link) -> Mapping[str, Agreed]:
+    """What was agreed, but of consent and of what only fills: that the record that was kept is less strict is nobody's
+    loosening, and that it holds nothing is nobody's emptying. The pair meets anew there: the stricter value goes to
+    both sides, an empty side is filled."""
+    anew = {item.id for item in case.map.fields if item.policy.rule in {Rule.RESTRICTIVE, Rule.FILL_IF_EMPTY}}
+    return {name: agreed for name, agreed in link.agreed.items() if name not in anew}
 
 
 def gone_flags(side: Side) -> frozenset[str]:

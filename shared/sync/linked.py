@@ -41,7 +41,7 @@ class Linked(Basis):
         bases = {} if first else link.bases
         decisions = self._loosened(case, link)
         if merged is None or parks or bases or decisions:
-            merged = self.merge(case, link.agreed, first=first, parks=parks, decisions=decisions, bases=bases)
+            merged = self.merge(case, link.agreed, parks=parks, decisions=decisions, bases=bases)
         if merged.need & unread:
             return Decision(code="waiting", need=merged.need & unread)
         if self.initial and first:

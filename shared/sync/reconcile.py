@@ -12,10 +12,13 @@ deleted record back, except when the record itself comes back (restored) under i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from shared.domain.clash import one_way_source
 from shared.domain.entity_map import DeletePolicy
-from shared.domain.identity import Link, LinkState, link_key
+from shared.domain.identity import Agreed, Link, LinkState, link_key
+from shared.domain.merged import NEVER
 from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Side
 from shared.sync.after import adopted
@@ -117,7 +120,8 @@ class Reconciler(Unlinked):
 
     def _come_back(self, case: Case, link: Link, links: WorkingSet) -> Decision:
         """A deleted record is there again under its own id: it meets its former counterpart, if that lives and is free,
-        as on a first link. What has to be made for it gets a new id."""
+        as on a first link; of a one-way field what was agreed holds (`_said_before`). What has to be made for it gets a
+        new id."""
         back = gone_side(link)
         fresh = replace(
             link, state=LinkState.PARKED, agreed={}, flags=frozenset(), incarnation=link.incarnation + 1, partner=None
@@ -127,6 +131,7 @@ class Reconciler(Unlinked):
         anew = case.partner_ref != link.partner or (
             not free and holder is not None and holder.state is LinkState.TOMBSTONE
         )
+        case.former = {}
         if back is Side.CRM and isinstance(case.partner, Record) and anew:
             return self.unlinked(case, fresh, links)  # it is looked at for another record than it had then, or found it
         if back is Side.CRM:
@@ -137,6 +142,8 @@ class Reconciler(Unlinked):
                 case.partner = case.partner_ref = None
             elif case.partner is None:
                 return Decision(code="waiting", need=frozenset({Side.PARTNER}))
+            else:
+                case.former = _said_before(case, link)
             return self.unlinked(case, fresh, links)
         if case.crm is None:
             return Decision(code="waiting", need=frozenset({Side.CRM}))
@@ -147,7 +154,18 @@ class Reconciler(Unlinked):
             case.key = link_key(case.crm_ref)
             moved = replace(fresh, crm=case.crm_ref, crm_revision="", match=None, incarnation=incarnation)
             return Decision(code="again", link=moved)
+        if case.partner_ref == link.partner:
+            case.former = _said_before(case, link)
         return self.unlinked(case, fresh, links)
+
+
+def _said_before(case: Case, link: Link) -> Mapping[str, Agreed]:
+    """What was agreed of fields that go one way, where both records of a pair are there again: their source alone has
+    the say, so what it held tells whether it was edited, or emptied, while the other record was gone. Where the far end
+    was edited that is open, and the two meet."""
+    anew = {Rule.RESTRICTIVE, Rule.FILL_IF_EMPTY}
+    ways = {item.id for item in case.map.fields if one_way_source(item) is not None and item.policy.rule not in anew}
+    return {name: agreed for name, agreed in link.agreed.items() if name in ways and NEVER not in agreed}
 
 
 def _anew(link: Link) -> Link:

@@ -59,7 +59,14 @@ class Unlinked(Linked):
         # What a link once had made, or was to make, is not the record that it meets now.
         made = "" if base.made == Side.PARTNER.value and base.partner != case.partner_ref else base.made
         fresh = base.with_(
-            partner=case.partner_ref, state=LinkState.LINKED, match=match, tries=0, retry_at=0, sent_at=0, made=made
+            partner=case.partner_ref,
+            state=LinkState.LINKED,
+            agreed=case.former,
+            match=match,
+            tries=0,
+            retry_at=0,
+            sent_at=0,
+            made=made,
         )
         partner = record_of(case.partner)
         rules = case.map.entity.labels
@@ -147,7 +154,7 @@ class Unlinked(Linked):
         if case.taken or case.ambiguous:
             code = "conflicted:duplicate_match" if case.taken else f"failed:{AMBIGUOUS}"
             return self.park(case, link, code, retry=True)
-        merged = self.merge(case, {}, first=True, creating=Side.PARTNER)
+        merged = self.merge(case, {}, creating=Side.PARTNER)
         if Side.PARTNER in merged.blocked:
             missing, reason = merged.blocked[Side.PARTNER]
             return self.park(case, link, parked_code(reason), missing)
@@ -221,7 +228,7 @@ class Unlinked(Linked):
 
     def _create_crm(self, case: Case, partner: Record, link: Link | None, match: MatchKey | None) -> Decision:
         entity = case.map.entity
-        merged = self.merge(case, {}, first=True, creating=Side.CRM)
+        merged = self.merge(case, {}, creating=Side.CRM)
         if Side.CRM in merged.blocked:
             missing, reason = merged.blocked[Side.CRM]
             return self.park(case, link, parked_code(reason), missing)

@@ -383,7 +383,7 @@ OWN = (
     Mutant(
         "consent_merged_away",
         "a merge into a record without the opt-out loosens it",
-        [(deletes, "_without_consent", _agreed_of_the_one_that_went)],
+        [(deletes, "_kept_by_a_merge", _agreed_of_the_one_that_went)],
     ),
     Mutant("former_base_kept", "what was agreed of a former column counts", [(Columns, "current", _as_it_is)]),
     Mutant("former_choices_kept", "what a new column lacks was taken away", [(Columns, "current", _choices_kept)]),

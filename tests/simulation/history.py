@@ -350,7 +350,7 @@ def _looks_like(item: SimField, edit: Edit, asked: Asked) -> bool:
     """Whether an edit looks like a write of the hub that was asked for before."""
     if asked.side is not edit.side or asked.number >= edit.number or item.name not in asked.fields:
         return False
-    return carries(item, asked.fields[item.name], edit.value, (edit.side, edit.side))
+    return carries(item, asked.fields[item.name], edit.value, (asked.form or edit.side, edit.side))
 
 
 def _written(

@@ -86,6 +86,7 @@ class Asked:
     fields: Mapping[FieldName, Value | None]
     answered: bool = False
     kept: bool = False
+    form: Side | None = None  # the side as whose the values are told, where it is the other one
 
 
 @dataclass(slots=True)

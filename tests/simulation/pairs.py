@@ -91,15 +91,15 @@ def _judge_pair(
         return
     merged = _merged_into(court, link)
     conditional = frozenset(side for side in Side if court.profile.capabilities(side).conditional_write)
-    unheard_of = [*court.ledger.unheard_of(Side.CRM, link.crm), *court.ledger.unheard_of(Side.PARTNER, link.partner)]
-    born = [
-        court.ledger.of[record][0].fields.get(TAG) for record in ((Side.CRM, link.crm), (Side.PARTNER, link.partner))
-    ]
+    records = [(Side.CRM, link.crm), (Side.PARTNER, link.partner)]
+    unheard_of = [asked for record in records for asked in court.ledger.unheard_of(*record)]
+    never_sent = [asked for record in records for asked in court.world.intents.of(*record)]
+    born = [court.ledger.of[record][0].fields.get(TAG) for record in records]
     former = born[0] != born[1]  # neither was made from the other
     stamped = frozenset(side for side in Side if court.profile.capabilities(side).stamp is not None)
     pairing = Pairing(
         conditional=conditional,
-        unheard_of=unheard_of,
+        unheard_of=[*unheard_of, *never_sent],
         former=former,
         stamped=stamped,
         key=link.key.hex(),

@@ -157,6 +157,7 @@ class TroubledConnector(Calls):
             return [WriteResult(key=write.key, outcome=Outcome.UNKNOWN) for write in writes]
 
         self.world.ledger.asked(self.worker, self.side, writes)
+        self.world.intents.sent(self.worker)
         results = self.run("remote", what, do, unknown=unknown, refused=refused, also=("write",))
         if len(results) == len(writes) and all(result.outcome is not Outcome.UNKNOWN for result in results):
             self.world.ledger.answered(self.worker)

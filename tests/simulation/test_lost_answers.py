@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.sync import recover
 from tests.simulation.families import A, Family, met, told
+from tests.simulation.profiles import PROFILES
+from tests.simulation.steps import Step, play
+from tests.simulation.world import World
 
 FAMILIES: dict[str, Family] = {
     "two creates of which one takes effect late while the other one does are both late": (
@@ -35,6 +39,16 @@ FAMILIES: dict[str, Family] = {
             met("write", 1, "crash_after"),
             ("contest", 0, "phone", (2, 7), "partner"),
             ("clear", "crm", 0, "level"),
+        ),
+    ),
+    "who enters just what a worker was to write that died before it sent anything cannot be told from that write": (
+        "log",
+        (
+            ("create", "partner", "match", 0, 0),
+            A,
+            ("contest", 0, "level", (4, 4), "partner"),
+            met("commit", 2, "crash_after"),
+            ("contest", 0, "level", (3, 5), "partner"),
         ),
     ),
     "who got the stamp of a record that the hub had made, by a merge, does not count as made": (
@@ -173,3 +187,29 @@ FAMILIES: dict[str, Family] = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_that_was_mended_holds(name: str) -> None:
     assert told(FAMILIES[name]) == ""
+
+
+NEVER_SENT: tuple[Step, ...] = (
+    ("create", "partner", "match", 0, 0),
+    A,
+    ("edit", "partner", 0, "name", 0),
+    met("commit", 2, "crash_after"),
+)
+"""A worker that dies once it has stored what it is about to write, before it sends it."""
+
+
+@pytest.mark.parametrize(
+    ("steps", "left"), [(NEVER_SENT, 1), ((*NEVER_SENT[:-1], A), 0), ((*NEVER_SENT[:-1], met("write", 0, "late")), 0)]
+)
+def test_what_was_stored_and_never_sent_is_known_and_nothing_beside_it(steps: tuple[Step, ...], left: int) -> None:
+    world = World(PROFILES["log"])
+    play(world, steps)
+    assert len(world.intents.never_sent) == left
+    assert all(list(asked.fields.values()) == ["2"] for asked in world.intents.never_sent)
+
+
+def test_a_hub_that_takes_what_it_never_sent_for_written_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    family: Family = ("log", (*NEVER_SENT, ("edit", "crm", 0, "name", 3)))
+    assert told(family) == ""
+    monkeypatch.setattr(recover, "_verdict", lambda *_: True)
+    assert "I5 the losing value" in told(family)

@@ -20,7 +20,7 @@ from shared.domain.records import Kind, Ref, Side
 from shared.errors import LeaseLost, Transient
 from shared.ports.connector import FeedKind
 from shared.ports.report import ConflictEntry, RecordOutcome
-from shared.ports.state import Conflict, Operation
+from shared.ports.state import Conflict, Operation, Remove
 from shared.state.lane import LaneStore
 from shared.state.model import Command, LaneId
 from shared.sync.compilations import Compilations
@@ -29,6 +29,7 @@ from shared.sync.options import Options
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.fakes.partition_store import MemoryPartitionStore
+from tests.simulation.intents import Intents
 from tests.simulation.ledger import Ledger
 from tests.simulation.ports import TroubledConnector, TroubledJournal, TroubledNotices, TroubledStore
 from tests.simulation.profiles import Profile
@@ -133,6 +134,7 @@ class World:
             switch=Switch.ON,
         )
         self.lane_id = LaneId(CONNECTION, profile.shard or "main")
+        self.intents = Intents(self.ledger, self.store, self.lane_id.partition)
         self.moments: dict[Side, list[tuple[int, datetime]]] = {side: [] for side in Side}  # of all commits
         self.lateness = timedelta(0)
         self.numbers = 0
@@ -208,6 +210,10 @@ class World:
         rows = [operation.key for operation in operations]
         if any(key.startswith("b.") and key.endswith(".r000") for key in rows):
             self.ledger.answers_kept(worker)
+        self.intents.dropped([operation.key for operation in operations if isinstance(operation, Remove)])
+        self.intents.stored(worker, [operation.key for operation in operations if not isinstance(operation, Remove)])
+        if worker not in self._stack:  # it came late
+            self.intents.slice_ended(worker)
         if worker.outlived and not all(key.startswith(("i.", "k.")) for key in rows):
             self.problem(f"I16 a worker with an old fence number changed {rows[0]}")
 
@@ -294,6 +300,7 @@ class World:
         finally:
             self._stack.remove(worker)
             self.ledger.slice_ended(worker)
+            self.intents.slice_ended(worker)
             self._remember_the_known()
         self.note("slice ended", worker.name, result.ran, result.more)
         return result

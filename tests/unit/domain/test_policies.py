@@ -174,7 +174,6 @@ def test_a_field_without_a_base_is_met_for_the_first_time(
 ) -> None:
     item = one_field(direction=direction, policy=policy)
     check(item, decide(item, {}, *values), expected, *values)
-    check(item, decide(item, base(item, "x", "y"), *values, first=True), expected, *values)
 
 
 def test_a_first_meeting_goes_to_the_side_the_map_names() -> None:
