@@ -13,6 +13,10 @@ from shared.domain.records import FieldName, FieldState, Side, Value
 NEVER = Digest(bytes(16))
 """A base that no value equals: the field counts as changed on that side as soon as it is seen again."""
 
+UNSENT = Digest(b"\xff" * 16)
+"""Such a base of the side whose value was to be written to the other one, and was refused there after all: it is sent
+again. Nothing of the other side yields to it, so that of a one-way field no conflict is told."""
+
 ASKED = "conflict"
 """The reason a field is parked with while a person is asked."""
 

@@ -261,15 +261,12 @@ class Cycle:
 
     def _settle(self) -> bool:
         """Waits for accepted writes, a few seconds at a time; what runs longer is asked for in the next slice."""
-        work = self.work
         batches = self._accepted()
         if not batches:
             return False
         if not self._running(batches):
             return len(batches) == _SETTLED
-        if work.left < _MARGIN + work.engine.options.settle_seconds:
-            return True
-        work.engine.clock.sleep(work.engine.options.settle_seconds)
+        self._sleep(self.work.engine.options.settle_seconds)
         return True
 
     def _accepted(self) -> list[Awaited]:

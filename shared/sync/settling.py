@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, takewhile
 
+from shared.domain.draft import agreed
 from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
+from shared.domain.merged import UNSENT
 from shared.domain.normalize import match_value
 from shared.domain.records import Record, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
@@ -113,6 +115,7 @@ def _settled(page: Page, batch: Batch, entry: Entry, answer: Settled, code: str 
     if code is None:
         page.links.put(known.with_(ticket="", tries=0, retry_at=0))
         _adopt(page, known)
+        _look_at_what_waited(page, known)
     else:
         _take_back(page, batch, entry, known, code)
 
@@ -125,6 +128,14 @@ def _adopt(page: Page, known: Link) -> None:
     compiled = page.work.map_named(known.entity)
     if len(candidates) == 1 and compiled is not None:
         case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=candidates[0])
+        page.work.retry(case, page.work.now)
+
+
+def _look_at_what_waited(page: Page, known: Link) -> None:
+    """The update ended well; what was told of the pair meanwhile is looked at now."""
+    compiled = page.work.map_named(known.entity)
+    if known.state is LinkState.LINKED and DIVERGED in known.flags and compiled is not None:
+        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner)
         page.work.retry(case, page.work.now)
 
 
@@ -148,8 +159,8 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
     if creating:
         changes |= {"state": LinkState.PARKED, "agreed": {}, "partner": None, "labels": frozenset(), "made": ""}
     else:
-        agreed = {**known.agreed, **_before(known, entry, batch.side)}
-        changes |= {"agreed": agreed, "bases": still_true(known.bases, known.agreed, agreed)}
+        before = {**known.agreed, **_before(known, entry, batch.side)}
+        changes |= {"agreed": before, "bases": still_true(known.bases, known.agreed, before)}
         changes["labels"] = known.labels - entry.add_labels
         changes["flags"] = known.flags | {DIVERGED} | owed_by(entry)
     page.links.put(replace(known, **changes))  # type: ignore[arg-type]
@@ -163,11 +174,12 @@ def _take_back(page: Page, batch: Batch, entry: Entry, known: Link, code: str) -
 
 
 def _before(known: Link, entry: Entry, side: Side) -> dict[str, Agreed]:
+    """What was agreed of the fields that were not written: `side` holds what it held before, and what the other side
+    holds was not taken over, so that it is sent again."""
     back: dict[str, Agreed] = {}
     for name, digest in entry.before.items():
-        agreed = known.agreed.get(name)
-        if agreed is not None:
-            back[name] = agreed._replace(crm=digest) if side is Side.CRM else agreed._replace(partner=digest)
+        if name in known.agreed:
+            back[name] = agreed(side, digest, UNSENT)
     return back
 
 

@@ -81,10 +81,19 @@ class Unlinked(Linked):
             return Decision(code="unchanged")
         rules, partner = case.map.entity.labels, record_of(case.partner)
         if OWED not in link.flags or rules is None:
-            return self.linked(case, link)
+            return self._unless_under_way(link, self.linked(case, link))
         if partner is None or (partner.labels is None and not case.rounds):  # what is not told is not missing
             return Decision(code="waiting", need=frozenset({Side.PARTNER}))
         return self._labelled(case, link, rules, partner, first=False)
+
+    def _unless_under_way(self, link: Link, decision: Decision) -> Decision:
+        """What the partner accepted of this pair may not be in its record yet, and may still be refused: what differs
+        there is nobody's edit until that is known. The pair is looked at again then (`settling`)."""
+        if not link.ticket or not self.is_open(link.ticket) or decision.link is None:
+            return decision
+        if not decision.writes and decision.link.agreed == link.agreed:
+            return decision
+        return Decision(code="waiting:busy", link=link.with_(flags=link.flags | {DIVERGED}))
 
     def _labelled(self, case: Case, link: Link, rules: Labels, partner: Record, *, first: bool) -> Decision:
         present = partner.labels or frozenset()
