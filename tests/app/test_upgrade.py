@@ -11,7 +11,8 @@ import base64
 import contextlib
 import secrets
 import tarfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ def made(world: World) -> dict[str, list[str]]:
 MADE = ("create", "contact")
 
 
+def comes_to(world: World, connection: str, look: Callable[[], object], wanted: object) -> None:
+    """The next run brings it, or the one after it, where a run was under way already when people acted."""
+    world.next_run(connection)
+    if look() != wanted:
+        world.next_run(connection)
+    assert look() == wanted
+
+
 @pytest.mark.feature("APP-11")
 def test_this_release_goes_on_where_the_one_before_stood_and_the_one_before_goes_on_after_it(
     sims: Simulators, tmp_path: Path
@@ -122,28 +131,23 @@ def test_this_release_goes_on_where_the_one_before_stood_and_the_one_before_goes
         assert runs(world, connection)[-len(told) :] == told
         (still,) = world.call("GET", f"connections/{connection}/conflicts")["value"]
         assert (still["id"], still["crm"], still["partner"]) == (asked["id"], asked["crm"], asked["partner"])
-        world.next_run(connection)
-        assert names(world, mails[1]) == {("Edited before", "Edited before")}
+        comes_to(world, connection, lambda: names(world, mails[1]), {("Edited before", "Edited before")})
         body = {"ids": [asked["id"]], "winner": "partner"}
         world.call("POST", f"connections/{connection}/conflicts/decide", body, status=202)
-        world.next_run(connection)
+        agreed = Counter(counts) - Counter({"contact.parked_fields": 1, "contact.is:diverged": 1})
+        comes_to(world, connection, lambda: world.status(connection)["counts"], agreed)
         assert str(find_row(world, mails[3])["telephone1"]) == "+00 2"
         assert made(world) == people
-        assert world.status(connection)["counts"] == {
-            name: counts[name] for name in ("contact.linked", "contact.parked")
-        }
         edit(world, mails[2], here="Edited after", there="Edited after")
         row(world, 5)
         settings = world.call("GET", f"connections/{connection}")
     with releases.run(releases.before) as world:
         assert shown(world.call("GET", f"connections/{connection}")) == shown(settings)
-        world.next_run(connection)
-        assert names(world, mails[2]) == {("Edited after", "Edited after")}
+        comes_to(world, connection, lambda: names(world, mails[2]), {("Edited after", "Edited after")})
         assert str(find_person(world, "extra5@example.org")["lastName"]) == "Extra 5"
         edit(world, mails[0], there="Edited back")
     with releases.run(ROOT) as world:
-        world.next_run(connection)
-        assert names(world, mails[0]) == {("Edited back", "Agreed before")}
+        comes_to(world, connection, lambda: names(world, mails[0]), {("Edited back", "Agreed before")})
         after = made(world)
         assert len(after["activecampaign"]) == len(people["activecampaign"]) + 1
         assert len(set(after["activecampaign"])) == len(after["activecampaign"])
