@@ -103,9 +103,9 @@ class Dump:
     def places(self) -> set[str]:
         return {where.split()[0] for where, _ in self.parts}
 
-    def tells(self, *, names: Iterable[str], others: Iterable[str]) -> list[str]:
-        """Where a name stands as a word of its own, or another value in any case. Answers places and lengths, no
-        values."""
+    def tells(self, *, names: Iterable[str], others: Iterable[str], numbers: Iterable[str] = ()) -> list[str]:
+        """Where a name stands as a word of its own, a number as one of its own (the decimals of a duration are no
+        phone), or another value in any case."""
         words = {text.encode() for text in names if len(text.encode()) >= _LONG_ENOUGH}
         texts = {text.lower().encode() for text in others if len(text) > _LONG_ENOUGH}
         found = []
@@ -113,6 +113,7 @@ class Dump:
             low = part.lower()
             found += [f"{where}: {text!r}" for text in texts if text in low]
             found += [f"{where}: {word!r}" for word in words if word in part and _alone(word, part)]
+            found += [f"{where}: {text}" for text in numbers if text.encode() in part and _whole(text.encode(), part)]
         return sorted(set(found))
 
     def guessable(self, values: Iterable[str]) -> list[str]:
@@ -139,6 +140,10 @@ def _sized(size: int, person: bytes) -> Any:
 
 def _alone(word: bytes, part: bytes) -> bool:
     return re.search(rb"(?<![A-Za-z\x80-\xff])" + re.escape(word) + rb"(?![A-Za-z\x80-\xff])", part) is not None
+
+
+def _whole(number: bytes, part: bytes) -> bool:
+    return re.search(rb"(?<![0-9.])" + number + rb"(?![0-9])", part) is not None
 
 
 def _text(value: object) -> bytes:

@@ -160,7 +160,7 @@ def test_nobody_of_the_day_is_readable_in_what_the_app_leaves_behind(played: dic
     assert any(b"traceparent" in data for where, data in told.items() if where.startswith("file "))  # messages
     assert min(len(LEFT.names), len(LEFT.emails), len(LEFT.others)) > 40
     phones = {re.sub(r"\D", "", text) for text in LEFT.others if text.startswith("+")}
-    assert dump.tells(names=LEFT.names, others=LEFT.others | LEFT.emails | phones) == []
+    assert dump.tells(names=LEFT.names, others=LEFT.others | LEFT.emails, numbers=phones) == []
     shapes = re.compile(rb"[\w.+-]{3,}@(?!odata)[\w-]{3,}\.[\w.]{2,}|eyJ[\w-]{20,}\.[\w-]{20,}|Bearer [\w.-]{16,}")
     assert [(where, shapes.findall(part)[:2]) for where, part in dump.parts if shapes.search(part)] == []
     tables = Dump([item for item in dump.parts if item[0].startswith("table")])
@@ -184,3 +184,12 @@ def test_a_name_that_is_packed_would_be_found(how: str) -> None:
     assert len(dump.tells(names=["Zanahoria"], others=["ZANA@example.org"])) == 2
     dump.add("row", sha256(b"zana@example.org").hexdigest())
     assert dump.guessable(["Zana@example.org"]) == ["row"]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"), [("+009990029", 1), ('"009990029"', 1), ("12.009990029", 0), ("17009990029", 0)]
+)
+def test_a_number_counts_where_it_stands_alone(told: str, found: int) -> None:
+    dump = Dump()
+    dump.add("row", f"took {told} then".encode())
+    assert len(dump.tells(names=(), others=(), numbers=["009990029"])) == found
