@@ -88,7 +88,7 @@ class Pairing:
     know. `unheard_of` are updates whose answers were lost. `former`: one of the two may have had another counterpart
     before. `stamped` are the sides where a write leaves a stamp, by which it is known whatever users make of it. `key`
     is how the hub names the pair, `parted` when the Dynamics row's last former counterpart went: what the hub wrote to
-    the row until then was for that pair.
+    the row until then was for that pair. `made` is the create that made one of the two from the other, all the same.
     """
 
     conditional: frozenset[Side]
@@ -97,11 +97,12 @@ class Pairing:
     stamped: frozenset[Side] = frozenset()
     key: str = ""
     parted: int = 0
+    made: int = 0
     looks: Sequence[int] = ()
 
     def is_anothers(self, written: Event) -> bool:
         """Whether a write was sent for another pair of its record: the sender names the pair with each write."""
-        made_elsewhere = self.former and written.by_hub and written.op == "create"
+        made_elsewhere = self.former and written.by_hub and written.op == "create" and written.number != self.made
         named = written.sent.keys.get(written.ref) if written.sent is not None else None
         parted = written.side is Side.CRM and written.number < self.parted
         return made_elsewhere or parted or (named is not None and named != self.key)

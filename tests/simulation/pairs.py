@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.connectors.memory import Version
@@ -12,8 +12,10 @@ from tests.simulation.doubles import taken_for_the_one_made
 from tests.simulation.fieldrules import judge_field
 from tests.simulation.history import Pairing, Story, tell
 from tests.simulation.ledger import TAG, Event
+from tests.simulation.moments import held_at, seen_then
 from tests.simulation.parks import ASKED, RECORD_PARKS, Park, founded
 from tests.simulation.profiles import SCOPE, WORKS, SimField
+from tests.simulation.profiles import TAG as BORN_AS
 from tests.simulation.regained import judge_regained, went
 from tests.simulation.seeds import not_seeded
 
@@ -95,7 +97,7 @@ def _judge_pair(
     unheard_of = [asked for record in records for asked in court.ledger.unheard_of(*record)]
     never_sent = [asked for record in records for asked in court.world.intents.of(*record)]
     born = [court.ledger.of[record][0].fields.get(TAG) for record in records]
-    former = born[0] != born[1]  # neither was made from the other
+    former = born[0] != born[1]  # neither was made from the other as it was born
     stamped = frozenset(side for side in Side if court.profile.capabilities(side).stamp is not None)
     pairing = Pairing(
         conditional=conditional,
@@ -105,6 +107,7 @@ def _judge_pair(
         key=link.key.hex(),
         looks=_looks(court, link),
         parted=_parted(court, link, born[0]) if former else 0,
+        made=_made(link, events) if former else 0,
     )
     stories: list[Story] = [tell(item, events, pairing, generous=generous) for generous in (False, True)]
     for story in stories:
@@ -132,6 +135,17 @@ def _parted(court: Court, link: Link, tag: Value | None) -> int:
     last = max(went, default=0)
     met = [event for event in of[Side.PARTNER, link.partner] if _written_for(event, key)]
     return last if all(event.number > last for event in met) else 0
+
+
+def _made(link: Link, events: Sequence[Event]) -> int:
+    """When the hub made one record for this pair from the other, which had got the tag of a former counterpart by then
+    (0: it did not). A row has one key all its life, so the tag that the other held when the hub saw it must agree."""
+    for event in events:
+        if event.by_hub and event.op == "create" and _written_for(event, link.key.hex()):
+            held = held_at(BORN_AS, events, event.side.other, seen_then(events, event))
+            if held is not None and held == event.fields.get(TAG):
+                return event.number
+    return 0
 
 
 def _looks(court: Court, link: Link) -> list[int]:

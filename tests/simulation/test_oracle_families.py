@@ -39,6 +39,19 @@ LATE: Family = (
 )
 """A record that a user saved shows itself in the very read that tells it."""
 
+REPLACED: Family = (
+    "nested",
+    (
+        ("create", "crm", "fresh", 0, 0),
+        ("create", "partner", "match", 0, 0),
+        A,
+        ("part", "crm", 0, "phone", 0),
+        A,
+        ("contest", 0, "phone", (6, 8), "partner"),
+    ),
+)
+"""A partner record outlives the row it had met: the hub makes another row from it, and the two agree from then on."""
+
 FAMILIES: dict[str, Family] = {
     "what is entered where a one-way field flows into yields to a column that was made again": YIELDED,
     "the same where values flow into Dynamics": (
@@ -54,6 +67,7 @@ FAMILIES: dict[str, Family] = {
         ),
     ),
     "a read tells what is due on the server when it is sent": LATE,
+    "a row made from a record that had met another row agrees with it on what it was made with": REPLACED,
 }
 
 
@@ -65,6 +79,13 @@ def test_a_family_that_the_oracle_misjudged_holds(name: str) -> None:
 def test_what_yields_to_a_column_that_was_made_again_and_is_in_no_log_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimJournal, "conflicts", lambda *_args: None)
     assert "I5 '3' yielded to a column that was made again" in told(YIELDED)
+
+
+def test_what_lost_against_the_counterpart_of_a_row_that_was_made_again_is_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SimJournal, "conflicts", lambda *_args: None)
+    assert "I5 the losing value ' 5 MiXed' is in no conflict log" in told(REPLACED)
 
 
 def test_a_column_that_was_made_again_and_takes_away_what_nobody_touched_is_seen() -> None:
