@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.domain.identity import Link, LinkState
@@ -77,20 +76,12 @@ def _of_now(entry: Entry, columns: Columns) -> Entry:
     since = known if isinstance(known, int) else 0
     if since >= columns.last(entry.entity):
         return entry
-
-    def kept[Held](held: Mapping[str, Held]) -> dict[str, Held]:
-        return {
-            name: value
-            for name, value in held.items()
-            if columns.since(entry.entity, name.removeprefix(_BASE)) <= since
-        }
-
     return replace(
         entry,
-        before=kept(entry.before),
-        intended=kept(entry.intended),
-        settled=kept(entry.settled),
-        facts=kept(entry.facts),
+        before=columns.kept(entry.entity, since, entry.before),
+        intended=columns.kept(entry.entity, since, entry.intended),
+        settled=columns.kept(entry.entity, since, entry.settled),
+        facts=columns.kept(entry.entity, since, entry.facts, prefix=_BASE),
     )
 
 

@@ -11,6 +11,7 @@ from shared.domain.identity import Agreed, Digester, Link, LinkState, MatchKey
 from shared.domain.mapping import CompiledField, CompiledMap
 from shared.domain.merge import Merged, merge
 from shared.domain.merged import ASKED
+from shared.domain.policy import Rule
 from shared.domain.records import ABSENT, Gone, Record, Ref, Side
 from shared.ports.connector import Capabilities, KindCapabilities
 from shared.sync.cases import Case, Decision
@@ -34,6 +35,10 @@ MISSED: Final = "missed"
 """An awaited record that a whole walk did not meet; the walk may have begun before its import ended."""
 WAITS: Final = "waiting:retry"
 """A parked record that did not change, before the time of its next try."""
+
+MET_ANEW: Final = frozenset({Rule.RESTRICTIVE, Rule.FILL_IF_EMPTY})
+"""Policies whose agreed values say nothing of a record that took another one's place, or came back: that it is less
+strict, or empty, is nobody's edit."""
 
 
 class Basis:

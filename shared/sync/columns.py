@@ -66,9 +66,9 @@ class Columns:
             return link
         since = link.columns
         return link.with_(
-            agreed=self._kept(link.entity, since, link.agreed),
-            bases=self._kept(link.entity, since, link.bases),
-            alternations=self._kept(link.entity, since, link.alternations),
+            agreed=self.kept(link.entity, since, link.agreed),
+            bases=self.kept(link.entity, since, link.bases),
+            alternations=self.kept(link.entity, since, link.alternations),
             columns=last,
         )
 
@@ -77,8 +77,9 @@ class Columns:
         last = self._last.get(link.entity, 0)
         return link if link.columns == last else link.with_(columns=last)
 
-    def _kept[Held](self, entity: str, since: int, held: Mapping[str, Held]) -> dict[str, Held]:
-        return {name: value for name, value in held.items() if self.since(entity, name) <= since}
+    def kept[Held](self, entity: str, since: int, held: Mapping[str, Held], *, prefix: str = "") -> dict[str, Held]:
+        """What is held of fields, by id after `prefix`, whose columns did not change after the change `since`."""
+        return {name: value for name, value in held.items() if self.since(entity, name.removeprefix(prefix)) <= since}
 
 
 _NEVER: Final = (_GONE, 0)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from shared.domain.entity_map import DeletePolicy
 from shared.domain.identity import Agreed, Digest, Link, LinkState, link_key
-from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Ref, Side
 from shared.ports.connector import Op
-from shared.sync.basis import KEPT, digests_of
+from shared.sync.basis import KEPT, MET_ANEW, digests_of
 from shared.sync.cases import Case, Decision, Done, PlannedWrite
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def _kept_by_a_merge(case: Case, link: Link) -> Mapping[str, Agreed]:
     """What was agreed, but of consent and of what only fills: that the record that was kept is less strict is nobody's
     loosening, and that it holds nothing is nobody's emptying. The pair meets anew there: the stricter value goes to
     both sides, an empty side is filled."""
-    anew = {item.id for item in case.map.fields if item.policy.rule in {Rule.RESTRICTIVE, Rule.FILL_IF_EMPTY}}
+    anew = {item.id for item in case.map.fields if item.policy.rule in MET_ANEW}
     return {name: agreed for name, agreed in link.agreed.items() if name not in anew}
 
 

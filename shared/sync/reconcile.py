@@ -22,7 +22,7 @@ from shared.domain.merged import NEVER
 from shared.domain.policy import Rule
 from shared.domain.records import Gone, Record, Side
 from shared.sync.after import adopted
-from shared.sync.basis import DIRTY, KEPT, LEFT, REVERTED, digests_of, record_of
+from shared.sync.basis import DIRTY, KEPT, LEFT, MET_ANEW, REVERTED, digests_of, record_of
 from shared.sync.cases import Case, Decision
 from shared.sync.deletes import decide_gone, edited, gone_side, make_again
 from shared.sync.unlinked import Unlinked
@@ -163,8 +163,8 @@ def _said_before(case: Case, link: Link) -> Mapping[str, Agreed]:
     """What was agreed of fields that go one way, where both records of a pair are there again: their source alone has
     the say, so what it held tells whether it was edited, or emptied, while the other record was gone. Where the far end
     was edited that is open, and the two meet."""
-    anew = {Rule.RESTRICTIVE, Rule.FILL_IF_EMPTY}
-    ways = {item.id for item in case.map.fields if one_way_source(item) is not None and item.policy.rule not in anew}
+    fields = [item for item in case.map.fields if item.policy.rule not in MET_ANEW]
+    ways = {item.id for item in fields if one_way_source(item) is not None}
     return {name: agreed for name, agreed in link.agreed.items() if name in ways and NEVER not in agreed}
 
 

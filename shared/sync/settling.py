@@ -11,7 +11,7 @@ from shared.domain.identity import Agreed, Link, LinkState
 from shared.domain.mapping import CompiledMap
 from shared.domain.merged import UNSENT
 from shared.domain.normalize import match_value
-from shared.domain.records import Record, Side
+from shared.domain.records import Record, Ref, Side
 from shared.ports.connector import Op, Outcome, Settled, Ticket, WriteResult
 from shared.state.model import Awaited, Batch, Entry
 from shared.sync.after import of_now, owed_by
@@ -114,28 +114,22 @@ def _settled(page: Page, batch: Batch, entry: Entry, answer: Settled, code: str 
         return
     if code is None:
         page.links.put(known.with_(ticket="", tries=0, retry_at=0))
-        _adopt(page, known)
         _look_at_what_waited(page, known)
     else:
         _take_back(page, batch, entry, known, code)
 
 
-def _adopt(page: Page, known: Link) -> None:
-    """The import ended well; a record with its match value that the feed told before is looked at now."""
-    if known.state is not LinkState.AWAITING or known.match is None:
-        return
-    candidates = page.links.matched(known.match).candidates
-    compiled = page.work.map_named(known.entity)
-    if len(candidates) == 1 and compiled is not None:
-        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=candidates[0])
-        page.work.retry(case, page.work.now)
-
-
 def _look_at_what_waited(page: Page, known: Link) -> None:
-    """The update ended well; what was told of the pair meanwhile is looked at now."""
+    """The write ended well. What was told meanwhile is looked at now: of a pair, what was left open; for a create, a
+    record with its match value."""
+    waited: Sequence[Ref] = ()
+    if known.state is LinkState.LINKED and DIVERGED in known.flags and known.partner is not None:
+        waited = [known.partner]
+    elif known.state is LinkState.AWAITING and known.match is not None:
+        waited = page.links.matched(known.match).candidates
     compiled = page.work.map_named(known.entity)
-    if known.state is LinkState.LINKED and DIVERGED in known.flags and compiled is not None:
-        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=known.partner)
+    if len(waited) == 1 and compiled is not None:
+        case = Case(map=compiled, crm_ref=known.crm, key=known.key, partner_ref=waited[0])
         page.work.retry(case, page.work.now)
 
 

@@ -42,6 +42,17 @@ PARTNER_CAPABILITIES = KindCapabilities(
     bulk_size=5,
 )
 
+MERGING_CRM = replace(CRM_CAPABILITIES, tells_merges=True)
+MERGING_PARTNER = replace(
+    PARTNER_CAPABILITIES,
+    feed=FeedKind.DELTA,
+    deletes=Deletes.TOLD,
+    asynchronous_create=False,
+    create_key=CreateKey.NONE,
+    tells_merges=True,
+)
+"""Two systems that both tell which record another one was merged into."""
+
 ENTITY: Mapping[str, object] = {
     "name": "contact",
     "crm_kind": "contact",

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from shared.domain.records import FieldName, FieldSpec, FieldType, Ref, Side
-from shared.ports.connector import CreateKey, Deletes, FeedKind
-from tests.unit.sync.rig import CONTACT, CRM_CAPABILITIES, ENTITY, MAIL, NAME, PARTNER_CAPABILITIES, PERSON, Rig
+from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, MERGING_CRM, MERGING_PARTNER, NAME, PERSON, Rig
 
 OPTOUT = FieldName("optout")
 FIELDS = [
     *ENTITY["fields"],  # type: ignore[misc]
     {"id": "optout", "crm": "optout", "partner": "optout", "policy": {"rule": "restrictive", "strict": ["true"]}},
 ]
-OURS = replace(CRM_CAPABILITIES, tells_merges=True)
-THEIRS = replace(
-    PARTNER_CAPABILITIES,
-    feed=FeedKind.DELTA,
-    deletes=Deletes.TOLD,
-    asynchronous_create=False,
-    create_key=CreateKey.NONE,
-    tells_merges=True,
-)
 
 
 def merged(side: Side, *, lost: bool, kept: bool) -> tuple[Rig, Ref]:
     """A pair of which both agreed on `lost`, where one record was merged into another one that has `kept`; and that."""
     column = FieldSpec(name=OPTOUT, type=FieldType.BOOLEAN)
-    rig = Rig(entity={**ENTITY, "fields": FIELDS}, crm=OURS, partner=THEIRS, fields=[column])
+    rig = Rig(entity={**ENTITY, "fields": FIELDS}, crm=MERGING_CRM, partner=MERGING_PARTNER, fields=[column])
     ours = rig.crm.create(CONTACT, {MAIL: "ann@example.org", NAME: "Ann", OPTOUT: lost})
     rig.run(2)
     ((theirs, _),) = rig.refs(PERSON)

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from shared.domain.records import Ref, Side, Value
-from shared.ports.connector import CreateKey, Deletes, FeedKind
-from tests.unit.sync.rig import CONTACT, CRM_CAPABILITIES, ENTITY, MAIL, NAME, PARTNER_CAPABILITIES, PERSON, PHONE, Rig
-
-OURS = replace(CRM_CAPABILITIES, tells_merges=True)
-THEIRS = replace(
-    PARTNER_CAPABILITIES,
-    feed=FeedKind.DELTA,
-    deletes=Deletes.TOLD,
-    asynchronous_create=False,
-    create_key=CreateKey.NONE,
-    tells_merges=True,
-)
+from tests.unit.sync.rig import CONTACT, ENTITY, MAIL, MERGING_CRM, MERGING_PARTNER, NAME, PERSON, PHONE, Rig
 
 
 def linked(phone: Mapping[str, object], *, phones: str | None = "1") -> tuple[Rig, dict[Side, Ref]]:
     """A pair of records that hold one phone, whose field is mapped as `phone` says."""
     fields = [{**item, **phone} if item["id"] == "phone" else item for item in ENTITY["fields"]]  # type: ignore[attr-defined]
-    rig = Rig(entity={**ENTITY, "fields": fields}, crm=OURS, partner=THEIRS)
+    rig = Rig(entity={**ENTITY, "fields": fields}, crm=MERGING_CRM, partner=MERGING_PARTNER)
     values: dict[str, Value | None] = {MAIL: "ann@example.org", NAME: "Ann", PHONE: phones}
     ours, theirs = rig.crm.create(CONTACT, values), rig.partner.create(PERSON, values)  # type: ignore[arg-type]
     rig.run(2)
